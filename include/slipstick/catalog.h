@@ -1,0 +1,252 @@
+/* The catalog: chips, kernel profiles, systems, software stacks, models and regions, each number with its source.
+ *
+ * The built-in catalog is compiled into the library from data/; directories given to slip_catalog_open overlay it: a
+ * file KIND/NAME.yaml replaces the entry of that kind and name. An opened catalog is immutable and may be shared between
+ * threads. Everything reached from it lives as long as it does.
+ *
+ * Units: files carry human units (tflops, gbs, gb, us); the structs below carry SI (flop/s, bytes/s, bytes, s),
+ * converted once, at loading. A number without a published value is NAN here and has no fact: it is never guessed. */
+#ifndef SLIPSTICK_CATALOG_H
+#define SLIPSTICK_CATALOG_H
+
+#include <slipstick/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- number formats ---- */
+
+typedef enum slip_dtype {
+  SLIP_FP32,
+  SLIP_BF16, /* also fp16: same rate and size on every chip here */
+  SLIP_FP8,  /* also mxfp8 and block-scaled fp8 */
+  SLIP_INT8,
+  SLIP_FP4,  /* nvfp4, mxfp4: 4 bits and a scale per block */
+  SLIP_INT4, /* weight-only integer formats; computes in bf16 */
+  SLIP_DTYPES
+} slip_dtype;
+
+const char *slip_dtype_name(slip_dtype dtype);
+/* False when the name is unknown. Accepts the names above, fp16, mxfp8, nvfp4, mxfp4. */
+bool slip_dtype_parse(const char *name, slip_dtype *out);
+/* Bytes of one stored element, scales included (fp4: 0.5 + 1/16, NVFP4's one scale byte per 16 elements; int4: 0.5 + 2/32,
+ * one bf16 scale per 32 elements; the scales of fp8 and int8 are a fraction of a percent and left out). NAN out of range. */
+double slip_dtype_bytes(slip_dtype dtype);
+
+/* ---- facts ---- */
+
+typedef enum slip_kind {
+  SLIP_KIND_CHIP,
+  SLIP_KIND_KERNELS,
+  SLIP_KIND_SYSTEM,
+  SLIP_KIND_STACK,
+  SLIP_KIND_MODEL,
+  SLIP_KIND_REGION,
+  SLIP_KINDS
+} slip_kind;
+
+const char *slip_kind_name(slip_kind kind);   /* "chip", "kernels", ... ; "" out of range */
+const char *slip_kind_folder(slip_kind kind); /* "chips", "kernels", ... : its folder in data/ and in overlays */
+
+typedef enum slip_confidence {
+  SLIP_HIGH,     /* vendor document, or measured and published by the one who measured */
+  SLIP_MEDIUM,   /* secondary text */
+  SLIP_LOW,      /* forum, aggregator, rumour */
+  SLIP_DERIVED,  /* arithmetic of ours from published figures; the note says which */
+  SLIP_ASSUMED,  /* an assumption of ours, to be replaced by a measurement; the note says why */
+  SLIP_CONFIDENCES
+} slip_confidence;
+
+const char *slip_confidence_name(slip_confidence confidence);
+
+/* One number or text with where it comes from. */
+typedef struct slip_fact {
+  const char *field; /* its name in the file, e.g. "bf16_tflops"; level facts are "scale-up.gbs" */
+  const char *unit;  /* the file's unit, e.g. "TFLOP/s"; "" for text and pure numbers */
+  double shown;      /* in the file's unit; NAN for text */
+  double value;      /* SI; NAN for text */
+  const char *text;  /* text facts; NULL for numbers */
+  const char *source, *url, *date, *note; /* "" when the file gives none; source is never "" */
+  slip_confidence confidence;
+  const char *file; /* where it was read, e.g. "data/chips/h200.yaml" */
+  int line;
+  const struct slip_fact *also; /* conflicting values, not chosen */
+  size_t n_also;
+} slip_fact;
+
+/* What every entry has. */
+typedef struct slip_entry {
+  slip_kind kind;
+  const char *name;  /* lower case, digits, '-' and '.': the name users type */
+  const char *title; /* for people */
+  const char *vendor;
+  const char *status;  /* "shipping", "announced", "rumoured", "end of life"; "" where it does not apply */
+  const char *summary; /* one line, may be "" */
+  const char *file;
+  const slip_fact *facts;
+  size_t n_facts;
+  const char *const *aliases; /* other names under which it is found */
+  size_t n_aliases;
+} slip_entry;
+
+/* The chosen fact of a field, or NULL. O(facts). */
+const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
+
+/* ---- chips ---- */
+
+/* Constants of a generation's kernels: fractions of the physical peak that large operators sustain, and latencies.
+ * Shared by every chip of the generation (data/kernels/). All fractions are in (0, 1). */
+typedef struct slip_kernels {
+  slip_entry entry;
+  double gemm_fraction[SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double grouped_fraction;  /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double attention_fraction;          /* of bf16 peak: prefill attention, long sequence */
+  double attention_backward_fraction; /* of bf16 peak: its backward */
+  double mla_decode_fraction;         /* of bf16 peak: absorbed-MLA decode when compute bound */
+  double kv_read_fraction;  /* of memory bandwidth: decode attention reading the KV cache */
+  double memory_fraction;   /* of memory bandwidth: streaming elementwise work */
+  double weight_read_fraction; /* of memory bandwidth: skinny GEMMs reading weights */
+  double depth_half;        /* GEMM depth k at which the sustained fraction has halved */
+  double tile_m, tile_n;    /* output tile of the kernel that reaches gemm_fraction */
+  double launch_s;          /* start and end of one kernel in a captured graph */
+} slip_kernels;
+
+typedef struct slip_chip {
+  slip_entry entry;
+  const slip_kernels *kernels;
+  double ranks;      /* devices that software addresses in one package: Ascend 910C has 2 dies, each a rank; else 1 */
+  double dies;       /* compute dies in the package */
+  double cores;      /* SMs, AI cores, CUs, of the package: for wave quantisation */
+  double peak_flops[SLIP_DTYPES]; /* dense, per package; int4 is bf16's, in which it computes */
+  double memory_bytes;            /* usable by software, per package */
+  double memory_bytes_per_s;      /* per package */
+  double tdp_w;                   /* per package */
+  double idle_w;
+  double die_mm2; /* all compute dies */
+  double price_usd;
+} slip_chip;
+
+/* ---- systems ---- */
+
+enum { SLIP_MAX_LEVELS = 4 };
+
+typedef struct slip_level {
+  const char *name;     /* "in-package", "scale-up", "scale-out" */
+  const char *topology; /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
+  const char *fabric;   /* "NVLink 5", "UB", "InfiniBand NDR", ... */
+  double ranks;         /* ranks (not chips) within one domain of this level; infinity for the outermost */
+  double bytes_per_s;   /* per rank and direction */
+  double latency_s;     /* one small message between two ranks, software included */
+  double fraction;      /* of bytes_per_s that large collectives sustain, in (0, 1] */
+  double exchange_s;    /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
+} slip_level;
+
+typedef struct slip_system {
+  slip_entry entry;
+  const slip_chip *chip;
+  double chips;     /* per system as sold */
+  slip_level levels[SLIP_MAX_LEVELS]; /* innermost first */
+  int n_levels;
+  double power_w;   /* whole system, full load, before PUE */
+  double price_usd; /* whole system */
+} slip_system;
+
+/* ---- stacks ---- */
+
+/* The software of a date: what it overlaps, what the host costs. Few bounded constants, never per model. */
+typedef struct slip_stack {
+  slip_entry entry;
+  const char *for_vendor; /* chips' vendor this stack runs on; "any" */
+  const char *framework, *release, *date; /* date is ISO "2026-02" */
+  bool trains, serves;
+  bool is_prior; /* the prior of its kind: used when nothing is known of the stack */
+  /* training */
+  double overlap_dp; /* share of gradient and parameter traffic hidden behind compute, 0..1 */
+  double overlap_tp; /* share of tensor-parallel traffic hidden */
+  double overlap_ep; /* share of expert all-to-all hidden */
+  double overlap_pp; /* share of pipeline transfers hidden */
+  double overlap_cp; /* share of context-parallel traffic hidden */
+  double host_layer_s;     /* host time of one dense layer and micro-batch, forward; what the device does not hide */
+  double host_moe_layer_s; /* the same of a mixture-of-experts layer */
+  double step_overhead_s;  /* per optimizer step */
+  double jitter;           /* stragglers and clock: share added to the step */
+  double elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
+  double imbalance_train;  /* hottest expert rank over the mean */
+  double flash_attention;  /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
+  /* serving */
+  double host_step_s;      /* host time per engine step */
+  double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
+  double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
+  double imbalance_serve;
+  double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
+  double kv_memory_share;  /* of the memory left after weights that the KV cache may use */
+  double draft_acceptance; /* accepted draft tokens per drafted token (MTP) */
+  double max_sequences;    /* running sequences per replica */
+  double dispatch_s;       /* fixed time of one expert dispatch or combine beyond the fabric's latency */
+  double memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
+  /* intervals: half-width of the 80% interval of ln(predicted/measured) */
+  double spread_train, spread_serve;
+} slip_stack;
+
+/* ---- regions ---- */
+
+typedef struct slip_region {
+  slip_entry entry;
+  double power_usd_per_j; /* file: usd_per_kwh */
+  double pue;             /* facility power over IT power, >= 1 */
+} slip_region;
+
+/* ---- the catalog ---- */
+
+typedef struct slip_catalog slip_catalog;
+
+/* Opens the built-in catalog, then overlays each directory in turn. dirs may be NULL when n_dirs is 0.
+ * Errors: SLIP_BAD_INPUT with file, line and field; SLIP_IO_FAILURE; SLIP_NO_MEMORY. */
+slip_status slip_catalog_open(const char *const *dirs, size_t n_dirs, slip_catalog **out, slip_error *err);
+void slip_catalog_free(slip_catalog *catalog); /* NULL is allowed */
+
+size_t slip_catalog_count(const slip_catalog *catalog, slip_kind kind);
+/* i-th entry in name order; NULL out of range. */
+const slip_entry *slip_catalog_entry(const slip_catalog *catalog, slip_kind kind, size_t i);
+
+/* By name or alias (case does not matter). SLIP_BAD_INPUT with the nearest names when unknown. */
+slip_status slip_catalog_chip(const slip_catalog *catalog, const char *name, const slip_chip **out, slip_error *err);
+slip_status slip_catalog_system(const slip_catalog *catalog, const char *name, const slip_system **out, slip_error *err);
+slip_status slip_catalog_stack(const slip_catalog *catalog, const char *name, const slip_stack **out, slip_error *err);
+slip_status slip_catalog_region(const slip_catalog *catalog, const char *name, const slip_region **out, slip_error *err);
+struct slip_model; /* <slipstick/model.h> */
+slip_status slip_catalog_model(const slip_catalog *catalog, const char *name, const struct slip_model **out,
+                               slip_error *err);
+/* Any kind: the first entry of that name in the order chip, system, model, stack, kernels, region. NULL when none. */
+const slip_entry *slip_catalog_find(const slip_catalog *catalog, const char *name);
+
+/* The newest stack that trains (or serves) on the chip's vendor, else the prior of its kind. Never NULL with the
+ * built-in catalog. */
+const slip_stack *slip_catalog_newest_stack(const slip_catalog *catalog, const slip_chip *chip, bool train);
+
+/* SLIP_MISSING, naming entry, field and file, when `value` is NAN; else SLIP_OK. */
+slip_status slip_require(const slip_entry *entry, const char *field, double value, slip_error *err);
+
+/* The fields that a kind of file may carry, for documentation, `show` and tests. */
+typedef struct slip_field {
+  const char *name, *unit;
+  double multiply, divide; /* SI value = value in the file * multiply / divide (two, so that microseconds stay exact) */
+  double low, high;        /* legal range in the file's unit, inclusive; 0 for text */
+  bool is_text;
+  bool is_count;           /* a whole number */
+  const char *choices;     /* text: the legal values, separated by spaces; NULL when any text will do */
+  ptrdiff_t offset;        /* of the member that it fills in the struct of its kind; -1: carried for people only */
+  const char *meaning;
+} slip_field;
+const slip_field *slip_kind_fields(slip_kind kind, size_t *count);
+const slip_field *slip_level_fields(size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

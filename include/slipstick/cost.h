@@ -1,0 +1,81 @@
+/* The time of one operator on one rank of a chip.
+ *
+ * Each operator is bound by compute, by memory or by its launch; the constants of a generation's kernels come from its
+ * kernel profile (data/kernels/, with their sources), never from end-to-end results. */
+#ifndef SLIPSTICK_COST_H
+#define SLIPSTICK_COST_H
+
+#include <slipstick/operators.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum slip_bound {
+  SLIP_BOUND_COMPUTE,
+  SLIP_BOUND_MEMORY,
+  SLIP_BOUND_NETWORK,
+  SLIP_BOUND_LATENCY, /* launches and message latencies */
+  SLIP_BOUND_BUBBLE,
+  SLIP_BOUND_HOST,
+  SLIP_BOUND_OVERHEAD, /* jitter, imbalance of stages */
+  SLIP_BOUNDS
+} slip_bound;
+
+const char *slip_bound_name(slip_bound bound);
+
+/* One rank of a chip, ready for arithmetic: the package's figures divided by its ranks. */
+typedef struct slip_device {
+  const slip_chip *chip;
+  double peak_flops[SLIP_DTYPES]; /* NAN where the chip has no such unit or no published rate */
+  double memory_bytes, memory_bytes_per_s;
+  double cores; /* NAN: not known, wave quantisation is left out */
+  double gemm_fraction[SLIP_DTYPES]; /* sustained fraction of peak, inherited from bf16's when the profile has none */
+  slip_kernels kernels;
+} slip_device;
+
+/* SLIP_MISSING, naming chip and field, when the chip lacks its bf16 rate, memory size or bandwidth, or its kernel
+ * profile lacks a constant. */
+slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error *err);
+
+/* The format in which a job that asks for `wanted` computes on this chip: itself when the chip has the rate; fp8 and int8
+ * stand in for each other when serving (`training` false); fp4 falls to fp8 or int8; at last bf16. */
+slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool training);
+
+typedef struct slip_cost {
+  double seconds;   /* launch + max(compute, memory) */
+  double compute_s; /* at the sustained rate */
+  double memory_s;
+  double launch_s;
+  slip_bound bound;
+} slip_cost;
+
+/* m x k by k x n, `groups` of them sharing the m rows evenly.
+ *   compute = 2 m' n k / (peak * fraction * k / (k + depth_half) * fill)
+ * and never less than k * tile_m * 8 ps, the pace at which one core walks the depth of a tile.
+ * m' is m rounded up to 64 rows in each group; fill is the share of the cores that the best choice of
+ * tile (tile_m x tile_n, halves, quarters) and split of k keeps busy over its waves (wave quantisation).
+ *   memory = (weights + in + out bytes) / (bandwidth * weight_read_fraction)
+ * bytes < 0: derived from the shape. All arguments > 0. O(1). */
+slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, double n, double k, double groups,
+                         double bytes);
+
+/* Forward (or inference) time of an operator that is not a collective. */
+slip_cost slip_op_cost(const slip_device *device, const slip_op *op);
+/* Its backward: two products for a trainable GEMM (input and weight gradients), 2.5 times the FLOP for attention (five
+ * products instead of two; FlashAttention-2, arXiv 2307.08691, section 3.1), twice the bytes for a stream. */
+slip_cost slip_op_backward_cost(const slip_device *device, const slip_op *op);
+
+/* Bytes moved at streaming speed: optimizer steps, copies. */
+double slip_stream_s(const slip_device *device, double bytes);
+
+/* Share of a system's full-load power that it draws while its chips work for a share `working` of the time (compute or
+ * memory bound) and wait for the rest. Linear between two published readings: MLPerf Training v4.0 power logs of 8 x H100
+ * nodes (10.2 kW at most) give 0.70 when nothing waits (7.16 kW, one node) and 0.50 in a run that communicates for about
+ * half its time (5.09 kW, 64 nodes), so 0.30 while waiting. working in [0, 1]. */
+double slip_load_share(double working);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

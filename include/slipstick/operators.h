@@ -1,0 +1,146 @@
+/* The operators of one layer, forward, on one rank: shapes, FLOP, bytes, collectives.
+ *
+ * This is where "what work does this model do" is answered; how long it takes is the business of cost.h and fabric.h.
+ * Sharding follows Megatron-LM: attention and dense FFN over tp ranks (arXiv 1909.08053), sequences over cp ranks, experts
+ * over ep ranks each cut in etp (MoE Parallel Folding, arXiv 2504.14960: ep * etp * edp = tp * cp * dp). */
+#ifndef SLIPSTICK_OPERATORS_H
+#define SLIPSTICK_OPERATORS_H
+
+#include <slipstick/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a piece of time is spent on. The first group are operators, the second what a schedule adds. Breakdown arrays are indexed by it. */
+typedef enum slip_part {
+  SLIP_PART_PROJECTIONS, /* attention's matrices */
+  SLIP_PART_ATTENTION,   /* attention itself; linear attention and SSM scans */
+  SLIP_PART_DENSE_FFN,
+  SLIP_PART_EXPERTS,
+  SLIP_PART_SHARED_EXPERT,
+  SLIP_PART_ROUTER,
+  SLIP_PART_ELEMENTWISE, /* norms, residuals, rotary, activations, token permutation */
+  SLIP_PART_HEAD,        /* embedding, output matrix, loss or sampling */
+  SLIP_PART_TP,          /* collectives, exposed */
+  SLIP_PART_CP,
+  SLIP_PART_EP,
+  SLIP_PART_PP,
+  SLIP_PART_DP,
+  SLIP_PART_RECOMPUTE,
+  SLIP_PART_BUBBLE,
+  SLIP_PART_OPTIMIZER,
+  SLIP_PART_HOST,   /* launches and Python that the device waits for */
+  SLIP_PART_JITTER, /* stragglers, clocks */
+  SLIP_PARTS
+} slip_part;
+
+const char *slip_part_name(slip_part part); /* "all-to-all", "grouped GEMM", ... */
+
+typedef enum slip_op_kind {
+  SLIP_OP_GEMM,       /* m x k by k x n */
+  SLIP_OP_GROUPED,    /* `groups` GEMMs that share m rows between them */
+  SLIP_OP_ATTENTION,  /* softmax attention: flops and cache bytes are given */
+  SLIP_OP_STREAM,     /* bytes only */
+  SLIP_OP_COLLECTIVE, /* network */
+} slip_op_kind;
+
+typedef enum slip_collective {
+  SLIP_ALL_REDUCE,
+  SLIP_ALL_GATHER,
+  SLIP_REDUCE_SCATTER,
+  SLIP_ALL_TO_ALL,
+  SLIP_SEND,
+  SLIP_EXCHANGE, /* one expert dispatch or combine */
+  SLIP_COLLECTIVES
+} slip_collective;
+
+const char *slip_collective_name(slip_collective collective);
+
+typedef enum slip_axis { SLIP_AXIS_TP, SLIP_AXIS_CP, SLIP_AXIS_EP, SLIP_AXIS_ETP, SLIP_AXIS_PP, SLIP_AXIS_DP } slip_axis;
+
+typedef struct slip_op {
+  slip_op_kind kind;
+  slip_part part;
+  const char *name;  /* static text */
+  slip_dtype dtype;  /* in which it computes */
+  double m, n, k;    /* GEMM, grouped GEMM: rows of all groups together, columns and depth of one */
+  double groups;     /* grouped GEMM: groups that have rows */
+  double flops;      /* forward */
+  double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
+  bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
+  bool decode;       /* attention: few queries a sequence, the decode kernel */
+  bool mla;          /* attention on the latent cache */
+  slip_collective collective;
+  slip_axis axis;
+  double bytes;      /* collective: payload per rank as its kind defines it (fabric.h); exchange: of one token */
+  double tokens;     /* exchange: tokens that this rank sends */
+  double fan_out;    /* exchange: experts per token */
+  double group_limit; /* exchange: at most so many expert groups per token; 0 no limit */
+} slip_op;
+
+/* How a layer is cut. All >= 1. */
+typedef struct slip_shard {
+  int64_t tp, cp, ep, etp;
+} slip_shard;
+
+/* Sequences that a step handles alike: `sequences`, each with `new_tokens` to process after `past` cached ones. */
+typedef struct slip_segment {
+  double sequences, new_tokens, past;
+} slip_segment;
+
+enum { SLIP_MAX_SEGMENTS = 2, SLIP_MAX_OPS = 48 };
+
+/* The work that one attention replica (tp * cp ranks) does together in one pass over a layer. */
+typedef struct slip_work {
+  slip_segment segments[SLIP_MAX_SEGMENTS];
+  int n_segments;
+  bool training;       /* no cache; causal from the first token */
+  slip_dtype compute;  /* of GEMMs whose weights are stored in it or in more bits */
+  slip_dtype kv;       /* of the cache */
+  slip_weight_formats weights; /* as stored in this job */
+  double dispatch_bytes; /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
+  double imbalance;    /* hottest expert rank over the mean, >= 1 */
+} slip_work;
+
+/* Tokens of the work: sum of sequences * new_tokens. */
+double slip_work_tokens(const slip_work *work);
+
+typedef struct slip_op_list {
+  slip_op ops[SLIP_MAX_OPS];
+  int count;
+} slip_op_list;
+
+/* Forward operators of one layer of the kind. Never fails: every kind in slip_model has its operators. O(1). */
+void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
+                          const slip_work *work, slip_op_list *out);
+/* Embedding look-up and, when `head`, the output matrix over `logit_tokens` tokens with its loss or sampling. Vocabulary over tp. */
+void slip_edge_operators(const slip_model *model, bool head, double logit_tokens, const slip_shard *shard,
+                         const slip_work *work, slip_op_list *out);
+
+/* Experts that each of ep ranks holds: experts / ep rounded up; the slots left over hold second copies of busy experts. */
+double slip_expert_slots(const slip_ffn *ffn, int64_t ep);
+
+/* Query-key pairs of a segment: each new token sees all earlier ones and itself, at most `limit` (window or top-k; 0 none).
+ * Closed form of sum over i = 1..new of min(past + i, limit). */
+double slip_attention_pairs(const slip_segment *segment, double limit);
+
+/* FLOP of the model for one token forward, the useful work only: 2 per active parameter of the matrices (no embedding
+ * look-up, head included) and causal attention over sequences of `seq` tokens. Training counts three times that.
+ * The convention of MFU here; docs/cost-model.md compares it with other sources' conventions. */
+double slip_model_forward_flop_per_token(const slip_model *model, double seq, bool with_mtp);
+
+/* Bytes that backward needs from one layer's forward, per token and rank, bf16 (Korthikanti et al. 2022,
+ * arXiv 2205.05198, section 4, generalised to GQA, MLA and MoE). */
+typedef struct slip_saved {
+  double attention_in, qkv, scores, attention_out; /* norm and projection inputs; q k v; score matrices; output */
+  double ffn_in, ffn_inner, activation;            /* inputs; gate and up outputs; their product */
+  double expert_in, expert_inner, expert_activation;
+} slip_saved;
+void slip_layer_saved_bytes(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
+                            double seq, bool flash_attention, double imbalance, slip_saved *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,128 @@
+/* Serving one model on one system: the time of an engine step, and what a batch policy makes of it.
+ *
+ * Two stages: slip_serve_step is the cost of one step as a function of (tokens prefilled, sequences decoding, context);
+ * slip_serve_estimate is the steady state of a policy over it: aggregated (the same chips prefill and decode) or
+ * disaggregated (a prefill pool and a decode pool, possibly of different systems, with the KV cache sent between them). */
+#ifndef SLIPSTICK_SERVE_H
+#define SLIPSTICK_SERVE_H
+
+#include <slipstick/cost.h>
+#include <slipstick/fabric.h>
+#include <slipstick/train.h> /* slip_why */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One engine instance: tp * dp * pp ranks. Attention is cut over tp and replicated dp times (each replica has its own
+ * sequences); experts are spread over ep ranks, each cut in tp * dp / ep. */
+typedef struct slip_serve_plan {
+  int64_t tp, pp, dp, ep;
+  int64_t batch;         /* running sequences of the instance; 0: the largest that memory and the objectives allow */
+  int64_t chunk;         /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
+  bool disaggregated;
+} slip_serve_plan;
+
+slip_serve_plan slip_serve_plan_default(void);
+/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,disaggregate=yes". As slip_plan_parse. */
+slip_status slip_serve_plan_parse(const char *text, slip_serve_plan *out, slip_error *err);
+int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size);
+
+typedef struct slip_serve_job {
+  const slip_model *model;
+  const slip_system *system;
+  const slip_stack *stack;
+  int64_t chips;     /* of the fleet; instances are packed into it; 0: one instance */
+  int64_t isl, osl;  /* tokens in and out of a request, >= 1 */
+  double prefix_hit; /* share of the input found in the prefix cache, [0, 1) */
+  double ttft_s, tpot_s;   /* objectives; infinity: none */
+  slip_dtype weights; /* format the weights are served in; SLIP_DTYPES: as released, or the nearest that the chip computes */
+  slip_dtype kv;      /* SLIP_DTYPES: as released (bf16 unless the configuration says otherwise), if the chip computes it */
+  bool speculate;     /* draft with the model's MTP modules */
+} slip_serve_job;
+
+/* isl 4096, osl 1024, no objectives, prefix_hit 0, formats as released, speculate true. */
+slip_serve_job slip_serve_job_default(void);
+
+typedef struct slip_serve slip_serve;
+/* SLIP_BAD_INPUT, SLIP_MISSING, SLIP_NO_MEMORY. The catalog and model must outlive it. */
+slip_status slip_serve_open(const slip_serve_job *job, slip_serve **out, slip_error *err);
+void slip_serve_free(slip_serve *serve);
+const slip_serve_job *slip_serve_job_of(const slip_serve *serve);
+/* Formats that the job really runs in. */
+slip_dtype slip_serve_weights(const slip_serve *serve);
+slip_dtype slip_serve_compute(const slip_serve *serve);
+slip_dtype slip_serve_kv(const slip_serve *serve);
+
+/* SLIP_INFEASIBLE with the rule broken. */
+slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *plan, slip_error *err);
+
+/* One engine step of one attention replica (all replicas do the same): `prefill` new prompt tokens at mean depth, and
+ * `decoding` sequences of mean `context`, each advancing by one token and its drafts. */
+typedef struct slip_step {
+  double prefill_sequences, prefill_tokens, prefill_past; /* sequences, new tokens of each, tokens cached of each */
+  double decoding, context;
+} slip_step;
+
+typedef struct slip_step_cost {
+  double seconds;
+  double parts[SLIP_PARTS];   /* add up to seconds */
+  double bounds[SLIP_BOUNDS]; /* add up to seconds */
+} slip_step_cost;
+
+/* The plan must be legal. O(kinds). */
+void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                     slip_step_cost *out);
+
+/* Bytes per rank. */
+typedef struct slip_serve_memory {
+  double weights, kv_cache, buffers, total;
+  double capacity;
+  double sequences_max; /* sequences of the job's full length that fit an instance */
+} slip_serve_memory;
+
+/* A pool of one phase, or both phases on the same chips. */
+typedef struct slip_pool {
+  slip_serve_plan plan;      /* batch filled in */
+  int64_t instance_chips;
+  double chips_share;        /* of all chips of the estimate: 1 when aggregated */
+  slip_step_cost step;       /* its typical step */
+  slip_serve_memory memory;
+  double tokens_per_s_per_chip; /* of this pool: input tokens computed (prefill), output tokens (decode) */
+} slip_pool;
+
+typedef struct slip_serve_result {
+  bool disaggregated;
+  slip_pool prefill, decode; /* aggregated: the same chips, each rate as if the phase had them for its own time */
+  double tokens_per_step;    /* output tokens per sequence and decode step: 1 + accepted drafts */
+  double ttft_s, tpot_s;
+  double tpot_low_s, tpot_high_s;
+  double output_tokens_per_s_per_chip; /* over all chips */
+  double input_tokens_per_s_per_chip;
+  double output_low, output_high; /* 80% interval of output_tokens_per_s_per_chip */
+  double requests_per_s_per_chip;
+  double system_power_w_per_chip; /* average, before PUE; NAN when not published */
+  double joule_per_output_token;  /* before PUE, input included; NAN as above */
+  double transfer_s;              /* KV hand-over, disaggregated */
+} slip_serve_result;
+
+/* Steady state of one plan. `decode_plan` and `decode` may differ from the prefill side (heterogeneous disaggregation):
+ * for one system pass the same object twice; decode NULL or equal means one system. When the plans are not
+ * disaggregated only `plan` counts. SLIP_INFEASIBLE: illegal, weights or one sequence do not fit, or no batch meets the objectives. */
+slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *plan, const slip_serve *decode,
+                                const slip_serve_plan *decode_plan, slip_serve_result *out, slip_error *err);
+
+/* One pool by itself: the best batch of a plan for prefill (objective TTFT) or decode (objective TPOT). */
+slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *ttft_s,
+                               slip_error *err);
+slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *tpot_s,
+                              slip_error *err);
+
+/* The tree behind one step: step -> part -> operator. `prefill` chooses which pool's step. Free with slip_why_free. */
+slip_status slip_serve_explain(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                               slip_why **out, size_t *count, slip_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,240 @@
+/* The tables of the catalog: kinds, confidences, and every field that a file of each kind may carry, with its unit,
+ * legal range, meaning and the struct member that it fills. Readers, documentation and `show` work from these rows.
+ *
+ * Ranges are generous on purpose: they catch a wrong unit or a slipped decimal point, not a bold design. */
+#include <math.h>
+#include <string.h>
+
+#include "catalog/catalog_internal.h"
+#include <slipstick/model.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* unit text, multiply, divide */
+#define PURE "", 1, 1
+#define TFLOPS "TFLOP/s", 1e12, 1
+#define TOPS "TOP/s", 1e12, 1
+#define GB "GB", 1e9, 1
+#define MB "MB", 1e6, 1
+#define TBS "TB/s", 1e12, 1
+#define GBS "GB/s", 1e9, 1
+#define GBPS "Gbit/s", 0.125e9, 1
+#define WATT "W", 1, 1
+#define KILOWATT "kW", 1e3, 1
+#define MM2 "mm2", 1, 1
+#define USD "USD", 1, 1
+#define SECOND "s", 1, 1
+#define MICROSECOND "us", 1, 1e6
+#define BILLION "billion", 1e9, 1
+#define USD_PER_KWH "USD/kWh", 1, 3.6e6
+#define TOKENS "tokens", 1, 1
+#define ELEMENTS "elements", 1, 1
+
+/* A number that fills a member, a whole number that does, a number for people only, a text for people only. */
+#define NUMBER(owner, name, member, unit, low, high, meaning) \
+  { name, unit, low, high, false, false, NULL, offsetof(owner, member), meaning }
+#define WHOLE(owner, name, member, unit, low, high, meaning) \
+  { name, unit, low, high, false, true, NULL, offsetof(owner, member), meaning }
+#define CARRIED(name, unit, low, high, meaning) \
+  { name, unit, low, high, false, false, NULL, -1, meaning }
+#define TEXT(name, meaning) \
+  { name, PURE, 0, 0, true, false, NULL, -1, meaning }
+
+#define FRACTION(owner, name, member, meaning) NUMBER(owner, name, member, PURE, 1e-4, 1, meaning)
+#define SHARE(owner, name, member, meaning) NUMBER(owner, name, member, PURE, 0, 1, meaning)
+#define PEAK(name, dtype, unit, meaning)                                               \
+  {                                                                                    \
+    name, unit, 1e-3, 1e6, false, false, NULL, offsetof(slip_chip, peak_flops[dtype]), \
+        meaning " peak, dense, per package"                                            \
+  }
+
+static const slip_field chip_fields[] = {
+    WHOLE(slip_chip, "ranks", ranks, PURE, 1, 64, "devices that software addresses in one package; 1 when absent"),
+    WHOLE(slip_chip, "dies", dies, PURE, 1, 1000, "compute dies in the package"),
+    WHOLE(slip_chip, "cores", cores, PURE, 1, 1e7, "SMs, AI cores or CUs of the package"),
+    PEAK("fp32_tflops", SLIP_FP32, TFLOPS, "fp32"),
+    PEAK("bf16_tflops", SLIP_BF16, TFLOPS, "bf16 (or fp16)"),
+    PEAK("fp8_tflops", SLIP_FP8, TFLOPS, "fp8"),
+    PEAK("int8_tops", SLIP_INT8, TOPS, "int8"),
+    PEAK("fp4_tflops", SLIP_FP4, TFLOPS, "fp4"),
+    NUMBER(slip_chip, "memory_gb", memory_bytes, GB, 1e-3, 1e5,
+           "memory that software can use, per package; 1e9 bytes"),
+    NUMBER(slip_chip, "memory_tbs", memory_bytes_per_s, TBS, 1e-4, 1e4, "memory bandwidth per package"),
+    NUMBER(slip_chip, "tdp_w", tdp_w, WATT, 1, 1e5, "power limit of the package"),
+    NUMBER(slip_chip, "idle_w", idle_w, WATT, 0, 1e5, "power of the idle package"),
+    NUMBER(slip_chip, "die_mm2", die_mm2, MM2, 1, 1e5, "area of all compute dies together"),
+    NUMBER(slip_chip, "price_usd", price_usd, USD, 1, 1e8, "price of one package"),
+    TEXT("process", "the fab's process, as named by the source"),
+    TEXT("launch", "launch date, as published"),
+    TEXT("memory_type", "HBM3, HBM2e, ..."),
+    CARRIED("scaleup_gbs", GBS, 1e-2, 1e6, "scale-up bandwidth per chip and direction"),
+    CARRIED("scaleout_gbps", GBPS, 1e-2, 1e6, "scale-out network port per chip"),
+    CARRIED("l2_mb", MB, 1e-3, 1e6, "last-level cache of the package"),
+    CARRIED("transistors_billion", BILLION, 1e-3, 1e5, "transistors of the package"),
+    CARRIED("die_mm2_each", MM2, 1, 1e5, "area of one compute die"),
+    CARRIED("price_low_usd", USD, 1, 1e8, "lower end of the published prices"),
+    CARRIED("price_high_usd", USD, 1, 1e8, "upper end of the published prices"),
+};
+
+#define GEMM(name, dtype)                                                \
+  FRACTION(slip_kernels, "gemm_" name "_fraction", gemm_fraction[dtype], \
+           "of the " name " peak: a large square GEMM")
+#define KERNEL(name, meaning) FRACTION(slip_kernels, #name, name, meaning)
+
+static const slip_field kernels_fields[] = {
+    GEMM("bf16", SLIP_BF16),
+    GEMM("fp8", SLIP_FP8),
+    GEMM("int8", SLIP_INT8),
+    GEMM("fp4", SLIP_FP4),
+    GEMM("fp32", SLIP_FP32),
+    KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
+    KERNEL(attention_fraction, "of the bf16 peak: prefill attention, long sequence"),
+    KERNEL(attention_backward_fraction, "of the bf16 peak: the backward of attention"),
+    KERNEL(mla_decode_fraction, "of the bf16 peak: absorbed-MLA decode when compute bound"),
+    KERNEL(kv_read_fraction, "of memory bandwidth: decode attention reading the KV cache"),
+    KERNEL(memory_fraction, "of memory bandwidth: streaming elementwise work"),
+    KERNEL(weight_read_fraction, "of memory bandwidth: skinny GEMMs reading weights"),
+    NUMBER(slip_kernels, "depth_half", depth_half, ELEMENTS, 0, 1e6,
+           "GEMM depth k at which the sustained fraction has halved"),
+    WHOLE(slip_kernels, "tile_m", tile_m, ELEMENTS, 1, 65536, "output tile of the largest kernel, rows"),
+    WHOLE(slip_kernels, "tile_n", tile_n, ELEMENTS, 1, 65536, "output tile of the largest kernel, columns"),
+    NUMBER(slip_kernels, "launch_us", launch_s, MICROSECOND, 0, 1e4,
+           "start and end of one kernel in a captured graph"),
+};
+
+static const slip_field system_fields[] = {
+    WHOLE(slip_system, "chips", chips, PURE, 1, 1e7, "chips per system as sold"),
+    NUMBER(slip_system, "power_kw", power_w, KILOWATT, 1e-3, 1e7, "whole system at full load, before PUE"),
+    NUMBER(slip_system, "price_usd", price_usd, USD, 1, 1e12, "whole system"),
+    TEXT("launch", "launch date, as published"),
+    CARRIED("cpus", PURE, 0, 1e7, "host processors"),
+    CARRIED("racks", PURE, 1e-2, 1e6, "racks or cabinets"),
+    CARRIED("memory_total_gb", GB, 1e-3, 1e10, "accelerator memory of the whole system"),
+    CARRIED("power_low_kw", KILOWATT, 1e-3, 1e7, "lower end of the published power"),
+    CARRIED("power_high_kw", KILOWATT, 1e-3, 1e7, "upper end of the published power"),
+    CARRIED("price_low_usd", USD, 1, 1e12, "lower end of the published prices"),
+    CARRIED("price_high_usd", USD, 1, 1e12, "upper end of the published prices"),
+};
+
+/* `chips` and `gbs` land in ranks and bytes_per_s as they are; slip_system_finish makes per-rank values of them. */
+static const slip_field level_fields[] = {
+    WHOLE(slip_level, "chips", ranks, PURE, 1, 1e7,
+          "chips in one domain; absent for the outermost level: unlimited"),
+    NUMBER(slip_level, "gbs", bytes_per_s, GBS, 1e-2, 1e6, "bandwidth per chip (whole package) and direction"),
+    NUMBER(slip_level, "latency_us", latency_s, MICROSECOND, 0, 1e6,
+           "one small message between two ranks, software included"),
+    FRACTION(slip_level, "fraction", fraction, "of the bandwidth that large collectives sustain"),
+    NUMBER(slip_level, "exchange_us", exchange_s, MICROSECOND, 0, 1e6,
+           "fixed time of one expert dispatch or combine; latency_us when absent"),
+    FRACTION(slip_level, "exchange_fraction", exchange_fraction,
+             "of the bandwidth that expert dispatch and combine sustain; fraction when absent"),
+    {"topology", PURE, 0, 0, true, false, "switch mesh torus-2d torus-3d clos die-to-die",
+     offsetof(slip_level, topology), "shape of one domain"},
+    {"fabric", PURE, 0, 0, true, false, NULL, offsetof(slip_level, fabric), "NVLink 5, UB, InfiniBand NDR, ..."},
+};
+
+#define STACK(name, unit, low, high, meaning) \
+  { #name, unit, low, high, false, false, NULL, offsetof(slip_stack, name), meaning }
+#define HIDDEN(name, meaning) SHARE(slip_stack, #name, name, meaning)
+
+static const slip_field stack_fields[] = {
+    HIDDEN(overlap_dp, "share of gradient and parameter traffic hidden behind compute"),
+    HIDDEN(overlap_tp, "share of tensor-parallel traffic hidden"),
+    HIDDEN(overlap_ep, "share of expert all-to-all hidden"),
+    HIDDEN(overlap_pp, "share of pipeline transfers hidden"),
+    HIDDEN(overlap_cp, "share of context-parallel traffic hidden"),
+    NUMBER(slip_stack, "host_layer_us", host_layer_s, MICROSECOND, 0, 1e6,
+           "host time of one dense layer and micro-batch, forward"),
+    NUMBER(slip_stack, "host_moe_layer_us", host_moe_layer_s, MICROSECOND, 0, 1e6,
+           "the same of a mixture-of-experts layer"),
+    STACK(step_overhead_s, SECOND, 0, 1e4, "per optimizer step"),
+    STACK(jitter, PURE, 0, 10, "stragglers and clock: share added to the step"),
+    STACK(elementwise_passes, PURE, 0, 100,
+          "passes over the hidden state per layer that fusion leaves, relative to the operator list"),
+    STACK(imbalance_train, PURE, 1, 1000, "hottest expert rank over the mean, training"),
+    WHOLE(slip_stack, "flash_attention", flash_attention, PURE, 0, 1,
+          "1: attention scores never reach memory; 0: they do (stacks of 2022 and before)"),
+    NUMBER(slip_stack, "host_step_us", host_step_s, MICROSECOND, 0, 1e7, "host time per engine step"),
+    NUMBER(slip_stack, "host_serve_layer_us", host_serve_layer_s, MICROSECOND, 0, 1e6,
+           "device-side gap per layer that a captured graph leaves"),
+    HIDDEN(two_batch_overlap, "share of expert traffic hidden behind the other half batch"),
+    STACK(imbalance_serve, PURE, 1, 1000, "hottest expert rank over the mean, serving"),
+    HIDDEN(prefill_interference, "share of a prefill's time by which decode steps of the same chips stretch"),
+    FRACTION(slip_stack, "kv_memory_share", kv_memory_share,
+             "of the memory left after weights that the KV cache may use"),
+    HIDDEN(draft_acceptance, "accepted draft tokens per drafted token (MTP)"),
+    WHOLE(slip_stack, "max_sequences", max_sequences, PURE, 1, 1e7, "running sequences per replica"),
+    NUMBER(slip_stack, "dispatch_us", dispatch_s, MICROSECOND, 0, 1e6,
+           "fixed time of one expert dispatch or combine beyond the fabric's latency"),
+    FRACTION(slip_stack, "memory_share", memory_share, "of a chip's memory that a job may fill"),
+    STACK(spread_train, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), training"),
+    STACK(spread_serve, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), serving"),
+};
+
+static const slip_field model_fields[] = {
+    NUMBER(slip_model, "train_tokens", train_tokens, TOKENS, 1, 1e18, "published training budget"),
+};
+
+static const slip_field region_fields[] = {
+    NUMBER(slip_region, "usd_per_kwh", power_usd_per_j, USD_PER_KWH, 0, 100, "price of electricity"),
+    NUMBER(slip_region, "pue", pue, PURE, 1, 10, "facility power over IT power"),
+};
+
+static const struct {
+  const char *name, *folder;
+  const slip_field *fields;
+  size_t n_fields;
+} kinds[SLIP_KINDS] = {
+    [SLIP_KIND_CHIP] = {"chip", "chips", chip_fields, COUNT_OF(chip_fields)},
+    [SLIP_KIND_KERNELS] = {"kernels", "kernels", kernels_fields, COUNT_OF(kernels_fields)},
+    [SLIP_KIND_SYSTEM] = {"system", "systems", system_fields, COUNT_OF(system_fields)},
+    [SLIP_KIND_STACK] = {"stack", "stacks", stack_fields, COUNT_OF(stack_fields)},
+    [SLIP_KIND_MODEL] = {"model", "models", model_fields, COUNT_OF(model_fields)},
+    [SLIP_KIND_REGION] = {"region", "regions", region_fields, COUNT_OF(region_fields)},
+};
+
+static const char *const confidences[SLIP_CONFIDENCES] = {
+    [SLIP_HIGH] = "high",       [SLIP_MEDIUM] = "medium",   [SLIP_LOW] = "low",
+    [SLIP_DERIVED] = "derived", [SLIP_ASSUMED] = "assumed",
+};
+
+const char *const slip_level_names[3] = {"in-package", "scale-up", "scale-out"};
+
+static bool is_kind(slip_kind kind) {
+  return (int)kind >= 0 && kind < SLIP_KINDS;
+}
+
+const char *slip_kind_name(slip_kind kind) {
+  return is_kind(kind) ? kinds[kind].name : "";
+}
+
+const char *slip_kind_folder(slip_kind kind) {
+  return is_kind(kind) ? kinds[kind].folder : "";
+}
+
+const char *slip_confidence_name(slip_confidence confidence) {
+  return (int)confidence >= 0 && confidence < SLIP_CONFIDENCES ? confidences[confidence] : "unknown";
+}
+
+const slip_field *slip_kind_fields(slip_kind kind, size_t *count) {
+  *count = is_kind(kind) ? kinds[kind].n_fields : 0;
+  return is_kind(kind) ? kinds[kind].fields : NULL;
+}
+
+const slip_field *slip_level_fields(size_t *count) {
+  *count = COUNT_OF(level_fields);
+  return level_fields;
+}
+
+void slip_fields_clear(const slip_field *fields, size_t count, void *object) {
+  static const char *const empty = "";
+  for (size_t i = 0; i < count; i++) {
+    if (fields[i].offset < 0)
+      continue;
+    char *member = (char *)object + fields[i].offset;
+    if (fields[i].is_text)
+      memcpy(member, &empty, sizeof empty);
+    else
+      memcpy(member, &(double){NAN}, sizeof(double));
+  }
+}

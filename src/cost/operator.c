@@ -1,0 +1,135 @@
+/* The time of one operator: GEMM, grouped GEMM, attention, streams. The equations are in docs/cost-model.md. */
+#include <math.h>
+#include <slipstick/cost.h>
+
+/* Rows that a product of few rows is padded to: the least that Hopper's matrix instruction handles. The other chips take 16
+ * to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128: docs/cost-model.md). */
+#define ROW_QUANTUM 64.0
+/* One core walks the depth of a tile at no less than this pace per element of k and row of the profile's tile, however
+ * narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on Blackwell with its
+ * tiles of twice the rows. */
+#define DEPTH_STEP_S_PER_ROW 8e-12
+/* A decode attention kernel divides the cache over the cores and merges partial results in a second pass; with too few
+ * keys to fill the pipeline it takes this many launches' time however little it reads. From the published decode rows of
+ * Hopper, H20 and Blackwell (docs/cost-model.md): without it nine rows in ten are within 230 to 430%, with it 90%. */
+#define DECODE_LAUNCHES 5.0
+/* Splits of k that libraries choose from when too few tiles fill the cores. */
+static const double splits[] = {1, 2, 4, 8};
+/* Tiles tried, relative to the profile's, and the share of its rate that a smaller tile sustains: it reuses each
+ * operand less (for a square tile the traffic from shared memory grows with 1/edge). */
+static const struct {
+  double m, n, rate;
+} tiles[] = {{1, 1, 1}, {0.5, 1, 0.92}, {0.5, 0.5, 0.84}, {0.25, 0.5, 0.7}, {0.125, 0.5, 0.55}};
+
+/* Share of the cores' time that is used, over the waves of the best tile and split. Compute and memory overlap across groups. */
+static double core_fill(const slip_device *d, double rows_per_group, double n, double k, double groups) {
+  if (isnan(d->cores) || d->cores < 1)
+    return 1;
+  double best = 0;
+  for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+    double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
+    double count = groups * ceil(rows_per_group / tile_m) * ceil(n / tile_n);
+    double padding = groups * rows_per_group * n / (count * tile_m * tile_n); /* useful share of the tiles */
+    for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
+      if (splits[s] > 1 && k / splits[s] < 4 * d->kernels.depth_half)
+        break;
+      double work = count * splits[s];
+      double fill = work / (ceil(work / d->cores) * d->cores);
+      best = fmax(best, padding * fill * tiles[t].rate);
+    }
+  }
+  return best;
+}
+
+static slip_cost finish(double compute_s, double memory_s, double launch_s) {
+  slip_cost cost = {.compute_s = compute_s, .memory_s = memory_s, .launch_s = launch_s};
+  double work = fmax(compute_s, memory_s);
+  cost.seconds = launch_s + work;
+  cost.bound = launch_s > work ? SLIP_BOUND_LATENCY : compute_s >= memory_s ? SLIP_BOUND_COMPUTE : SLIP_BOUND_MEMORY;
+  return cost;
+}
+
+slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
+                         double bytes) {
+  double rows = ceil(m / groups / ROW_QUANTUM) * ROW_QUANTUM;
+  double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
+  double depth = k / (k + d->kernels.depth_half);
+  double rate = d->peak_flops[dtype] * fraction * depth * core_fill(d, rows, n, k, groups);
+  if (bytes < 0) {
+    double element = slip_dtype_bytes(dtype);
+    bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
+  }
+  double compute_s = fmax(2 * rows * groups * n * k / rate, k * d->kernels.tile_m * DEPTH_STEP_S_PER_ROW);
+  return finish(compute_s, bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
+}
+
+static double op_bytes(const slip_op *op) {
+  return op->weight_bytes + op->read_bytes + op->write_bytes;
+}
+
+static slip_cost attention_cost(const slip_device *d, const slip_op *op, double flops, double bytes, bool backward) {
+  const slip_kernels *k = &d->kernels;
+  double fraction = backward ? k->attention_backward_fraction : op->decode || op->mla ? k->mla_decode_fraction : k->attention_fraction;
+  double reading = op->decode ? k->kv_read_fraction : k->memory_fraction;
+  double peak = d->peak_flops[isnan(d->peak_flops[op->dtype]) ? SLIP_BF16 : op->dtype];
+  return finish(flops / (peak * fraction), bytes / (d->memory_bytes_per_s * reading),
+                k->launch_s * (op->decode ? DECODE_LAUNCHES : 1));
+}
+
+static slip_cost stream_cost(const slip_device *d, double bytes) {
+  return finish(0, bytes / (d->memory_bytes_per_s * d->kernels.memory_fraction), d->kernels.launch_s);
+}
+
+slip_cost slip_op_cost(const slip_device *d, const slip_op *op) {
+  switch (op->kind) {
+  case SLIP_OP_GEMM:
+  case SLIP_OP_GROUPED:
+    if (!(op->m > 0 && op->n > 0 && op->k > 0))
+      return finish(0, 0, 0);
+    return slip_gemm_cost(d, op->dtype, op->m, op->n, op->k, fmax(op->groups, 1), op_bytes(op));
+  case SLIP_OP_ATTENTION:
+    return attention_cost(d, op, op->flops, op_bytes(op), false);
+  case SLIP_OP_STREAM:
+    return stream_cost(d, op_bytes(op));
+  case SLIP_OP_COLLECTIVE:
+    break;
+  }
+  return finish(0, 0, 0);
+}
+
+static slip_cost add(slip_cost a, slip_cost b) {
+  slip_cost sum = {a.seconds + b.seconds, a.compute_s + b.compute_s, a.memory_s + b.memory_s,
+                   a.launch_s + b.launch_s, a.bound};
+  if (b.seconds > a.seconds)
+    sum.bound = b.bound;
+  return sum;
+}
+
+slip_cost slip_op_backward_cost(const slip_device *d, const slip_op *op) {
+  switch (op->kind) {
+  case SLIP_OP_GEMM:
+  case SLIP_OP_GROUPED: {
+    if (!(op->m > 0 && op->n > 0 && op->k > 0))
+      return finish(0, 0, 0);
+    double groups = fmax(op->groups, 1);
+    double gradient_bytes = op->weight_bytes + op->read_bytes + op->write_bytes; /* dX = dY W^T */
+    slip_cost inputs = slip_gemm_cost(d, op->dtype, op->m, op->k, op->n, groups, gradient_bytes);
+    /* dW = X^T dY: k rows, n columns, depth m / groups; accumulated in fp32, read and written */
+    double weight_elements = groups * op->n * op->k;
+    slip_cost weights = slip_gemm_cost(d, op->dtype, op->k * groups, op->n, op->m / groups, groups,
+                                       op->read_bytes + op->write_bytes + 8 * weight_elements);
+    return add(inputs, weights);
+  }
+  case SLIP_OP_ATTENTION:
+    return attention_cost(d, op, 2.5 * op->flops, 2 * op_bytes(op), true);
+  case SLIP_OP_STREAM:
+    return stream_cost(d, 2 * op_bytes(op));
+  case SLIP_OP_COLLECTIVE:
+    break;
+  }
+  return finish(0, 0, 0);
+}
+
+double slip_stream_s(const slip_device *d, double bytes) {
+  return bytes / (d->memory_bytes_per_s * d->kernels.memory_fraction);
+}

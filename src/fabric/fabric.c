@@ -1,0 +1,181 @@
+/* Collectives as alpha-beta over the levels of a network. The equations are in docs/cost-model.md. */
+#include <math.h>
+#include <slipstick/fabric.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+slip_status slip_network_make(const slip_system *system, slip_network *out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  if (system->n_levels == 0)
+    SLIP_FAIL(err, SLIP_MISSING, "%s has no published network levels (%s); add them there or in an overlay (--catalog)",
+              system->entry.name, system->entry.file);
+  for (int i = 0; i < system->n_levels; i++) {
+    const slip_level *level = &system->levels[i];
+    const char *missing = isnan(level->bytes_per_s) ? "gbs"
+                          : isnan(level->latency_s) ? "latency_us"
+                          : isnan(level->fraction)  ? "fraction"
+                          : isnan(level->ranks)     ? "chips"
+                                                    : NULL;
+    if (missing) {
+      char field[64] = "";
+      strncat(field, level->name, 40);
+      strcat(field, ".");
+      strcat(field, missing);
+      SLIP_TRY(slip_require(&system->entry, field, NAN, err));
+    }
+  }
+  memcpy(out->levels, system->levels, sizeof out->levels);
+  out->n_levels = system->n_levels;
+  for (int i = 0; i < out->n_levels; i++) {
+    slip_level *level = &out->levels[i];
+    if (isnan(level->exchange_s))
+      level->exchange_s = level->latency_s;
+    if (isnan(level->exchange_fraction))
+      level->exchange_fraction = level->fraction;
+  }
+cleanup:
+  return status;
+}
+
+int64_t slip_group_members(const slip_network *net, slip_group group, int level) {
+  if (level < 0)
+    return 1;
+  double domain = net->levels[level].ranks;
+  if (isinf(domain) || domain >= (double)(group.ranks * group.stride))
+    return group.ranks;
+  int64_t members = (int64_t)(domain / (double)group.stride);
+  return members < 1 ? 1 : members > group.ranks ? group.ranks : members;
+}
+
+int slip_group_level(const slip_network *net, slip_group group) {
+  for (int i = 0; i < net->n_levels; i++)
+    if (slip_group_members(net, group, i) >= group.ranks)
+      return i;
+  return net->n_levels - 1;
+}
+
+/* One level's share of a reduce-scatter or all-gather among `peers`: each holds `bytes` and ends with (or starts from) a
+ * part. The direct exchange needs every pair connected at full rate; a ring works anywhere. */
+static double phase_s(const slip_level *level, double peers, double bytes, double *latency) {
+  double rate = level->bytes_per_s * level->fraction;
+  bool pairwise = strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0;
+  double steps = pairwise ? ceil(log2(peers)) : peers - 1; /* recursive halving where pairs connect, else a ring */
+  *latency += steps * level->latency_s;
+  return (peers - 1) / peers * bytes / rate;
+}
+
+/* Reduce-scatter going out (or all-gather coming back): at level i the ranks of an inner domain have already cut the
+ * vector among themselves, so bytes shrink by its members. */
+static double half_reduce_s(const slip_network *net, slip_group group, double bytes, double *latency) {
+  double seconds = 0;
+  int64_t inside = 1;
+  for (int i = 0; i < net->n_levels && inside < group.ranks; i++) {
+    int64_t members = slip_group_members(net, group, i);
+    if (members <= inside)
+      continue;
+    double peers = ceil((double)members / (double)inside);
+    seconds += phase_s(&net->levels[i], peers, bytes / (double)inside, latency);
+    inside = members;
+  }
+  return seconds;
+}
+
+/* Everybody to everybody: what leaves a domain crosses the level above. Levels work at the same time. */
+static double all_to_all_s(const slip_network *net, slip_group group, double bytes, double *latency) {
+  double slowest = 0, wait = 0;
+  int64_t inside = 1;
+  for (int i = 0; i < net->n_levels && inside < group.ranks; i++) {
+    int64_t members = slip_group_members(net, group, i);
+    if (members <= inside)
+      continue;
+    const slip_level *level = &net->levels[i];
+    double share = (double)(members - inside) / (double)group.ranks;
+    slowest = fmax(slowest, bytes * share / (level->bytes_per_s * level->fraction));
+    wait = fmax(wait, level->latency_s * ceil(log2((double)members / (double)inside)));
+    inside = members;
+  }
+  *latency += wait;
+  return slowest;
+}
+
+double slip_collective_s(const slip_network *net, slip_collective kind, slip_group group, double bytes,
+                         double *latency_s) {
+  double latency = 0, seconds = 0;
+  if (latency_s)
+    *latency_s = 0;
+  if (group.ranks <= 1)
+    return 0;
+  switch (kind) {
+  case SLIP_ALL_REDUCE: {
+    double once = half_reduce_s(net, group, bytes, &latency);
+    seconds = 2 * once;
+    latency *= 2;
+    break;
+  }
+  case SLIP_ALL_GATHER:
+  case SLIP_REDUCE_SCATTER:
+    seconds = half_reduce_s(net, group, bytes, &latency);
+    break;
+  case SLIP_ALL_TO_ALL:
+  case SLIP_EXCHANGE:
+    seconds = all_to_all_s(net, group, bytes, &latency);
+    break;
+  case SLIP_SEND: {
+    const slip_level *level = &net->levels[slip_group_level(net, group)];
+    latency = level->latency_s;
+    seconds = bytes / (level->bytes_per_s * level->fraction);
+    break;
+  }
+  case SLIP_COLLECTIVES:
+    break;
+  }
+  if (latency_s)
+    *latency_s = latency;
+  return seconds + latency;
+}
+
+/* Expected number of `places` that at least one of `picks` even choices falls on. */
+static double distinct(double places, double picks) {
+  return places * (1 - pow(1 - 1 / places, picks));
+}
+
+/* Copies of one token that cross a level which joins `domains` domains of `inside` ranks each, seen from one rank. */
+static double crossing_copies(double ranks, double members, double inside, double fan_out, double group_limit,
+                              bool once) {
+  double domains = ranks / inside;
+  bool outermost = members >= ranks;
+  if (!once) /* every copy goes straight to its rank: this level carries those whose rank it joins */
+    return fan_out * (members - inside) / ranks;
+  double copies = distinct(domains, fan_out);
+  if (outermost && inside > 1 && group_limit > 0)
+    copies = fmin(copies, group_limit);
+  copies *= 1 - 1 / domains;
+  /* The level inside a node also forwards what came in from outside, so it carries the copies of all domains. */
+  return outermost || inside <= 1 ? copies : copies * (members - inside) / (ranks - inside);
+}
+
+double slip_exchange_s(const slip_network *net, slip_group group, double tokens, double bytes, double fan_out,
+                       double group_limit, bool once, double *latency_s) {
+  double slowest = 0, latency = 0;
+  int64_t inside = 1;
+  if (latency_s)
+    *latency_s = 0;
+  if (group.ranks <= 1)
+    return 0;
+  for (int i = 0; i < net->n_levels && inside < group.ranks; i++) {
+    const slip_level *level = &net->levels[i];
+    int64_t members = slip_group_members(net, group, i);
+    if (members <= inside)
+      continue;
+    if (strcmp(level->topology, "die-to-die") == 0 && members < group.ranks)
+      continue; /* each die has its own link to the next level, which carries this traffic as well */
+    double copies = crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
+    slowest = fmax(slowest, tokens * copies * bytes / (level->bytes_per_s * level->exchange_fraction));
+    latency = fmax(latency, level->exchange_s);
+    inside = members;
+  }
+  if (latency_s)
+    *latency_s = latency;
+  return slowest + latency;
+}

@@ -1,0 +1,239 @@
+/* Operator lists: the projections, FFNs, experts, norms and collectives of a layer. Attention proper is in mixer.c. */
+#include <math.h>
+#include <string.h>
+
+#include "model/operators_internal.h"
+
+static const char *const part_names[SLIP_PARTS] = {
+    [SLIP_PART_PROJECTIONS] = "attention GEMM",
+    [SLIP_PART_ATTENTION] = "attention",
+    [SLIP_PART_DENSE_FFN] = "FFN GEMM",
+    [SLIP_PART_EXPERTS] = "grouped GEMM",
+    [SLIP_PART_SHARED_EXPERT] = "shared expert",
+    [SLIP_PART_ROUTER] = "router",
+    [SLIP_PART_ELEMENTWISE] = "elementwise",
+    [SLIP_PART_HEAD] = "embedding and head",
+    [SLIP_PART_TP] = "tensor parallel",
+    [SLIP_PART_CP] = "context parallel",
+    [SLIP_PART_EP] = "all-to-all",
+    [SLIP_PART_PP] = "pipeline transfer",
+    [SLIP_PART_DP] = "data parallel",
+    [SLIP_PART_RECOMPUTE] = "recompute",
+    [SLIP_PART_BUBBLE] = "pipeline bubble",
+    [SLIP_PART_OPTIMIZER] = "optimizer",
+    [SLIP_PART_HOST] = "host",
+    [SLIP_PART_JITTER] = "jitter",
+};
+
+const char *slip_part_name(slip_part part) {
+  return (unsigned)part < SLIP_PARTS ? part_names[part] : "unknown";
+}
+
+const char *slip_collective_name(slip_collective collective) {
+  static const char *const names[SLIP_COLLECTIVES] = {"all-reduce", "all-gather", "reduce-scatter",
+                                                      "all-to-all", "send",       "exchange"};
+  return (unsigned)collective < SLIP_COLLECTIVES ? names[collective] : "unknown";
+}
+
+double slip_work_tokens(const slip_work *work) {
+  double tokens = 0;
+  for (int i = 0; i < work->n_segments; i++)
+    tokens += work->segments[i].sequences * work->segments[i].new_tokens;
+  return tokens;
+}
+
+/* ---- builders ---- */
+
+slip_op *slip_op_add(slip_op_list *list, slip_op_kind kind, slip_part part, const char *name) {
+  slip_op *op = &list->ops[list->count < SLIP_MAX_OPS ? list->count++ : SLIP_MAX_OPS - 1];
+  memset(op, 0, sizeof *op);
+  op->kind = kind;
+  op->part = part;
+  op->name = name;
+  op->dtype = SLIP_BF16;
+  return op;
+}
+
+/* The format a product computes in: that of its weights when the job allows it, bf16 otherwise. */
+static slip_dtype product_dtype(const slip_work *work, slip_dtype weights) {
+  return weights == SLIP_BF16 || weights == SLIP_FP32 ? SLIP_BF16 : work->compute;
+}
+
+slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part, const char *name,
+                      slip_dtype weights, double m, double n, double k) {
+  slip_op *op = slip_op_add(list, SLIP_OP_GEMM, part, name);
+  op->dtype = product_dtype(work, weights);
+  op->m = m, op->n = n, op->k = k, op->groups = 1;
+  op->flops = 2 * m * n * k;
+  op->weight_bytes = n * k * slip_dtype_bytes(weights);
+  op->read_bytes = m * k * slip_dtype_bytes(op->dtype);
+  op->write_bytes = m * n * SLIP_ACTIVATION_BYTES;
+  op->trainable = true;
+  return op;
+}
+
+void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double read_elements,
+                    double write_elements) {
+  slip_op *op = slip_op_add(list, SLIP_OP_STREAM, part, name);
+  op->read_bytes = read_elements * SLIP_ACTIVATION_BYTES;
+  op->write_bytes = write_elements * SLIP_ACTIVATION_BYTES;
+}
+
+static void add_collective(slip_op_list *list, slip_part part, slip_collective collective, slip_axis axis,
+                           const char *name, double bytes) {
+  slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, part, name);
+  op->collective = collective;
+  op->axis = axis;
+  op->bytes = bytes;
+}
+
+/* What surrounds a block that is cut over tensor-parallel ranks. Training uses sequence parallelism (gather before,
+ * scatter after, arXiv 2205.05198 section 4.2.2); serving keeps whole activations and reduces after. */
+static void add_tensor_parallel(slip_op_list *list, const slip_work *work, slip_axis axis, int64_t ranks,
+                                double elements) {
+  if (ranks <= 1)
+    return;
+  double bytes = elements * SLIP_ACTIVATION_BYTES;
+  if (work->training) {
+    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations", bytes);
+    add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
+  } else {
+    add_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, axis, "all-reduce activations", bytes);
+  }
+}
+
+/* ---- feed-forward ---- */
+
+static void add_mlp(slip_op_list *list, const slip_work *work, slip_part part, const char *up_name,
+                    const char *down_name, slip_dtype weights, bool gated, double tokens, double hidden,
+                    double width) {
+  slip_op_gemm(list, work, part, up_name, weights, tokens, width * (gated ? 2 : 1), hidden);
+  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "activation", tokens * width * (gated ? 2 : 1), tokens * width);
+  slip_op_gemm(list, work, part, down_name, weights, tokens, hidden, width);
+}
+
+double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens) {
+  double slots = slip_expert_slots(ffn, ep);
+  double miss = fmax(0, 1 - (double)ffn->top_k / (slots * (double)ep));
+  return slots * (1 - pow(miss, group_tokens));
+}
+
+double slip_expert_slots(const slip_ffn *ffn, int64_t ep) {
+  return ceil((double)ffn->experts / (double)ep);
+}
+
+static void grouped(slip_op_list *list, const slip_work *work, const char *name, double rows, double groups,
+                    double n, double k) {
+  slip_op *op = slip_op_gemm(list, work, SLIP_PART_EXPERTS, name, work->weights.routed_experts, rows, n, k);
+  op->kind = SLIP_OP_GROUPED;
+  op->groups = groups;
+  op->weight_bytes *= groups;
+}
+
+static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const char *name, double tokens,
+                         double bytes_per_element) {
+  slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
+  op->collective = SLIP_EXCHANGE;
+  op->axis = SLIP_AXIS_EP;
+  op->tokens = tokens;
+  op->bytes = (double)ffn->expert_hidden * bytes_per_element;
+  op->fan_out = (double)ffn->top_k;
+  op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
+}
+
+static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_shard *shard, const slip_work *work,
+                    double tokens, slip_op_list *list) {
+  double hidden = (double)model->hidden, inner = (double)ffn->expert_hidden;
+  double own = tokens / (double)shard->tp; /* tokens that this rank routes */
+  slip_op *router =
+      slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, own, (double)ffn->experts, hidden);
+  router->write_bytes *= 2;                /* logits in fp32 */
+  if (ffn->expert_hidden != model->hidden) /* latent experts: down before the dispatch, up after the combine */
+    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent down", work->weights.shared_experts, own, inner,
+                 hidden);
+
+  /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
+  double group_tokens = own * (double)(shard->ep * shard->etp);
+  double rows = own * (double)shard->etp * (double)ffn->top_k * (shard->ep > 1 ? work->imbalance : 1);
+  double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens);
+  groups = fmax(groups, fmin(1, rows));
+  double width = (double)ffn->expert_width / (double)shard->etp;
+
+  if (shard->ep > 1)
+    add_exchange(list, ffn, "dispatch", own, work->dispatch_bytes);
+  add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
+                      group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
+  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", 2 * rows * inner, 2 * rows * inner);
+  grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
+  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", rows * width * (ffn->gated ? 2 : 1),
+                 rows * width);
+  grouped(list, work, "experts down", rows, groups, inner, width);
+  if (shard->ep > 1)
+    add_exchange(list, ffn, "combine", own, SLIP_ACTIVATION_BYTES);
+
+  if (ffn->expert_hidden != model->hidden)
+    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, own, hidden,
+                 inner);
+  if (ffn->shared_width > 0) {
+    /* With experts spread over ranks the shared expert is replicated and sees this rank's own tokens; else it is cut like an FFN. */
+    double cut = shard->ep > 1 ? 1 : (double)shard->tp;
+    double rows_shared = shard->ep > 1 ? own : tokens;
+    add_mlp(list, work, SLIP_PART_SHARED_EXPERT, "shared up", "shared down", work->weights.shared_experts,
+            ffn->gated, rows_shared, hidden, (double)ffn->shared_width / cut);
+  }
+}
+
+/* ---- layer ---- */
+
+static void add_norm(slip_op_list *list, double tokens, double hidden) {
+  /* one fused kernel: reads the branch and the residual, writes the new residual and its norm */
+  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "residual and norm", 2 * tokens * hidden, 2 * tokens * hidden);
+}
+
+void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
+                          const slip_work *work, slip_op_list *out) {
+  out->count = 0;
+  double hidden = (double)model->hidden;
+  double tokens = slip_work_tokens(work) / (double)shard->cp; /* that this rank's replica share handles */
+  double norm_tokens = work->training ? tokens / (double)shard->tp : tokens;
+  if (kind->attention.kind != SLIP_ATTENTION_NONE) {
+    add_norm(out, norm_tokens, hidden);
+    slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
+    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    if (shard->cp > 1) {
+      double kv = slip_mixer_kv_elements(&kind->attention) /
+                  fmin((double)shard->tp, fmax(1, (double)kind->attention.kv_heads));
+      add_collective(out, SLIP_PART_CP, SLIP_ALL_GATHER, SLIP_AXIS_CP, "gather keys and values",
+                     tokens * (double)shard->cp * kv * SLIP_ACTIVATION_BYTES);
+    }
+  }
+  if (kind->ffn.kind == SLIP_FFN_NONE)
+    return;
+  add_norm(out, norm_tokens, hidden);
+  if (kind->ffn.kind == SLIP_FFN_DENSE) {
+    add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
+            hidden, (double)kind->ffn.width / (double)shard->tp);
+    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+  } else {
+    add_moe(model, &kind->ffn, shard, work, tokens, out);
+  }
+}
+
+void slip_edge_operators(const slip_model *model, bool head, double logit_tokens, const slip_shard *shard,
+                         const slip_work *work, slip_op_list *out) {
+  out->count = 0;
+  double hidden = (double)model->hidden, vocab = (double)model->vocab / (double)shard->tp;
+  double tokens = slip_work_tokens(work) / (double)shard->cp;
+  if (!head) {
+    slip_op_stream(out, SLIP_PART_HEAD, "embedding", tokens * hidden, tokens * hidden);
+    return;
+  }
+  double rows = logit_tokens / (double)shard->cp;
+  slip_op_gemm(out, work, SLIP_PART_HEAD, "output matrix", work->weights.embedding, rows, vocab, hidden);
+  /* loss: fp32 logits are read twice and written once; sampling reads them once */
+  slip_op_stream(out, SLIP_PART_HEAD, work->training ? "loss" : "sampling", rows * vocab * (work->training ? 4 : 2),
+                 work->training ? rows * vocab * 2 : 0);
+  if (shard->tp > 1 && !work->training)
+    add_collective(out, SLIP_PART_TP, SLIP_ALL_GATHER, SLIP_AXIS_TP, "gather logits",
+                   rows * (double)model->vocab * SLIP_ACTIVATION_BYTES);
+}

@@ -1,0 +1,28 @@
+/* What the files of the operator lists share. */
+#ifndef SLIP_MODEL_OPERATORS_INTERNAL_H
+#define SLIP_MODEL_OPERATORS_INTERNAL_H
+
+#include <slipstick/operators.h>
+
+/* Activations are bf16 between operators. */
+#define SLIP_ACTIVATION_BYTES 2.0
+
+slip_op *slip_op_add(slip_op_list *list, slip_op_kind kind, slip_part part, const char *name);
+slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part, const char *name,
+                      slip_dtype weights, double m, double n, double k);
+void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double read_elements,
+                    double write_elements);
+
+/* Expected experts of one rank that `group_tokens` tokens visit when routing is even: s (1 - (1 - k / (s ep))^tokens)
+ * with s slots a rank. */
+double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens);
+
+/* Projections and attention of a token mixer for `tokens` tokens on one rank. */
+void slip_mixer_operators(const slip_model *model, const slip_attention *attention, const slip_shard *shard,
+                          const slip_work *work, double tokens, slip_op_list *list);
+/* Elements per token that attention needs from another rank's tokens (keys and values before the tp cut). */
+double slip_mixer_kv_elements(const slip_attention *attention);
+/* Useful FLOP of attention proper per token of sequences of `seq` tokens, causal, forward. */
+double slip_mixer_flop_per_token(const slip_attention *attention, double seq);
+
+#endif

@@ -1,0 +1,209 @@
+/* One pool by itself: how fast a plan prefills, how many sequences it may decode within the objective. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "serve/serve_internal.h"
+
+/* Input tokens of a request that are not found in the prefix cache. */
+static double fresh_input(const slip_serve *serve) {
+  return fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
+}
+
+static double chunk_tokens(const slip_serve_plan *p) {
+  return (double)(p->chunk > 0 ? p->chunk : SLIP_DEFAULT_CHUNK);
+}
+
+/* How a replica prefills: whole prompts side by side while they fit a chunk, else a prompt in several passes. */
+typedef struct prefill_pass {
+  double sequences, tokens, past; /* of one pass; past at its mean over the passes */
+  double passes;
+} prefill_pass;
+
+static prefill_pass split_prompt(const slip_serve *serve, double chunk, double most_sequences) {
+  double fresh = fresh_input(serve), hit = (double)serve->job.isl - fresh;
+  if (fresh <= chunk) {
+    double side_by_side = fmax(1, fmin(floor(chunk / fresh), most_sequences));
+    return (prefill_pass){side_by_side, fresh, hit, 1};
+  }
+  double passes = ceil(fresh / chunk), tokens = fresh / passes;
+  return (prefill_pass){1, tokens, hit + tokens * (passes - 1) / 2, passes};
+}
+
+static slip_status open_pool(const slip_serve *serve, const slip_serve_plan *plan, double tokens, slip_pool *out,
+                             slip_error *err) {
+  slip_status status = slip_serve_check(serve, plan, err);
+  if (status != SLIP_OK)
+    return status;
+  memset(out, 0, sizeof *out);
+  out->plan = *plan;
+  out->instance_chips = slip_serve_chips(serve, plan);
+  out->chips_share = 1;
+  slip_serve_memory_of(serve, plan, tokens, 0, &out->memory);
+  return slip_serve_check_memory(serve, &out->memory, err);
+}
+
+/* ---- prefill ---- */
+
+slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *ttft_s,
+                               slip_error *err) {
+  double chunk = chunk_tokens(plan);
+  slip_status status = open_pool(serve, plan, chunk, out, err);
+  if (status != SLIP_OK)
+    return status;
+  double most = floor(out->memory.sequences_max / (double)plan->dp);
+  prefill_pass pass = split_prompt(serve, chunk, fmax(1, most));
+  double ttft;
+  for (;;) {
+    slip_step step = {.prefill_sequences = pass.sequences, .prefill_tokens = pass.tokens, .prefill_past = pass.past};
+    slip_serve_step(serve, plan, &step, &out->step);
+    /* A request waits half a pass on average for the next to begin, then for its own passes. */
+    ttft = out->step.seconds * (pass.passes + 0.5);
+    if (ttft <= serve->job.ttft_s || pass.sequences <= 1)
+      break;
+    pass = split_prompt(serve, chunk, floor(pass.sequences / 2));
+  }
+  if (ttft > serve->job.ttft_s)
+    return slip_fail(err, SLIP_INFEASIBLE, "prefilling %lld tokens takes %.3g s, above the TTFT objective of %.3g s",
+                     (long long)serve->job.isl, ttft, serve->job.ttft_s);
+  /* pp stages work on different passes at the same time */
+  double rate = pass.sequences * pass.tokens / out->step.seconds * (double)plan->dp * (double)plan->pp;
+  out->tokens_per_s_per_chip = rate / (double)out->instance_chips;
+  out->plan.batch = (int64_t)pass.sequences * plan->dp * plan->pp;
+  *ttft_s = ttft;
+  return SLIP_OK;
+}
+
+/* ---- decode ---- */
+
+/* Mean tokens in the cache of a running sequence: the input and half the output. */
+static double mean_context(const slip_serve *serve) {
+  return (double)serve->job.isl + (double)serve->job.osl / 2;
+}
+
+static void decode_step(const slip_serve *serve, const slip_serve_plan *plan, double per_replica, slip_step_cost *cost) {
+  slip_step step = {.decoding = per_replica / (double)plan->pp, .context = mean_context(serve)};
+  slip_serve_step(serve, plan, &step, cost);
+}
+
+/* What the batch is chosen by: the time between a sequence's tokens with n sequences per replica. */
+typedef double (*token_time)(const slip_serve *serve, const slip_serve_plan *plan, double per_replica, double extra,
+                             slip_step_cost *cost);
+
+static double decode_only(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra,
+                          slip_step_cost *cost) {
+  (void)extra;
+  decode_step(serve, plan, n, cost);
+  return cost->seconds / serve->tokens_per_step;
+}
+
+/* The largest n in [1, most] whose token time meets the objective; 0 when not even one does. The time grows with n but for
+ * tile effects, which bisection may step over by one. O(log most). */
+static double largest_batch(const slip_serve *serve, const slip_serve_plan *plan, token_time time, double extra,
+                            double most) {
+  slip_step_cost cost;
+  double objective = serve->job.tpot_s;
+  if (time(serve, plan, most, extra, &cost) <= objective)
+    return most;
+  if (time(serve, plan, 1, extra, &cost) > objective)
+    return 0;
+  double low = 1, high = most;
+  while (high - low > 1) {
+    double middle = floor((low + high) / 2);
+    if (time(serve, plan, middle, extra, &cost) <= objective)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Sequences per replica: the plan's, or the largest that memory, the scheduler and the objective allow. */
+static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_time time, double extra, double *out,
+                                slip_error *err) {
+  const slip_serve_plan *plan = &pool->plan;
+  double replicas = (double)plan->dp, memory = floor(pool->memory.sequences_max / replicas);
+  if (plan->batch > 0) {
+    *out = ceil((double)plan->batch / replicas);
+    if (*out > memory)
+      return slip_fail(err, SLIP_INFEASIBLE,
+                       "a batch of %lld does not fit: the KV cache has room for %.0f sequences of %lld tokens after weights (%.1f GB per rank)",
+                       (long long)plan->batch, pool->memory.sequences_max, (long long)(serve->job.isl + serve->job.osl),
+                       pool->memory.weights / 1e9);
+    slip_step_cost cost;
+    double tpot = time(serve, plan, *out, extra, &cost);
+    if (tpot > serve->job.tpot_s)
+      return slip_fail(err, SLIP_INFEASIBLE, "a batch of %lld takes %.3g ms per token, above the objective of %.3g ms",
+                       (long long)plan->batch, tpot * 1e3, serve->job.tpot_s * 1e3);
+    return SLIP_OK;
+  }
+  double most = fmin(memory, fmax(1, floor(serve->job.stack->max_sequences)));
+  *out = largest_batch(serve, plan, time, extra, most);
+  if (*out < 1) {
+    slip_step_cost cost;
+    return slip_fail(err, SLIP_INFEASIBLE, "even one sequence per replica takes %.3g ms per token, above the objective of %.3g ms",
+                     time(serve, plan, 1, extra, &cost) * 1e3, serve->job.tpot_s * 1e3);
+  }
+  return SLIP_OK;
+}
+
+static void fill_decode(const slip_serve *serve, slip_pool *pool, double per_replica) {
+  const slip_serve_plan *plan = &pool->plan;
+  double sequences = per_replica * (double)plan->dp;
+  decode_step(serve, plan, per_replica, &pool->step);
+  pool->plan.batch = (int64_t)sequences;
+  slip_serve_memory_of(serve, plan, per_replica / (double)plan->pp * (1 + serve->drafts), sequences, &pool->memory);
+  pool->tokens_per_s_per_chip = sequences * serve->tokens_per_step / pool->step.seconds / (double)pool->instance_chips;
+}
+
+slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *tpot_s,
+                              slip_error *err) {
+  double n;
+  slip_status status = open_pool(serve, plan, 1 + serve->drafts, out, err);
+  if (status == SLIP_OK)
+    status = choose_batch(serve, out, decode_only, 0, &n, err);
+  if (status != SLIP_OK)
+    return status;
+  fill_decode(serve, out, n);
+  *tpot_s = out->step.seconds / serve->tokens_per_step;
+  return SLIP_OK;
+}
+
+/* ---- both phases on the same chips ---- */
+
+/* While n sequences decode, each also has to be prefilled once per osl tokens: n * tokens_per_step / osl prefills per
+ * step, of `extra` seconds each, of which the stack's scheduler lets a share stretch the decode steps. */
+static double mixed(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra,
+                    slip_step_cost *cost) {
+  decode_step(serve, plan, n, cost);
+  double prefills = n * serve->tokens_per_step / (double)serve->job.osl * extra / (double)plan->pp;
+  return (cost->seconds + prefills * serve->job.stack->prefill_interference) / serve->tokens_per_step;
+}
+
+slip_status slip_serve_aggregated(const slip_serve *serve, const slip_serve_plan *plan, slip_serve_result *out,
+                                  slip_error *err) {
+  slip_status status = slip_serve_prefill(serve, plan, &out->prefill, &out->ttft_s, err);
+  if (status != SLIP_OK)
+    return status;
+  double sequences = (double)out->prefill.plan.batch / (double)(plan->dp * plan->pp);
+  double fresh = fresh_input(serve);
+  double passes = ceil(fresh / chunk_tokens(plan));
+  double prefill_s = out->prefill.step.seconds * passes / sequences; /* a replica's time for one request */
+  double n;
+  status = open_pool(serve, plan, chunk_tokens(plan), &out->decode, err);
+  if (status == SLIP_OK)
+    status = choose_batch(serve, &out->decode, mixed, prefill_s, &n, err);
+  if (status != SLIP_OK)
+    return status;
+  fill_decode(serve, &out->decode, n);
+  out->prefill.plan.batch = out->decode.plan.batch;
+  slip_step_cost cost;
+  out->tpot_s = mixed(serve, plan, n, prefill_s, &cost);
+  /* Work conservation: n requests take n prefills and osl / tokens_per_step decode steps of the replica. */
+  double decode_s = (double)serve->job.osl / serve->tokens_per_step * out->decode.step.seconds;
+  double cycle_s = decode_s + n * prefill_s / (double)plan->pp;
+  double requests = n / cycle_s * (double)plan->dp / (double)out->decode.instance_chips;
+  out->requests_per_s_per_chip = requests;
+  out->ttft_s += out->decode.step.seconds * passes; /* each chunk shares its step with a decode */
+  return SLIP_OK;
+}

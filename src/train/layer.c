@@ -1,0 +1,264 @@
+/* Stage one: what one micro-batch costs in one layer of each kind, forward and backward. */
+#include <math.h>
+#include <string.h>
+
+#include "train/train_internal.h"
+
+/* DualPipe gives 20 of an H800's 132 SMs to communication (DeepSeek-V3, arXiv 2412.19437, section 3.2.2). */
+#define DUALPIPE_COMPUTE_SHARE (1.0 - 20.0 / 132.0)
+
+slip_shard slip_plan_shard(const slip_plan *p) {
+  return (slip_shard){.tp = p->tp, .cp = p->cp, .ep = p->ep, .etp = p->etp};
+}
+
+slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
+  slip_work work = {.n_segments = 1, .training = true, .compute = train->dtype, .kv = SLIP_BF16};
+  work.segments[0] = (slip_segment){(double)p->micro_batch, (double)train->job.seq, 0};
+  slip_dtype matrices = train->dtype;
+  work.weights = (slip_weight_formats){matrices, matrices, matrices, matrices, SLIP_BF16};
+  work.dispatch_bytes = slip_dtype_bytes(train->dtype);
+  work.imbalance = train->job.stack->imbalance_train;
+  return work;
+}
+
+/* Ranks are numbered tp fastest, then cp, dp, pp (Megatron's order); experts fold into the tp-cp-dp block. */
+slip_group slip_plan_group(const slip_plan *p, slip_axis axis) {
+  switch (axis) {
+  case SLIP_AXIS_TP:
+    return (slip_group){p->tp, 1};
+  case SLIP_AXIS_CP:
+    return (slip_group){p->cp, p->tp};
+  case SLIP_AXIS_ETP:
+    return (slip_group){p->etp, 1};
+  case SLIP_AXIS_EP:
+    return (slip_group){p->ep, p->etp};
+  case SLIP_AXIS_DP: /* gradients of what is not an expert: replicas over dp and cp */
+    return (slip_group){p->dp * p->cp, p->tp};
+  case SLIP_AXIS_PP:
+    return (slip_group){p->pp, p->tp * p->cp * p->dp};
+  }
+  return (slip_group){1, 1};
+}
+
+slip_group slip_plan_expert_dp_group(const slip_plan *p) {
+  return (slip_group){p->tp * p->cp * p->dp / (p->ep * p->etp), p->ep * p->etp};
+}
+
+static void add_time(slip_pass *pass, slip_part part, slip_bound bound, double seconds) {
+  pass->parts[part] += seconds;
+  pass->bounds[bound] += seconds;
+  pass->seconds += seconds;
+}
+
+static double overlap_of(const slip_stack *stack, slip_part part) {
+  switch (part) {
+  case SLIP_PART_TP:
+    return stack->overlap_tp;
+  case SLIP_PART_CP:
+    return stack->overlap_cp;
+  case SLIP_PART_EP:
+    return stack->overlap_ep;
+  default:
+    return 0;
+  }
+}
+
+static double collective_s(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
+                           double *latency) {
+  slip_group group = slip_plan_group(p, op->axis);
+  if (op->collective == SLIP_EXCHANGE)
+    return slip_exchange_s(&train->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit, true, latency);
+  double seconds = slip_collective_s(&train->network, op->collective, group, op->bytes, latency);
+  /* A gather of keys and values comes back as a scatter of their gradients, after a second gather. */
+  return backward && op->part == SLIP_PART_CP ? 2 * seconds : seconds;
+}
+
+void slip_train_operator(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
+                         slip_pass *pass) {
+  if (op->kind == SLIP_OP_COLLECTIVE) {
+    double latency = 0, seconds = collective_s(train, p, op, backward, &latency);
+    slip_bound bound = latency > seconds / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK;
+    if (op->part == SLIP_PART_EP && p->schedule == SLIP_DUALPIPE)
+      add_time(pass, op->part, bound, seconds); /* hidden as a whole when the pass is closed */
+    else
+      add_time(pass, op->part, bound, seconds * (1 - overlap_of(train->job.stack, op->part)));
+    return;
+  }
+  slip_cost cost = backward ? slip_op_backward_cost(&train->device, op) : slip_op_cost(&train->device, op);
+  double seconds = cost.seconds;
+  if (op->kind == SLIP_OP_STREAM)
+    seconds = cost.launch_s + (seconds - cost.launch_s) * train->job.stack->elementwise_passes;
+  if (p->schedule == SLIP_DUALPIPE && p->ep > 1)
+    seconds /= DUALPIPE_COMPUTE_SHARE;
+  add_time(pass, op->part, cost.bound, seconds);
+}
+
+/* Takes up to `seconds` of a part's time away from its bounds, network first. */
+static void hide(slip_pass *pass, slip_part part, double seconds) {
+  double network = fmin(seconds, pass->bounds[SLIP_BOUND_NETWORK]);
+  pass->parts[part] -= seconds;
+  pass->bounds[SLIP_BOUND_NETWORK] -= network;
+  pass->bounds[SLIP_BOUND_LATENCY] -= seconds - network;
+  pass->seconds -= seconds;
+}
+
+void slip_train_close_pass(const slip_train *train, const slip_plan *p, bool moe, slip_pass *pass) {
+  if (p->schedule == SLIP_DUALPIPE && pass->parts[SLIP_PART_EP] > 0) {
+    double compute = pass->seconds - pass->parts[SLIP_PART_EP] - pass->parts[SLIP_PART_TP] - pass->parts[SLIP_PART_CP];
+    hide(pass, SLIP_PART_EP, fmin(pass->parts[SLIP_PART_EP], compute));
+  }
+  double host = moe ? train->job.stack->host_moe_layer_s : train->job.stack->host_layer_s;
+  if (host > pass->seconds) /* the device waits for the host: max(host, device), not a sum */
+    add_time(pass, SLIP_PART_HOST, SLIP_BOUND_HOST, host - pass->seconds);
+}
+
+/* ---- recompute ---- */
+
+/* What selective recompute repeats: norms and activations; MLA's expansions with flash attention, the scores without. */
+static bool selective_repeats(const slip_train *train, const slip_op *op) {
+  if (op->kind == SLIP_OP_STREAM)
+    return true;
+  if (train->job.stack->flash_attention < 0.5)
+    return op->kind == SLIP_OP_ATTENTION;
+  return op->kind == SLIP_OP_GEMM && (strcmp(op->name, "kv up") == 0 || strcmp(op->name, "q up") == 0);
+}
+
+static void add_recompute(const slip_train *train, const slip_plan *p, const slip_op_list *ops, slip_pass *backward) {
+  if (p->recompute == SLIP_RECOMPUTE_NONE)
+    return;
+  slip_pass again = {{0}, {0}, 0};
+  for (int i = 0; i < ops->count; i++)
+    if (p->recompute == SLIP_RECOMPUTE_FULL || selective_repeats(train, &ops->ops[i]))
+      slip_train_operator(train, p, &ops->ops[i], false, &again);
+  backward->parts[SLIP_PART_RECOMPUTE] += again.seconds;
+  backward->seconds += again.seconds;
+  for (int i = 0; i < SLIP_BOUNDS; i++)
+    backward->bounds[i] += again.bounds[i];
+}
+
+/* ---- memory that a layer keeps ---- */
+
+static void keep_activations(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind,
+                             const slip_shard *shard, slip_layer_cost *out) {
+  slip_saved s;
+  bool flash = train->job.stack->flash_attention >= 0.5;
+  slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash, train->job.stack->imbalance_train, &s);
+  double tokens = (double)p->micro_batch * (double)train->job.seq / (double)p->cp;
+  double all = s.attention_in + s.qkv + s.scores + s.attention_out + s.ffn_in + s.ffn_inner + s.activation +
+               s.expert_in + s.expert_inner + s.expert_activation;
+  double kept = all;
+  if (p->recompute == SLIP_RECOMPUTE_SELECTIVE) {
+    kept -= s.scores;
+    if (flash) { /* norm outputs and products of activations come back from their inputs; MLA keeps its latents only */
+      kept -= s.attention_in / 2 + s.ffn_in / 2 + s.activation + s.expert_activation;
+      if (kind->attention.kind == SLIP_ATTENTION_MLA) {
+        const slip_attention *a = &kind->attention;
+        kept -= s.qkv - 2.0 * (double)(a->q_rank + a->kv_rank + a->rope_dim);
+      }
+    }
+  } else if (p->recompute == SLIP_RECOMPUTE_FULL) {
+    kept = 2.0 * (double)train->job.model->hidden / (double)p->tp;
+  }
+  out->saved_bytes = kept * tokens;
+  out->transient_bytes = p->recompute == SLIP_RECOMPUTE_NONE ? 0 : (all - kept) * tokens;
+}
+
+/* ---- layers ---- */
+
+static void run_ops(const slip_train *train, const slip_plan *p, const slip_op_list *ops, slip_layer_cost *out) {
+  double backward_gemm = 0;
+  for (int i = 0; i < ops->count; i++) {
+    const slip_op *op = &ops->ops[i];
+    double before = out->backward.seconds;
+    slip_train_operator(train, p, op, false, &out->forward);
+    slip_train_operator(train, p, op, true, &out->backward);
+    if (op->trainable)
+      backward_gemm += out->backward.seconds - before;
+  }
+  out->weight_gradient_s += backward_gemm / 2; /* dX and dW have the same FLOP */
+}
+
+static void layer_cost(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind, slip_layer_cost *out) {
+  memset(out, 0, sizeof *out);
+  slip_shard shard = slip_plan_shard(p);
+  slip_work work = slip_plan_work(train, p);
+  slip_op_list ops;
+  slip_layer_operators(train->job.model, kind, &shard, &work, &ops);
+  run_ops(train, p, &ops, out);
+  add_recompute(train, p, &ops, &out->backward);
+  bool moe = kind->ffn.kind == SLIP_FFN_MOE;
+  slip_train_close_pass(train, p, moe, &out->forward);
+  slip_train_close_pass(train, p, moe, &out->backward);
+  keep_activations(train, p, kind, &shard, out);
+  const slip_params *params = &kind->params;
+  out->dense_params = (params->attention + params->dense_ffn + params->shared_experts + params->router + params->norms) / (double)p->tp;
+  out->expert_params = params->routed_experts / (double)(p->ep * p->etp);
+}
+
+static void edge_cost(const slip_train *train, const slip_plan *p, bool head, slip_layer_cost *out) {
+  memset(out, 0, sizeof *out);
+  slip_shard shard = slip_plan_shard(p);
+  slip_work work = slip_plan_work(train, p);
+  slip_op_list ops;
+  slip_edge_operators(train->job.model, head, slip_work_tokens(&work), &shard, &work, &ops);
+  run_ops(train, p, &ops, out);
+  const slip_model *model = train->job.model;
+  double table = (double)model->hidden * (double)model->vocab;
+  double tokens = slip_work_tokens(&work) / (double)p->cp;
+  if (head) {
+    out->dense_params = table / (double)p->tp; /* a tied matrix has its copy on the last stage too */
+    out->saved_bytes = 2.0 * tokens * (double)model->hidden / (double)p->tp; /* the final norm's output */
+    out->transient_bytes = 6.0 * tokens * (double)model->vocab / (double)p->tp; /* logits: bf16, and fp32 in the loss */
+  } else {
+    out->dense_params = model->embedding_params / (double)p->tp;
+  }
+}
+
+static void accumulate(slip_pass *into, const slip_pass *add, double times) {
+  for (int i = 0; i < SLIP_PARTS; i++)
+    into->parts[i] += times * add->parts[i];
+  for (int i = 0; i < SLIP_BOUNDS; i++)
+    into->bounds[i] += times * add->bounds[i];
+  into->seconds += times * add->seconds;
+}
+
+static void accumulate_layer(slip_layer_cost *into, const slip_layer_cost *add, double times) {
+  accumulate(&into->forward, &add->forward, times);
+  accumulate(&into->backward, &add->backward, times);
+  into->weight_gradient_s += times * add->weight_gradient_s;
+  into->saved_bytes += times * add->saved_bytes;
+  into->transient_bytes = fmax(into->transient_bytes, add->transient_bytes);
+}
+
+/* An MTP module: a layer, the projection of two hidden states to one, and the shared head again (arXiv 2412.19437, section 2.2). */
+static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_layer_costs *costs, slip_layer_cost *out) {
+  memset(out, 0, sizeof *out);
+  const slip_model *model = train->job.model;
+  if (!train->mtp)
+    return;
+  double modules = (double)model->mtp_modules, hidden = (double)model->hidden;
+  accumulate_layer(out, &costs->kinds[model->mtp_kind], modules);
+  accumulate_layer(out, &costs->head, modules);
+  slip_work work = slip_plan_work(train, p);
+  double tokens = slip_work_tokens(&work) / (double)(p->cp * p->tp);
+  slip_op projection = {.kind = SLIP_OP_GEMM, .part = SLIP_PART_HEAD, .name = "MTP projection", .dtype = SLIP_BF16,
+                        .m = tokens, .n = hidden, .k = 2 * hidden, .groups = 1, .flops = 4 * tokens * hidden * hidden,
+                        .weight_bytes = 4 * hidden * hidden, .read_bytes = 4 * tokens * hidden,
+                        .write_bytes = 2 * tokens * hidden, .trainable = true};
+  slip_op_list ops = {.count = 1};
+  ops.ops[0] = projection;
+  for (int i = 0; i < model->mtp_modules; i++)
+    run_ops(train, p, &ops, out);
+  out->dense_params = modules * (costs->kinds[model->mtp_kind].dense_params + 2 * hidden * hidden);
+  out->expert_params = modules * costs->kinds[model->mtp_kind].expert_params;
+}
+
+void slip_train_layers(const slip_train *train, const slip_plan *p, slip_layer_costs *out) {
+  const slip_model *model = train->job.model;
+  out->n_kinds = model->n_kinds;
+  for (int i = 0; i < model->n_kinds; i++)
+    layer_cost(train, p, &model->kinds[i], &out->kinds[i]);
+  edge_cost(train, p, false, &out->embedding);
+  edge_cost(train, p, true, &out->head);
+  mtp_cost(train, p, out, &out->mtp);
+}

@@ -1,0 +1,98 @@
+/* Opening a training job, and the estimate of one plan. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/fail.h"
+#include "train/train_internal.h"
+
+slip_train_job slip_train_job_default(void) {
+  return (slip_train_job){.seq = 4096, .batch = 1024, .dtype = SLIP_BF16, .mtp = true};
+}
+
+static slip_status check_job(const slip_train_job *job, slip_error *err) {
+  if (!job->model || !job->system || !job->stack)
+    return slip_fail(err, SLIP_BAD_INPUT, "a training job needs a model, a system and a stack");
+  const struct {
+    const char *name;
+    int64_t value, high;
+  } ranges[] = {{"chips", job->chips, 10000000}, {"seq", job->seq, 16777216}, {"batch", job->batch, 100000000}};
+  for (int i = 0; i < 3; i++)
+    if (ranges[i].value < 1 || ranges[i].value > ranges[i].high)
+      return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, ranges[i].name, "must be from 1 to %lld, not %lld",
+                          (long long)ranges[i].high, (long long)ranges[i].value);
+  if (job->dtype != SLIP_BF16 && job->dtype != SLIP_FP8)
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "dtype", "training is modelled in bf16 and fp8, not %s",
+                        slip_dtype_name(job->dtype));
+  return SLIP_OK;
+}
+
+static slip_status check_stack(const slip_stack *stack, slip_error *err) {
+  const struct {
+    const char *field;
+    double value;
+  } needed[] = {{"overlap_dp", stack->overlap_dp},
+                {"overlap_tp", stack->overlap_tp},
+                {"overlap_ep", stack->overlap_ep},
+                {"overlap_pp", stack->overlap_pp},
+                {"overlap_cp", stack->overlap_cp},
+                {"host_layer_us", stack->host_layer_s},
+                {"host_moe_layer_us", stack->host_moe_layer_s},
+                {"step_overhead_s", stack->step_overhead_s},
+                {"jitter", stack->jitter},
+                {"elementwise_passes", stack->elementwise_passes},
+                {"imbalance_train", stack->imbalance_train},
+                {"flash_attention", stack->flash_attention},
+                {"memory_share", stack->memory_share},
+                {"spread_train", stack->spread_train}};
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+    slip_status status = slip_require(&stack->entry, needed[i].field, needed[i].value, err);
+    if (status != SLIP_OK)
+      return status;
+  }
+  return SLIP_OK;
+}
+
+slip_status slip_train_open(const slip_train_job *job, slip_train **out, slip_error *err) {
+  slip_train *train = NULL;
+  slip_status status = SLIP_OK;
+  SLIP_TRY(check_job(job, err));
+  SLIP_TRY(check_stack(job->stack, err));
+  train = calloc(1, sizeof *train);
+  if (!train)
+    SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for a training job");
+  train->job = *job;
+  SLIP_TRY(slip_device_make(job->system->chip, &train->device, err));
+  SLIP_TRY(slip_network_make(job->system, &train->network, err));
+  train->ranks = (int64_t)((double)job->chips * job->system->chip->ranks);
+  train->dtype = slip_device_dtype(&train->device, job->dtype, true);
+  train->mtp = job->mtp && job->model->mtp_modules > 0 && job->model->mtp_kind >= 0;
+  train->flop_per_token = 3 * slip_model_forward_flop_per_token(job->model, (double)job->seq, train->mtp);
+  *out = train;
+  train = NULL;
+cleanup:
+  free(train);
+  return status;
+}
+
+void slip_train_free(slip_train *train) {
+  free(train);
+}
+
+const slip_train_job *slip_train_job_of(const slip_train *train) {
+  return &train->job;
+}
+
+int64_t slip_train_ranks(const slip_train *train) {
+  return train->ranks;
+}
+
+slip_status slip_train_estimate(const slip_train *train, const slip_plan *plan, slip_train_result *out,
+                                slip_error *err) {
+  slip_plan checked = *plan;
+  slip_layer_costs layers;
+  slip_status status = slip_train_check(train, &checked, err);
+  if (status != SLIP_OK)
+    return status;
+  slip_train_layers(train, &checked, &layers);
+  return slip_train_schedule(train, &checked, &layers, out, err);
+}

@@ -1,0 +1,76 @@
+/* What the files of the training floor share. */
+#ifndef SLIP_TRAIN_INTERNAL_H
+#define SLIP_TRAIN_INTERNAL_H
+
+#include <slipstick/train.h>
+
+struct slip_train {
+  slip_train_job job;
+  slip_device device;
+  slip_network network;
+  slip_dtype dtype;   /* in which the layers' GEMMs compute */
+  int64_t ranks;
+  bool mtp;           /* the job trains MTP modules and the model has them */
+  double flop_per_token; /* useful, forward and backward */
+};
+
+/* ---- how layers are spread over the pipeline ---- */
+
+/* Layers of each kind on one stage, over its vpp chunks together. */
+typedef struct slip_stage {
+  int64_t layers[SLIP_MAX_LAYER_KINDS];
+  int64_t total;
+  bool first, last; /* holds the embedding; holds the head */
+} slip_stage;
+
+/* Contiguous chunks of nearly equal work; chunk c lies on stage c % pp. The last chunk gives up as many layers as the head and the MTP
+ * modules cost, rounded, when there are that many to give. */
+void slip_stage_layers(const slip_train *train, const slip_plan *plan, int64_t stage, slip_stage *out);
+
+/* What a stage consists of: each layer cost and how often it occurs, embedding, head and MTP modules included. */
+enum { SLIP_MAX_STAGE_COSTS = SLIP_MAX_LAYER_KINDS + 3 };
+typedef struct slip_stage_cost {
+  const slip_layer_cost *cost;
+  double times;
+} slip_stage_cost;
+/* Fills out[0..SLIP_MAX_STAGE_COSTS); returns how many. */
+int slip_train_stage_costs(const slip_layer_costs *layers, const slip_stage *stage, slip_stage_cost *out);
+
+/* The shard of a layer under the plan. */
+slip_shard slip_plan_shard(const slip_plan *plan);
+/* The work of one micro-batch. */
+slip_work slip_plan_work(const slip_train *train, const slip_plan *plan);
+/* The communicator of an axis; experts' data parallelism has its own (below). */
+slip_group slip_plan_group(const slip_plan *plan, slip_axis axis);
+slip_group slip_plan_expert_dp_group(const slip_plan *plan);
+
+/* The exposed time of one operator forward or backward, added to the pass. Returns the operator's own device time. */
+void slip_train_operator(const slip_train *train, const slip_plan *plan, const slip_op *op, bool backward,
+                         slip_pass *pass);
+/* What the host and hidden communication leave: closes a layer's pass. `moe`: the layer has experts. */
+void slip_train_close_pass(const slip_train *train, const slip_plan *plan, bool moe, slip_pass *pass);
+
+/* Traffic and optimizer of one step on a stage with these parameters per rank. */
+typedef struct slip_step_extras {
+  double dp_s, dp_exposed_s, optimizer_s;
+  double pp_exposed_s; /* per micro-batch */
+} slip_step_extras;
+
+/* Memory of one stage. */
+void slip_train_stage_memory(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+                             const slip_stage *stage, int64_t index, int64_t micro_batches, slip_train_memory *out);
+
+/* Sum of a stage's forward and backward times for one micro-batch (all its chunks). */
+typedef struct slip_stage_time {
+  double forward_s, backward_s, weight_gradient_s;
+} slip_stage_time;
+slip_stage_time slip_train_stage_time(const slip_layer_costs *layers, const slip_stage *stage);
+
+/* The stage that takes longest, and the sum over all stages of forward + backward. */
+int64_t slip_train_slowest(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+                           double *all_stages_s, double *fill_s);
+
+/* Parameters per rank of a stage. */
+void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense, double *expert);
+
+#endif

@@ -1,0 +1,74 @@
+/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/embedded.h"
+
+static const char *data_path(const char *below) {
+  static char path[4096];
+  const char *root = getenv("SLIP_SOURCE_DIR");
+  if (root == NULL)
+    skip();
+  assert_in_range(snprintf(path, sizeof path, "%s/data/%s", root, below), 1, sizeof path - 1);
+  return path;
+}
+
+static void paths_are_sorted_and_unique(void **state) {
+  for (size_t i = 1; i < slip_embedded_file_count; i++)
+    assert_true(strcmp(slip_embedded_files[i - 1].path, slip_embedded_files[i].path) < 0);
+}
+
+static void each_file_has_the_bytes_of_the_tree(void **state) {
+  for (size_t i = 0; i < slip_embedded_file_count; i++) {
+    const slip_embedded_file *file = &slip_embedded_files[i];
+    FILE *in = fopen(data_path(file->path), "rb");
+    assert_non_null(in);
+    unsigned char *bytes = malloc(file->size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, file->size + 1, in), file->size); /* not one byte more */
+    assert_memory_equal(bytes, file->bytes, file->size);
+    free(bytes);
+    (void)fclose(in);
+  }
+}
+
+/* Files named *.yaml in data/<kind>. */
+static size_t count_yaml(const char *kind) {
+  size_t count = 0;
+  DIR *folder = opendir(data_path(kind));
+  if (folder == NULL)
+    return 0; /* a plain file beside the folders */
+  for (const struct dirent *item = readdir(folder); item != NULL; item = readdir(folder)) {
+    const size_t length = strlen(item->d_name);
+    count += item->d_name[0] != '.' && length > 5 && strcmp(item->d_name + length - 5, ".yaml") == 0;
+  }
+  (void)closedir(folder);
+  return count;
+}
+
+static void no_file_of_the_tree_is_left_out(void **state) {
+  size_t count = 0;
+  DIR *data = opendir(data_path(""));
+  assert_non_null(data);
+  for (const struct dirent *item = readdir(data); item != NULL; item = readdir(data))
+    count += item->d_name[0] == '.' ? 0 : count_yaml(item->d_name);
+  (void)closedir(data);
+  assert_int_equal(slip_embedded_file_count, count);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(paths_are_sorted_and_unique),
+      cmocka_unit_test(each_file_has_the_bytes_of_the_tree),
+      cmocka_unit_test(no_file_of_the_tree_is_left_out),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
