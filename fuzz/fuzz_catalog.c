@@ -8,9 +8,8 @@
 #include "catalog/catalog_internal.h"
 
 static const char kernels_text[] = "{kind: kernels, name: k, title: K}";
-static const char chip_text[] =
-    "{kind: chip, name: c, title: C, vendor: V, status: shipping, kernels: k, "
-    "facts: {ranks: {value: 2, source: s, confidence: high}}}";
+static const char chip_text[] = "{kind: chip, name: c, title: C, vendor: V, status: shipping, kernels: k, "
+                                "facts: {ranks: {value: 2, source: s, confidence: high}}}";
 
 /* An answer that no input may give ends the run, so that the fuzzer keeps the input. */
 static void expect(int is_as_it_should_be) {

@@ -177,6 +177,7 @@ typedef struct slip_stack {
   double jitter;           /* stragglers and clock: share added to the step */
   double elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
   double imbalance_train;  /* hottest expert rank over the mean */
+  double zero_bubble, dualpipe; /* 1: the stack has this pipeline schedule, so a search may choose it */
   double flash_attention;  /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   /* serving */
   double host_step_s;      /* host time per engine step */

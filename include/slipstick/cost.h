@@ -51,10 +51,11 @@ typedef struct slip_cost {
 } slip_cost;
 
 /* m x k by k x n, `groups` of them sharing the m rows evenly.
- *   compute = 2 m' n k / (peak * fraction * k / (k + depth_half) * fill)
- * and never less than k * tile_m * 8 ps, the pace at which one core walks the depth of a tile.
- * m' is m rounded up to 64 rows in each group; fill is the share of the cores that the best choice of
- * tile (tile_m x tile_n, halves, quarters) and split of k keeps busy over its waves (wave quantisation).
+ *   compute = 2 m' n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at which one core walks
+ *   the depth of a tile
+ * m' is m rounded up to 64 rows in each group; share = padding * fill * d / (d + depth_half) at the best choice of tile
+ * (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the tiles, and of the
+ * cores' time over their waves. Grows with m, n and k.
  *   memory = (weights + in + out bytes) / (bandwidth * weight_read_fraction)
  * bytes < 0: derived from the shape. All arguments > 0. O(1). */
 slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, double n, double k, double groups,

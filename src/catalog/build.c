@@ -115,27 +115,31 @@ static slip_status fail_at_level(const slip_system *system, const slip_level *le
 }
 
 /* Chips in a domain become ranks, and bandwidth per chip becomes bandwidth per rank. */
-static slip_status finish_level(const slip_system *system, slip_level *level, bool is_outermost, slip_error *err) {
+static slip_status finish_level(const slip_system *system, slip_level *level, slip_error *err) {
   const double ranks = system->chip->ranks;
+  const bool has_chips = !isnan(level->ranks);
+  const char *complaint = NULL;
   if (level->name == slip_level_names[0]) {
-    if (!isnan(level->ranks))
-      return fail_at_level(system, level, "an in-package level has the chip's ranks; leave `chips` out", err);
-    if (ranks < 2)
-      return fail_at_level(system, level, "the chip has one rank, so nothing is in-package; leave this level out",
-                           err);
+    if (has_chips)
+      complaint = "an in-package level has the chip's ranks; leave `chips` out";
+    else if (ranks < 2)
+      complaint = "the chip has one rank, so nothing is in-package; leave this level out";
     level->ranks = ranks;
-  } else if (!isnan(level->ranks)) {
-    if (level->name == slip_level_names[2])
-      return fail_at_level(system, level, "the outermost level is unlimited; leave `chips` out", err);
+  } else if (level->name == slip_level_names[1]) {
+    if (!has_chips)
+      complaint = "only scale-out is unlimited; say how many chips one domain has";
     level->ranks *= ranks;
-  } else if (is_outermost) {
-    level->ranks = INFINITY;
   } else {
-    return fail_at_level(system, level, "only the outermost level may leave out how many chips one domain has",
-                         err);
+    if (has_chips)
+      complaint = "scale-out is unlimited; leave `chips` out";
+    level->ranks = INFINITY;
   }
   level->bytes_per_s /= ranks;
-  return SLIP_OK;
+  if (isnan(level->exchange_s))
+    level->exchange_s = level->latency_s;
+  if (isnan(level->exchange_fraction))
+    level->exchange_fraction = level->fraction;
+  return complaint ? fail_at_level(system, level, complaint, err) : SLIP_OK;
 }
 
 /* A system of which only bounded levels are published still has an outermost one, of which nothing is known. */
@@ -153,7 +157,7 @@ slip_status slip_system_finish(slip_system *system, slip_error *err) {
   double inner = 1;
   for (int i = 0; i < system->n_levels; i++) {
     slip_level *level = &system->levels[i];
-    SLIP_TRY(finish_level(system, level, i == system->n_levels - 1, err));
+    SLIP_TRY(finish_level(system, level, err));
     if (!(level->ranks > inner)) {
       status = fail_at_level(system, level, "domains grow from level to level: this one is no larger than the last",
                              err);

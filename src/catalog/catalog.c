@@ -17,7 +17,8 @@ slip_status slip_catalog_new(slip_catalog **out, slip_error *err) {
   slip_catalog *catalog = arena ? slip_arena_alloc(arena, sizeof *catalog) : NULL;
   if (!catalog) {
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return SLIP_NO_MEMORY;
   }
   catalog->arena = arena;
   *out = catalog;

@@ -275,7 +275,7 @@ static slip_status read_fact(slip_reading *reading, const slip_node *map, const 
   SLIP_TRY(read_value(reading, slip_node_get(map, "value"), field, fact));
   SLIP_TRY(slip_fact_read_source(reading, map, fact));
   const slip_node *also = is_chosen ? slip_node_get(map, "also") : NULL;
-  if (slip_node_is_null(also))
+  if (!also || slip_node_is_null(also))
     goto cleanup;
   if (also->kind != SLIP_NODE_SEQUENCE) {
     status = slip_node_fail(reading->err, SLIP_BAD_INPUT, also, "expected a list of conflicting values");

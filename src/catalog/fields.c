@@ -40,8 +40,10 @@
 #define TEXT(name, meaning) \
   { name, PURE, 0, 0, true, false, NULL, -1, meaning }
 
-#define FRACTION(owner, name, member, meaning) NUMBER(owner, name, member, PURE, 1e-4, 1, meaning)
-#define SHARE(owner, name, member, meaning) NUMBER(owner, name, member, PURE, 0, 1, meaning)
+#define FRACTION(owner, name, member, meaning) \
+  { name, PURE, 1e-4, 1, false, false, NULL, offsetof(owner, member), meaning }
+#define SHARE(owner, name, member, meaning) \
+  { name, PURE, 0, 1, false, false, NULL, offsetof(owner, member), meaning }
 #define PEAK(name, dtype, unit, meaning)                                               \
   {                                                                                    \
     name, unit, 1e-3, 1e6, false, false, NULL, offsetof(slip_chip, peak_flops[dtype]), \
@@ -118,8 +120,7 @@ static const slip_field system_fields[] = {
 
 /* `chips` and `gbs` land in ranks and bytes_per_s as they are; slip_system_finish makes per-rank values of them. */
 static const slip_field level_fields[] = {
-    WHOLE(slip_level, "chips", ranks, PURE, 1, 1e7,
-          "chips in one domain; absent for the outermost level: unlimited"),
+    WHOLE(slip_level, "chips", ranks, PURE, 1, 1e7, "chips in one domain, of scale-up only"),
     NUMBER(slip_level, "gbs", bytes_per_s, GBS, 1e-2, 1e6, "bandwidth per chip (whole package) and direction"),
     NUMBER(slip_level, "latency_us", latency_s, MICROSECOND, 0, 1e6,
            "one small message between two ranks, software included"),
@@ -152,6 +153,8 @@ static const slip_field stack_fields[] = {
     STACK(elementwise_passes, PURE, 0, 100,
           "passes over the hidden state per layer that fusion leaves, relative to the operator list"),
     STACK(imbalance_train, PURE, 1, 1000, "hottest expert rank over the mean, training"),
+    WHOLE(slip_stack, "zero_bubble", zero_bubble, PURE, 0, 1, "1: the stack has the zero-bubble schedule"),
+    WHOLE(slip_stack, "dualpipe", dualpipe, PURE, 0, 1, "1: the stack has DualPipe"),
     WHOLE(slip_stack, "flash_attention", flash_attention, PURE, 0, 1,
           "1: attention scores never reach memory; 0: they do (stacks of 2022 and before)"),
     NUMBER(slip_stack, "host_step_us", host_step_s, MICROSECOND, 0, 1e7, "host time per engine step"),

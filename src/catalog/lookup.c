@@ -89,9 +89,9 @@ enum { N_SUGGESTIONS = 3, FAR = 1000 };
 static int name_distance(const char *wanted, const char *label) {
   char a[SLIP_NAME_MAX_BYTES + 1], b[SLIP_NAME_MAX_BYTES + 1];
   size_t n = 0, m = 0;
-  for (; wanted[n] && n < SLIP_NAME_MAX_BYTES; n++)
+  for (; n < SLIP_NAME_MAX_BYTES && wanted[n]; n++)
     a[n] = lower(wanted[n]);
-  for (; label[m] && m < SLIP_NAME_MAX_BYTES; m++)
+  for (; m < SLIP_NAME_MAX_BYTES && label[m]; m++)
     b[m] = lower(label[m]);
   a[n] = b[m] = '\0';
   const int distance = slip_edit_distance(a, b);

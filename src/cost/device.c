@@ -60,12 +60,15 @@ cleanup:
 
 slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool training) {
   /* rows: what may stand in for the wanted format, in order of preference */
-  static const slip_dtype serve_order[SLIP_DTYPES][3] = {
-      [SLIP_FP32] = {SLIP_BF16, SLIP_BF16, SLIP_BF16}, [SLIP_BF16] = {SLIP_BF16, SLIP_BF16, SLIP_BF16},
-      [SLIP_FP8] = {SLIP_FP8, SLIP_INT8, SLIP_BF16},   [SLIP_INT8] = {SLIP_INT8, SLIP_FP8, SLIP_BF16},
-      [SLIP_FP4] = {SLIP_FP4, SLIP_FP8, SLIP_BF16},    [SLIP_INT4] = {SLIP_BF16, SLIP_BF16, SLIP_BF16},
+  static const slip_dtype serve_order[SLIP_DTYPES][4] = {
+      [SLIP_FP32] = {SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16},
+      [SLIP_BF16] = {SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16},
+      [SLIP_FP8] = {SLIP_FP8, SLIP_INT8, SLIP_BF16, SLIP_BF16},
+      [SLIP_INT8] = {SLIP_INT8, SLIP_FP8, SLIP_BF16, SLIP_BF16},
+      [SLIP_FP4] = {SLIP_FP4, SLIP_FP8, SLIP_INT8, SLIP_BF16},
+      [SLIP_INT4] = {SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16},
   };
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     slip_dtype dtype = serve_order[wanted][i];
     if (training && dtype == SLIP_INT8)
       continue; /* nothing trains in int8 here */

@@ -21,21 +21,20 @@ static const struct {
   double m, n, rate;
 } tiles[] = {{1, 1, 1}, {0.5, 1, 0.92}, {0.5, 0.5, 0.84}, {0.25, 0.5, 0.7}, {0.125, 0.5, 0.55}};
 
-/* Share of the cores' time that is used, over the waves of the best tile and split. Compute and memory overlap across groups. */
-static double core_fill(const slip_device *d, double rows_per_group, double n, double k, double groups) {
-  if (isnan(d->cores) || d->cores < 1)
-    return 1;
+/* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along the depth
+ * of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only while cores idle;
+ * every choice takes longer for a larger product, and so does the best. */
+static double shape_share(const slip_device *d, double rows_per_group, double n, double k, double groups) {
+  bool waves = d->cores >= 1; /* false for NAN */
   double best = 0;
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
     double count = groups * ceil(rows_per_group / tile_m) * ceil(n / tile_n);
-    double padding = groups * rows_per_group * n / (count * tile_m * tile_n); /* useful share of the tiles */
+    double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) : 1; /* useful share of the tiles */
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
-      if (splits[s] > 1 && k / splits[s] < 4 * d->kernels.depth_half)
-        break;
-      double work = count * splits[s];
-      double fill = work / (ceil(work / d->cores) * d->cores);
-      best = fmax(best, padding * fill * tiles[t].rate);
+      double work = count * splits[s], depth = k / splits[s];
+      double fill = waves ? work / (ceil(work / d->cores) * d->cores) : 1;
+      best = fmax(best, padding * fill * tiles[t].rate * depth / (depth + d->kernels.depth_half));
     }
   }
   return best;
@@ -53,8 +52,7 @@ slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, doubl
                          double bytes) {
   double rows = ceil(m / groups / ROW_QUANTUM) * ROW_QUANTUM;
   double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
-  double depth = k / (k + d->kernels.depth_half);
-  double rate = d->peak_flops[dtype] * fraction * depth * core_fill(d, rows, n, k, groups);
+  double rate = d->peak_flops[dtype] * fraction * shape_share(d, rows, n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);

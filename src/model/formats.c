@@ -199,7 +199,7 @@ static slip_status apply(const slip_node *excluded, slip_model *m, const slip_la
 slip_status slip_formats_build(slip_draft *d) {
   slip_status status = SLIP_OK;
   slip_model *m = d->model;
-  slip_dtype plain, quantised;
+  slip_dtype plain = SLIP_BF16, quantised = SLIP_BF16;
   SLIP_TRY(plain_format(d, &plain));
   m->kv_dtype = SLIP_BF16;
   m->weights = (slip_weight_formats){plain, plain, plain, plain, plain};
@@ -246,7 +246,7 @@ slip_status slip_model_apply_quant(const slip_node *quant, slip_model *model, sl
     return slip_node_fail(err, SLIP_BAD_INPUT, quant, "the map 'quantization' is missing");
   const slip_node *weights = slip_node_get(inner, "quant_algo"),
                   *cache = slip_node_get(inner, "kv_cache_quant_algo");
-  slip_dtype dtype, kv = model->kv_dtype;
+  slip_dtype dtype = SLIP_BF16, kv = model->kv_dtype;
   if (cache != NULL && !slip_node_is_null(cache))
     SLIP_TRY(algorithm(cache, &kv, err));
   if (weights != NULL && !slip_node_is_null(weights)) {

@@ -92,8 +92,9 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
     double kv_bytes = work->training ? SLIP_ACTIVATION_BYTES : slip_dtype_bytes(work->kv);
     double cache = keys_in_reach(s, reach_limit(a)) * kv_heads * (qk + (a->shared_kv ? 0 : v)) * kv_bytes;
     double new_tokens = s->sequences * s->new_tokens / cp;
-    add_attention(list, work, s, 2 * pairs * heads * (qk + v), cache, new_tokens * heads * qk,
-                  new_tokens * heads * v);
+    slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (qk + v), cache, new_tokens * heads * qk,
+                                new_tokens * heads * v);
+    op->scores = pairs * heads;
   }
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", work->weights.attention, tokens, hidden,
                heads * v);
@@ -115,10 +116,10 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
   if (!absorbed) {
     slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "kv up", weights, work->training ? fresh : keys,
                  heads * (nope + v), rank);
-    add_attention(
-        list, work, s, 2 * pairs * heads * (nope + rope + v),
-        work->training ? 0 : keys_in_reach(s, reach_limit(a)) * heads * (nope + rope + v) * SLIP_ACTIVATION_BYTES,
-        fresh * heads * (nope + rope), fresh * heads * v);
+    double cache = keys_in_reach(s, reach_limit(a)) * heads * (nope + rope + v) * SLIP_ACTIVATION_BYTES;
+    slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (nope + rope + v), work->training ? 0 : cache,
+                                fresh * heads * (nope + rope), fresh * heads * v);
+    op->scores = pairs * heads;
     return;
   }
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, rank, heads * nope);

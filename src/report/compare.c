@@ -117,8 +117,10 @@ static void serve_bound(column *c, char out[SLIP_WHY_SIZE]) {
 
 typedef struct row {
   const char *label; /* NULL: the token budget's */
-  void (*cell)(column *c, char out[SLIP_WHY_SIZE]);
+  void (*cell)(column *c, char out[SLIP_WHY_SIZE]); /* NULL: the ratios to the first system */
 } row;
+
+static const char ratio_label[] = "ratio per chip, system";
 
 static const row head_rows[] = {
     {"chips x systems", size_cell}, {"region", region_cell}, {"peak bf16 (dense)", peak_cell}, {"power, full load", power_cell}, {"price, list", price_cell},
@@ -127,6 +129,7 @@ static const row train_rows[] = {
     {"tokens/s per chip", train_rate},
     {"tokens/s per system", train_system_rate},
     {"tokens/s, all chips", train_all},
+    {ratio_label, NULL},
     {"MFU", train_mfu},
     {NULL, train_budget},
     {"energy per token", train_energy},
@@ -137,6 +140,7 @@ static const row train_rows[] = {
 static const row serve_rows[] = {
     {"output tokens/s per chip", serve_output},
     {"output tokens/s per system", serve_system_output},
+    {ratio_label, NULL},
     {"prefill tokens/s per chip", serve_prefill},
     {"decode tokens/s per chip", serve_decode},
     {"TTFT", serve_ttft},
@@ -155,20 +159,6 @@ static bool is_answered(column *c, enum block block) {
   return block == HEAD || (block == TRAIN ? c->train_why : c->serve_why)[0] == '\0';
 }
 
-static void add_rows(slip_table *table, enum block block, const row *rows, size_t n_rows, const char *budget,
-                     column *columns, size_t n) {
-  char cell[SLIP_WHY_SIZE];
-  for (size_t i = 0; i < n_rows; i++) {
-    slip_table_printf(table, "%s%s", block == HEAD ? "" : "  ", rows[i].label != NULL ? rows[i].label : budget);
-    for (size_t k = 0; k < n; k++) {
-      memcpy(cell, "-", 2);
-      if (is_answered(&columns[k], block))
-        rows[i].cell(&columns[k], cell);
-      slip_table_cell(table, cell);
-    }
-  }
-}
-
 static double rate_of(column *c, enum block block) {
   if (!is_answered(c, block))
     return NAN;
@@ -178,10 +168,7 @@ static double rate_of(column *c, enum block block) {
 /* Ratios to the first system, per chip and per system. */
 static void add_ratios(slip_table *table, enum block block, column *columns, size_t n) {
   char chip[SLIP_CELL_SIZE], system[SLIP_CELL_SIZE];
-  if (n < 2)
-    return;
   const double first = rate_of(&columns[0], block);
-  slip_table_cell(table, "  ratio per chip, system");
   for (size_t k = 0; k < n; k++) {
     const double ratio = rate_of(&columns[k], block) / first;
     const double whole = ratio * columns[k].system->chips / columns[0].system->chips;
@@ -189,6 +176,26 @@ static void add_ratios(slip_table *table, enum block block, column *columns, siz
       slip_table_cell(table, "-");
     else
       slip_table_printf(table, "%s, %s", slip_number_ratio(chip, ratio), slip_number_ratio(system, whole));
+  }
+}
+
+static void add_rows(slip_table *table, enum block block, const row *rows, size_t n_rows, const char *budget,
+                     column *columns, size_t n) {
+  char cell[SLIP_WHY_SIZE];
+  for (size_t i = 0; i < n_rows; i++) {
+    if (rows[i].cell == NULL && n < 2)
+      continue;
+    slip_table_printf(table, "%s%s", block == HEAD ? "" : "  ", rows[i].label != NULL ? rows[i].label : budget);
+    if (rows[i].cell == NULL) {
+      add_ratios(table, block, columns, n);
+      continue;
+    }
+    for (size_t k = 0; k < n; k++) {
+      memcpy(cell, "-", 2);
+      if (is_answered(&columns[k], block))
+        rows[i].cell(&columns[k], cell);
+      slip_table_cell(table, cell);
+    }
   }
 }
 
@@ -226,7 +233,7 @@ static void add_serve_section(slip_table *table, const slip_compare_job *job) {
   slip_text_free(&text);
 }
 
-enum { MOST_WHYS = 10 };
+enum { MOST_WHYS = 10, WIDEST_CELL = 24 };
 
 typedef struct reason {
   const char *what, *why;
@@ -276,6 +283,23 @@ static void add_footnotes(const slip_compare_job *job, column *c, const slip_sty
   slip_text_free(&text);
 }
 
+/* Under which terms the money is. */
+static void add_money(const slip_econ_terms *terms, const slip_style *style, slip_text *out) {
+  char a[SLIP_CELL_SIZE], b[SLIP_CELL_SIZE];
+  slip_text line = {0};
+  if (!isnan(terms->rent_usd_per_chip_hour))
+    slip_text_printf(&line, "Money: rent of %s per chip and hour.", slip_number_usd(a, terms->rent_usd_per_chip_hour));
+  else
+    slip_text_printf(&line,
+                     "Money: list price over %s years of which %s are worked, and power (with PUE) at the price of the "
+                     "region%s.",
+                     slip_number_count(a, terms->life_years), slip_number_percent(b, terms->utilisation),
+                     isnan(terms->power_usd_per_j) && isnan(terms->pue) ? "" : " or as given");
+  slip_paragraph(out, style, 2, line.data != NULL ? line.data : "");
+  out->failed = out->failed || line.failed;
+  slip_text_free(&line);
+}
+
 static const char closing[] =
     "Intervals: 80%, from the spread that each stack's file states. Sources: slipstick show NAME. Why: slipstick train or "
     "serve MODEL SYSTEM --explain.";
@@ -293,6 +317,7 @@ void slip_report_compare(const slip_compare_job *job, const slip_compare_column 
   }
   add_heading(job, style, out);
   slip_table *table = slip_table_open(n + 1);
+  slip_table_widest(table, WIDEST_CELL);
   slip_table_cell(table, "");
   for (size_t k = 0; k < n; k++)
     slip_table_cell(table, columns[k].system->entry.title);
@@ -301,16 +326,16 @@ void slip_report_compare(const slip_compare_job *job, const slip_compare_column 
   if (job->train) {
     add_train_section(table, job);
     add_rows(table, TRAIN, train_rows, sizeof train_rows / sizeof *train_rows, budget, columns, n);
-    add_ratios(table, TRAIN, columns, n);
   }
   if (job->serve) {
     add_serve_section(table, job);
     add_rows(table, SERVE, serve_rows, sizeof serve_rows / sizeof *serve_rows, budget, columns, n);
-    add_ratios(table, SERVE, columns, n);
   }
   slip_table_write(table, style, out);
   slip_table_free(table);
+  slip_text_add(out, "\n");
   for (size_t k = 0; k < n; k++)
     add_footnotes(job, &columns[k], style, out);
+  add_money(&job->terms, style, out);
   slip_paragraph(out, style, 0, closing);
 }

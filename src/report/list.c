@@ -24,9 +24,11 @@ const slip_region *slip_entry_region(const slip_entry *entry) {
   return (const slip_region *)(const void *)entry;
 }
 
+static const char COUNT[] = "count", PARAMS[] = "parameters";
+
 /* One column of a kind's list: a number (with its JSON key) or a text. */
 typedef struct list_column {
-  const char *heading, *key, *unit; /* unit: shown after the number with an SI prefix; NULL: plain */
+  const char *heading, *key, *unit; /* unit: shown after the number with an SI prefix; NULL: plain; COUNT, PARAMS: so */
   double (*number)(const slip_entry *entry);
   const char *(*text)(const slip_entry *entry);
 } list_column;
@@ -115,8 +117,8 @@ static const list_column kernels_columns[] = {
     {"streaming of bandwidth", "memory_fraction", NULL, kernels_memory, NULL}};
 static const list_column system_columns[] = {{"title", "title", NULL, NULL, entry_title},
                                              {"chip", "chip", NULL, NULL, system_chip},
-                                             {"chips", "chips", NULL, system_chips, NULL},
-                                             {"scale-up", "scale_up_chips", NULL, system_domain, NULL},
+                                             {"chips", "chips", COUNT, system_chips, NULL},
+                                             {"scale-up", "scale_up_chips", COUNT, system_domain, NULL},
                                              {"power", "power_w", "W", system_power, NULL},
                                              {"price, USD", "price_usd", NULL, system_price, NULL},
                                              {"status", "status", NULL, NULL, entry_status}};
@@ -127,11 +129,11 @@ static const list_column stack_columns[] = {{"title", "title", NULL, NULL, entry
                                             {"date", "date", NULL, NULL, stack_date},
                                             {"use", "use", NULL, NULL, stack_use}};
 static const list_column model_columns[] = {{"title", "title", NULL, NULL, entry_title},
-                                            {"parameters", "parameters", NULL, model_total, NULL},
-                                            {"active", "active_parameters", NULL, model_active, NULL},
-                                            {"layers", "layers", NULL, model_layers, NULL},
+                                            {"parameters", "parameters", PARAMS, model_total, NULL},
+                                            {"active", "active_parameters", PARAMS, model_active, NULL},
+                                            {"layers", "layers", COUNT, model_layers, NULL},
                                             {"KV/token, bf16", "kv_bytes_per_token_bf16", "B", model_kv, NULL},
-                                            {"context", "max_context", NULL, model_context, NULL}};
+                                            {"context", "max_context", COUNT, model_context, NULL}};
 static const list_column region_columns[] = {{"title", "title", NULL, NULL, entry_title},
                                              {"USD/kWh", "usd_per_kwh", NULL, region_kwh, NULL},
                                              {"PUE", "pue", NULL, region_pue, NULL}};
@@ -150,6 +152,16 @@ static const struct {
     [SLIP_KIND_REGION] = {region_columns, COUNT_OF(region_columns)},
 };
 
+static const char *number_text(const list_column *column, double value, char text[SLIP_CELL_SIZE]) {
+  if (column->unit == NULL)
+    return slip_number_plain(text, value);
+  if (column->unit == COUNT)
+    return slip_number_count(text, value);
+  if (column->unit == PARAMS)
+    return slip_number_params(text, value);
+  return slip_number_unit(text, value, column->unit);
+}
+
 void slip_report_list(const slip_catalog *catalog, slip_kind kind, const slip_style *style, slip_text *out) {
   char text[SLIP_CELL_SIZE];
   const list_column *columns = lists[kind].columns;
@@ -166,13 +178,10 @@ void slip_report_list(const slip_catalog *catalog, slip_kind kind, const slip_st
     const slip_entry *entry = slip_catalog_entry(catalog, kind, k);
     slip_table_cell(table, entry->name);
     for (size_t i = 0; i < lists[kind].count; i++) {
-      if (columns[i].text != NULL) {
+      if (columns[i].text != NULL)
         slip_table_cell(table, columns[i].text(entry));
-        continue;
-      }
-      const double value = columns[i].number(entry);
-      slip_table_cell(table, columns[i].unit != NULL ? slip_number_unit(text, value, columns[i].unit)
-                                                     : slip_number_plain(text, value));
+      else
+        slip_table_cell(table, number_text(&columns[i], columns[i].number(entry), text));
     }
   }
   slip_table_write(table, style, out);

@@ -45,12 +45,9 @@ void slip_report_ffn(const slip_ffn *f, slip_text *out) {
     slip_text_printf(out, ", from %" PRId64 " of %" PRId64 " groups", f->top_groups, f->groups);
 }
 
-/* "671 B": parameters are counted in billions, where SI would say G. */
 static void add_parameters(slip_text *out, double count) {
   char number[SLIP_CELL_SIZE];
-  const bool billions = count >= 0.9995e9;
-  slip_number_plain(number, billions ? count / 1e9 : count / 1e6);
-  slip_text_printf(out, "%s %s", number, billions ? "B" : "M");
+  slip_text_add(out, slip_number_params(number, count));
 }
 
 static const char *mixer_name(const slip_attention *a) {

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,12 +98,30 @@ char *slip_number_interval(char out[SLIP_CELL_SIZE], double value, double low, d
   return out;
 }
 
+char *slip_number_count(char out[SLIP_CELL_SIZE], double value) {
+  if (isfinite(value) && value == floor(value) && fabs(value) <= 9007199254740992.0)
+    format(out, "%.0f", value);
+  else
+    slip_number_plain(out, value);
+  return out;
+}
+
+char *slip_number_params(char out[SLIP_CELL_SIZE], double count) {
+  if (!is_ordinary(out, count))
+    return out;
+  char number[SLIP_CELL_SIZE];
+  const bool billions = fabs(count) >= 0.9995e9;
+  format(out, "%.60s %s", slip_number_plain(number, billions ? count / 1e9 : count / 1e6), billions ? "B" : "M");
+  return out;
+}
+
 char *slip_number_percent(char out[SLIP_CELL_SIZE], double share) {
   if (!is_ordinary(out, share))
     return out;
-  char number[SLIP_CELL_SIZE];
-  digits(number, share * 100);
-  format(out, "%.60s%%", number);
+  if (share > 0 && share < 0.0005)
+    format(out, "<0.1%%");
+  else
+    format(out, "%.1f%%", share * 100);
   return out;
 }
 

@@ -13,7 +13,11 @@ char *slip_number_plain(char out[SLIP_CELL_SIZE], double value);
 char *slip_number_unit(char out[SLIP_CELL_SIZE], double value, const char *unit);
 /* "1510 [1210, 1890]"; "1510" when either end is NAN. */
 char *slip_number_interval(char out[SLIP_CELL_SIZE], double value, double low, double high);
-/* 0.4321 -> "43.2%" */
+/* A count, exactly: "8192"; a number that is not whole, or beyond 2^53, as slip_number_plain. */
+char *slip_number_count(char out[SLIP_CELL_SIZE], double value);
+/* Parameters, in millions or billions as people say them: "671 B", "950 M". */
+char *slip_number_params(char out[SLIP_CELL_SIZE], double count);
+/* 0.4321 -> "43.2%"; what rounds to nothing is "<0.1%" */
 char *slip_number_percent(char out[SLIP_CELL_SIZE], double share);
 /* "300 us", "45.0 ms", "1.50 s", "2.50 min", "3.00 h", "41.2 days": units that people say. */
 char *slip_number_seconds(char out[SLIP_CELL_SIZE], double seconds);

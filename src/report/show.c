@@ -8,6 +8,8 @@
 
 /* ---- facts ---- */
 
+enum { MOST_SOURCES = 128 };
+
 /* The value as the file has it, with its unit. */
 static void add_value(slip_text *out, const slip_fact *fact) {
   char number[SLIP_DOUBLE_SIZE];
@@ -19,46 +21,66 @@ static void add_value(slip_text *out, const slip_fact *fact) {
     slip_text_printf(out, " %s", fact->unit);
 }
 
-static void add_source(slip_text *out, const slip_fact *fact) {
-  slip_text_add(out, fact->source);
-  if (fact->url[0] != '\0')
-    slip_text_printf(out, " <%s>", fact->url);
-  if (fact->note[0] != '\0')
-    slip_text_printf(out, "\n(%s)", fact->note);
+/* The sources of an entry, each once: facts name them by number. */
+typedef struct sources {
+  const slip_fact *facts[MOST_SOURCES]; /* the first fact of each source */
+  int count;
+} sources;
+
+/* 1-based; 0 when there are more than fit: then the name stands in the table. */
+static int source_number(sources *known, const slip_fact *fact) {
+  for (int i = 0; i < known->count; i++)
+    if (strcmp(known->facts[i]->source, fact->source) == 0 && strcmp(known->facts[i]->url, fact->url) == 0)
+      return i + 1;
+  if (known->count == MOST_SOURCES)
+    return 0;
+  known->facts[known->count++] = fact;
+  return known->count;
 }
 
-static void add_fact_row(slip_table *table, const slip_fact *fact, const char *name) {
-  slip_text value = {0}, source = {0};
+static void add_fact_row(slip_table *table, sources *known, const slip_fact *fact, const char *name) {
+  slip_text value = {0}, note = {0};
+  const int number = source_number(known, fact);
   add_value(&value, fact);
-  add_source(&source, fact);
+  if (number == 0)
+    slip_text_printf(&note, "%s %s; ", fact->source, fact->url);
+  slip_text_add(&note, fact->note);
   slip_table_cell(table, name);
   slip_table_cell(table, value.failed ? "?" : value.data);
   slip_table_cell(table, slip_confidence_name(fact->confidence));
   slip_table_cell(table, fact->date);
-  slip_table_cell(table, source.failed ? "?" : source.data);
+  slip_table_printf(table, "[%d]", number);
+  slip_table_cell(table, note.data);
   slip_text_free(&value);
-  slip_text_free(&source);
+  slip_text_free(&note);
 }
 
 static void add_facts(const slip_entry *entry, const slip_style *style, slip_text *out) {
+  static const char *const headings[] = {"field", "value", "confidence", "date", "source", "note"};
+  sources known = {.count = 0};
   if (entry->n_facts == 0)
     return;
-  slip_table *table = slip_table_open(5);
-  slip_table_cell(table, "field");
-  slip_table_cell(table, "value");
-  slip_table_cell(table, "confidence");
-  slip_table_cell(table, "date");
-  slip_table_cell(table, "source (note)");
+  slip_table *table = slip_table_open(sizeof headings / sizeof *headings);
+  for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
+    slip_table_cell(table, headings[i]);
   slip_table_heading(table);
   for (size_t i = 0; i < entry->n_facts; i++) {
     const slip_fact *fact = &entry->facts[i];
-    add_fact_row(table, fact, fact->field);
+    add_fact_row(table, &known, fact, fact->field);
     for (size_t k = 0; k < fact->n_also; k++)
-      add_fact_row(table, &fact->also[k], "  not chosen");
+      add_fact_row(table, &known, &fact->also[k], "  not chosen");
   }
   slip_text_add(out, "\n");
   slip_table_write(table, style, out);
   slip_table_free(table);
+  slip_text_add(out, "\nsources\n");
+  for (int i = 0; i < known.count; i++) {
+    slip_text line = {0};
+    slip_text_printf(&line, "[%d] %s %s", i + 1, known.facts[i]->source, known.facts[i]->url);
+    slip_paragraph(out, style, 4, line.data != NULL ? line.data : "");
+    out->failed = out->failed || line.failed;
+    slip_text_free(&line);
+  }
 }
 
 /* Fields that the cost model reads and that this entry has no published value for. */
@@ -72,9 +94,11 @@ static void add_absent(const slip_entry *entry, const slip_style *style, slip_te
   slip_text text = {0};
   for (size_t i = 0; i < count; i++)
     if (is_absent(entry, &fields[i]))
-      slip_text_printf(&text, "%s%s", text.length > 0 ? ", " : "\nno published value: ", fields[i].name);
-  if (text.length > 0)
+      slip_text_printf(&text, "%s%s", text.length > 0 ? ", " : "no published value: ", fields[i].name);
+  if (text.length > 0) {
+    slip_text_add(out, "\n");
     slip_paragraph(out, style, 2, text.data);
+  }
   out->failed = out->failed || text.failed;
   slip_text_free(&text);
 }
@@ -110,7 +134,7 @@ static void add_system(const slip_entry *entry, const slip_style *style, slip_te
     slip_table_cell(table, level->name);
     slip_table_cell(table, level->topology);
     slip_table_cell(table, level->fabric);
-    slip_table_cell(table, isinf(level->ranks) ? "no limit" : slip_number_plain(text, level->ranks));
+    slip_table_cell(table, isinf(level->ranks) ? "no limit" : slip_number_count(text, level->ranks));
     slip_table_cell(table, slip_number_unit(text, level->bytes_per_s, "B/s"));
     slip_table_cell(table, slip_number_unit(text, level->latency_s, "s"));
     slip_table_cell(table, slip_number_percent(text, level->fraction));
@@ -170,11 +194,11 @@ static void add_parameter_table(const slip_model *model, const slip_style *style
       continue;
     slip_table_cell(table, sums[i].name);
     slip_table_printf(table, "%.0f", sums[i].total);
-    slip_table_cell(table, slip_number_plain(text, sums[i].active));
+    slip_table_cell(table, slip_number_params(text, sums[i].active));
   }
   slip_table_cell(table, "all");
   slip_table_printf(table, "%.0f", slip_model_params(model));
-  slip_table_cell(table, slip_number_plain(text, slip_model_active_params(model)));
+  slip_table_cell(table, slip_number_params(text, slip_model_active_params(model)));
   if (model->mtp_modules > 0) {
     slip_table_printf(table, "MTP modules (%" PRId64 ")", model->mtp_modules);
     slip_table_printf(table, "%.0f", model->mtp_params);
@@ -206,7 +230,7 @@ static void add_layer_table(const slip_model *model, const slip_style *style, sl
       slip_table_cell(table, "MTP only");
     slip_table_cell(table, mixer.failed ? "?" : mixer.data);
     slip_table_cell(table, ffn.failed ? "?" : ffn.data);
-    slip_table_cell(table, slip_number_plain(text, slip_params_total(&kind->params)));
+    slip_table_cell(table, slip_number_params(text, slip_params_total(&kind->params)));
     slip_text_free(&mixer);
     slip_text_free(&ffn);
   }

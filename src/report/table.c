@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-enum { GAP = 2, MIN_WIDTH = 20, SMALLEST_CUT = 8 };
+enum { GAP = 2, MIN_WIDTH = 20, SMALLEST_CUT = 8, PARAGRAPH = 116 };
 
 typedef struct row {
   struct row *next;
@@ -18,6 +18,7 @@ typedef struct row {
 struct slip_table {
   slip_arena *arena;
   size_t columns, filled; /* cells in the last row */
+  int widest; /* of columns after the first; 0: no limit */
   bool *right;
   row *first, *last;
   bool failed;
@@ -49,6 +50,11 @@ void slip_table_free(slip_table *table) {
 void slip_table_right(slip_table *table, size_t column) {
   if (table != NULL && column < table->columns)
     table->right[column] = true;
+}
+
+void slip_table_widest(slip_table *table, int columns) {
+  if (table != NULL)
+    table->widest = columns;
 }
 
 static row *add_row(slip_table *table) {
@@ -258,7 +264,7 @@ void slip_table_write(const slip_table *table, const slip_style *style, slip_tex
   }
   int *natural = widths + n, *least = widths + 2 * n;
   for (size_t i = 0; i < n; i++) {
-    natural[i] = column_width(table, i, INT32_MAX / 2);
+    natural[i] = column_width(table, i, i > 0 && table->widest > 0 ? table->widest : INT32_MAX / 2);
     least[i] = column_width(table, i, SMALLEST_CUT);
   }
   const int limit = style->width > 0 && style->width < MIN_WIDTH ? MIN_WIDTH : style->width;
@@ -278,7 +284,7 @@ void slip_paragraph(slip_text *out, const slip_style *style, int indent, const c
   slip_text safe = {0};
   slip_safe_add(&safe, text, true);
   const char *s = safe.data != NULL ? safe.data : "";
-  const int width = style->width <= 0 ? INT32_MAX / 2 : style->width < MIN_WIDTH ? MIN_WIDTH : style->width;
+  const int width = style->width <= 0 ? PARAGRAPH : style->width < MIN_WIDTH ? MIN_WIDTH : style->width;
   bool first = true;
   for (const char *next = NULL; s != NULL; s = next, first = false) {
     const size_t length = line_end(s, first ? width : width - indent, &next);

@@ -29,6 +29,8 @@ slip_table *slip_table_open(size_t columns);
 void slip_table_free(slip_table *table); /* NULL is allowed */
 /* Numbers stand flush right in this column. */
 void slip_table_right(slip_table *table, size_t column);
+/* Cells of columns after the first are wrapped to this many columns even where there is room. */
+void slip_table_widest(slip_table *table, int columns);
 /* The next cell; a row is complete after `columns` of them. A newline in the text starts a new line in the cell. NULL: empty. */
 void slip_table_cell(slip_table *table, const char *text);
 void slip_table_printf(slip_table *table, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -40,7 +42,7 @@ void slip_table_heading(slip_table *table);
 void slip_table_section(slip_table *table, const char *text);
 void slip_table_write(const slip_table *table, const slip_style *style, slip_text *out);
 
-/* A paragraph, wrapped at spaces to style->width with following lines indented. */
+/* A paragraph, wrapped at spaces to style->width (116 when there is no limit) with following lines indented. */
 void slip_paragraph(slip_text *out, const slip_style *style, int indent, const char *text);
 
 #endif

@@ -141,14 +141,15 @@ slip_status slip_train_explain(const slip_train *train, const slip_plan *plan, s
   slip_plan checked = *plan;
   slip_train_result result;
   slip_layer_costs costs;
-  slip_stage stage;
-  double all, fill;
+  slip_layout layout = {.groups = NULL};
+  double fill;
   SLIP_TRY(slip_train_estimate(train, &checked, &result, err));
   checked = result.plan;
   slip_train_layers(train, &checked, &costs);
-  slip_stage_layers(train, &checked, slip_train_slowest(train, &checked, &costs, &all, &fill), &stage);
+  SLIP_TRY(slip_layout_make(train, checked.pp, checked.vpp, &layout, err));
+  const slip_stage *stage = &slip_train_slowest(&checked, &costs, &layout, &fill)->stage;
   add_line(&list, -1, "step", result.step_s, SLIP_BOUND_COMPUTE);
-  explain_layers(train, &checked, &costs, &stage, (double)result.micro_batches, &list);
+  explain_layers(train, &checked, &costs, stage, (double)result.micro_batches, &list);
   const struct {
     slip_part part;
     slip_bound bound;
@@ -172,5 +173,6 @@ slip_status slip_train_explain(const slip_train *train, const slip_plan *plan, s
   list.lines = NULL;
 cleanup:
   free(list.lines);
+  slip_layout_free(&layout);
   return status;
 }

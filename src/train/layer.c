@@ -73,6 +73,16 @@ static double collective_s(const slip_train *train, const slip_plan *p, const sl
   return backward && op->part == SLIP_PART_CP ? 2 * seconds : seconds;
 }
 
+/* Attention before flash attention: all of the square, not its causal half, and every score through memory: written by
+ * the product (2 bytes), read and written by the softmax (4) and by dropout (4, and its mask 1), read by the second
+ * product (2); arXiv 2205.05198, figure 3. */
+static slip_op without_flash(const slip_op *op) {
+  slip_op whole = *op;
+  whole.flops *= 2;
+  whole.read_bytes += 13 * 2 * op->scores;
+  return whole;
+}
+
 void slip_train_operator(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
                          slip_pass *pass) {
   if (op->kind == SLIP_OP_COLLECTIVE) {
@@ -83,6 +93,11 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
     else
       add_time(pass, op->part, bound, seconds * (1 - overlap_of(train->job.stack, op->part)));
     return;
+  }
+  slip_op whole;
+  if (op->scores > 0 && train->job.stack->flash_attention < 0.5) {
+    whole = without_flash(op);
+    op = &whole;
   }
   slip_cost cost = backward ? slip_op_backward_cost(&train->device, op) : slip_op_cost(&train->device, op);
   double seconds = cost.seconds;

@@ -1,6 +1,5 @@
 /* Stage two: the pipeline over micro-batches, data-parallel traffic, the optimizer; the step's time, parts and interval. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -11,43 +10,6 @@
 /* Adam in fp32: master weight and two moments read and written (24), gradient read (4), bf16 weight written (2). */
 #define OPTIMIZER_TRAFFIC_BYTES 30.0
 /* ---- stages ---- */
-
-/* Layers before chunk c when `slots` (layers and what the head counts for) are spread evenly over `chunks`. */
-static int64_t layers_before(int64_t chunk, int64_t chunks, int64_t slots, int64_t layers) {
-  int64_t slot = (int64_t)(((long double)chunk * (long double)slots) / (long double)chunks + 0.5L);
-  return slot < layers ? slot : layers;
-}
-
-/* How many layers the head and the MTP modules weigh, in useful FLOP. */
-static int64_t head_weight(const slip_train *train) {
-  const slip_model *model = train->job.model;
-  double head = 2 * (double)model->hidden * (double)model->vocab;
-  double body = slip_model_forward_flop_per_token(model, (double)train->job.seq, false) - head;
-  double layer = body / (double)model->layers;
-  double modules = train->mtp ? (double)model->mtp_modules : 0;
-  return (int64_t)(head * (1 + modules) / layer + modules + 0.5);
-}
-
-void slip_stage_layers(const slip_train *train, const slip_plan *p, int64_t stage, slip_stage *out) {
-  const slip_model *model = train->job.model;
-  int64_t chunks = p->pp * p->vpp, weight = head_weight(train);
-  int64_t spare = (model->layers + weight) / chunks - 1; /* the last chunk keeps a layer at least */
-  if (chunks == 1 || spare < 0)
-    weight = 0;
-  else if (weight > spare)
-    weight = spare;
-  memset(out, 0, sizeof *out);
-  for (int64_t v = 0; v < p->vpp; v++) {
-    int64_t chunk = v * p->pp + stage;
-    int64_t from = layers_before(chunk, chunks, model->layers + weight, model->layers);
-    int64_t to = layers_before(chunk + 1, chunks, model->layers + weight, model->layers);
-    for (int64_t i = from; i < to; i++)
-      out->layers[model->kind_of_layer[i]]++;
-    out->total += to - from;
-  }
-  out->first = stage == 0;
-  out->last = stage == p->pp - 1;
-}
 
 int slip_train_stage_costs(const slip_layer_costs *layers, const slip_stage *stage, slip_stage_cost *out) {
   int count = 0;
@@ -135,36 +97,34 @@ void slip_train_stage_memory(const slip_train *train, const slip_plan *p, const 
 
 /* ---- the pipeline ---- */
 
-int64_t slip_train_slowest(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                           double *all_stages_s, double *fill_s) {
-  int64_t slowest = 0;
-  double most = -1, all = 0, weight_gradient = 0;
-  for (int64_t s = 0; s < p->pp; s++) {
-    slip_stage stage;
-    slip_stage_layers(train, p, s, &stage);
-    slip_stage_time t = slip_train_stage_time(layers, &stage);
-    double sum = t.forward_s + t.backward_s;
-    all += sum;
-    weight_gradient += t.weight_gradient_s;
-    if (sum > most) {
-      most = sum;
-      slowest = s;
+const slip_stage_group *slip_train_slowest(const slip_plan *p, const slip_layer_costs *layers,
+                                           const slip_layout *layout, double *fill_s) {
+  const slip_stage_group *slowest = NULL;
+  double most = -1, all = 0, weight_gradient = 0, stages = (double)p->pp;
+  for (int64_t i = 0; i < layout->n_groups; i++) {
+    const slip_stage_group *group = &layout->groups[i];
+    slip_stage_time t = slip_train_stage_time(layers, &group->stage);
+    double one = t.forward_s + t.backward_s;
+    all += one * (double)group->count;
+    weight_gradient += t.weight_gradient_s * (double)group->count;
+    if (one > most) {
+      most = one;
+      slowest = group;
     }
   }
-  double stages = (double)p->pp, others = all - most; /* equal stages: (pp - 1)(F + B) */
-  double mean_w = weight_gradient / stages;
+  double others = all - most; /* equal stages: (pp - 1)(F + B) */
+  double mean = all / stages, mean_w = weight_gradient / stages;
   switch (p->schedule) {
-  case SLIP_ZERO_BUBBLE: /* (pp - 1)(F + B_input - W) = (pp - 1)(F + B - 2W), table 2 of arXiv 2412.19437 with B whole */
+  case SLIP_ZERO_BUBBLE: /* (PP - 1)(F + B - 2W), B the whole backward: arXiv 2412.19437, table 2 */
     *fill_s = fmax(0, others - 2 * (stages - 1) * mean_w);
     break;
-  case SLIP_DUALPIPE: /* (pp/2 - 1)(F&B + B - 3W); F&B overlapped counts F + B, B the whole backward */
-    *fill_s = fmax(0, (stages / 2 - 1) * (all / stages + (all / stages) * 2 / 3 - 3 * mean_w));
+  case SLIP_DUALPIPE: /* (PP/2 - 1)(F&B + B - 3W) of the same table; F&B overlapped takes F + B, and B is 2/3 of it */
+    *fill_s = fmax(0, (stages / 2 - 1) * (mean + mean * 2 / 3 - 3 * mean_w));
     break;
   default:
     *fill_s = others / (double)p->vpp;
     break;
   }
-  *all_stages_s = all;
   return slowest;
 }
 
@@ -228,18 +188,17 @@ static void add_pass(slip_train_result *out, const slip_pass *pass, double times
   out->step_s += times * pass->seconds;
 }
 
-static void assemble(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers, slip_train_result *out) {
-  double all = 0, fill = 0, batches = (double)out->micro_batches;
-  int64_t slowest = slip_train_slowest(train, p, layers, &all, &fill);
-  slip_stage stage;
-  slip_stage_layers(train, p, slowest, &stage);
+static void assemble(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
+                     const slip_layout *layout, slip_train_result *out) {
+  double fill = 0, batches = (double)out->micro_batches;
+  const slip_stage *stage = &slip_train_slowest(p, layers, layout, &fill)->stage;
   slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
-  int count = slip_train_stage_costs(layers, &stage, costs);
+  int count = slip_train_stage_costs(layers, stage, costs);
   for (int i = 0; i < count; i++) {
     add_pass(out, &costs[i].cost->forward, costs[i].times * batches);
     add_pass(out, &costs[i].cost->backward, costs[i].times * batches);
   }
-  slip_step_extras x = step_extras(train, p, layers, &stage, out->micro_batches);
+  slip_step_extras x = step_extras(train, p, layers, stage, out->micro_batches);
   add_part(out, SLIP_PART_BUBBLE, SLIP_BOUND_BUBBLE, fill);
   add_part(out, SLIP_PART_PP, SLIP_BOUND_NETWORK, x.pp_exposed_s * batches);
   add_part(out, SLIP_PART_DP, SLIP_BOUND_NETWORK, x.dp_exposed_s);
@@ -262,13 +221,12 @@ static const char *largest_component(const slip_train_memory *m) {
 }
 
 static slip_status check_memory(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                                slip_train_result *out, slip_error *err) {
+                                const slip_layout *layout, slip_train_result *out, slip_error *err) {
   out->memory.total = -1;
-  for (int64_t s = 0; s < p->pp; s++) {
-    slip_stage stage;
+  for (int64_t i = 0; i < layout->n_groups; i++) {
+    const slip_stage_group *group = &layout->groups[i];
     slip_train_memory memory;
-    slip_stage_layers(train, p, s, &stage);
-    slip_train_stage_memory(train, p, layers, &stage, s, out->micro_batches, &memory);
+    slip_train_stage_memory(train, p, layers, &group->stage, group->index, out->micro_batches, &memory);
     if (memory.total > out->memory.total)
       out->memory = memory;
   }
@@ -297,16 +255,27 @@ static void conclude(const slip_train *train, slip_train_result *out) {
   out->system_power_w = systems * job->system->power_w * slip_load_share(working);
 }
 
-slip_status slip_train_schedule(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
-                                slip_train_result *out, slip_error *err) {
+slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+                                   const slip_layout *layout, slip_train_result *out, slip_error *err) {
   memset(out, 0, sizeof *out);
   out->plan = *plan;
   out->dtype = train->dtype;
   out->micro_batches = train->job.batch / (plan->dp * plan->micro_batch);
-  slip_status status = check_memory(train, plan, layers, out, err);
+  slip_status status = check_memory(train, plan, layers, layout, out, err);
   if (status != SLIP_OK)
     return status;
-  assemble(train, plan, layers, out);
+  assemble(train, plan, layers, layout, out);
   conclude(train, out);
   return SLIP_OK;
+}
+
+slip_status slip_train_schedule(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+                                slip_train_result *out, slip_error *err) {
+  slip_layout layout;
+  slip_status status = slip_layout_make(train, plan->pp, plan->vpp, &layout, err);
+  if (status != SLIP_OK)
+    return status;
+  status = slip_train_schedule_on(train, plan, layers, &layout, out, err);
+  slip_layout_free(&layout);
+  return status;
 }

@@ -52,6 +52,16 @@ static slip_status check_stack(const slip_stack *stack, slip_error *err) {
   return SLIP_OK;
 }
 
+/* How many layers the head and the MTP modules weigh, in useful FLOP, rounded: what the last stage is spared. */
+static int64_t head_layers(const slip_train *train) {
+  const slip_model *model = train->job.model;
+  double head = 2 * (double)model->hidden * (double)model->vocab;
+  double body = slip_model_forward_flop_per_token(model, (double)train->job.seq, false) - head;
+  double layer = body / (double)model->layers;
+  double modules = train->mtp ? (double)model->mtp_modules : 0;
+  return (int64_t)(head * (1 + modules) / layer + modules + 0.5);
+}
+
 slip_status slip_train_open(const slip_train_job *job, slip_train **out, slip_error *err) {
   slip_train *train = NULL;
   slip_status status = SLIP_OK;
@@ -67,6 +77,7 @@ slip_status slip_train_open(const slip_train_job *job, slip_train **out, slip_er
   train->dtype = slip_device_dtype(&train->device, job->dtype, true);
   train->mtp = job->mtp && job->model->mtp_modules > 0 && job->model->mtp_kind >= 0;
   train->flop_per_token = 3 * slip_model_forward_flop_per_token(job->model, (double)job->seq, train->mtp);
+  train->head_layers = head_layers(train);
   *out = train;
   train = NULL;
 cleanup:

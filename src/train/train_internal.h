@@ -12,20 +12,37 @@ struct slip_train {
   int64_t ranks;
   bool mtp;           /* the job trains MTP modules and the model has them */
   double flop_per_token; /* useful, forward and backward */
+  int64_t head_layers;   /* what the head and the MTP modules weigh, in layers, rounded */
 };
 
 /* ---- how layers are spread over the pipeline ---- */
 
 /* Layers of each kind on one stage, over its vpp chunks together. */
 typedef struct slip_stage {
-  int64_t layers[SLIP_MAX_LAYER_KINDS];
+  uint16_t layers[SLIP_MAX_LAYER_KINDS];
   int64_t total;
   bool first, last; /* holds the embedding; holds the head */
 } slip_stage;
 
-/* Contiguous chunks of nearly equal work; chunk c lies on stage c % pp. The last chunk gives up as many layers as the head and the MTP
- * modules cost, rounded, when there are that many to give. */
-void slip_stage_layers(const slip_train *train, const slip_plan *plan, int64_t stage, slip_stage *out);
+/* Stages that are alike, with the first of them: the one with most micro-batches in flight. */
+typedef struct slip_stage_group {
+  slip_stage stage;
+  int64_t index, count;
+} slip_stage_group;
+
+/* How a model lies on a pipeline of pp stages with vpp chunks each. Contiguous chunks of nearly equal work; chunk c lies
+ * on stage c % pp. The last chunk gives up as many layers as the head and the MTP modules cost, rounded, when it has
+ * that many to give. Depends on nothing else of a plan. */
+typedef struct slip_layout {
+  int64_t pp, vpp;
+  slip_stage_group *groups; /* owned */
+  int64_t n_groups;
+} slip_layout;
+
+slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, slip_layout *out, slip_error *err);
+void slip_layout_free(slip_layout *layout);
+/* One stage of it. O(chunks of the stage). */
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t stage, slip_stage *out);
 
 /* What a stage consists of: each layer cost and how often it occurs, embedding, head and MTP modules included. */
 enum { SLIP_MAX_STAGE_COSTS = SLIP_MAX_LAYER_KINDS + 3 };
@@ -56,7 +73,7 @@ typedef struct slip_step_extras {
   double pp_exposed_s; /* per micro-batch */
 } slip_step_extras;
 
-/* Memory of one stage. */
+/* Memory of the stage at `index`. */
 void slip_train_stage_memory(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
                              const slip_stage *stage, int64_t index, int64_t micro_batches, slip_train_memory *out);
 
@@ -66,11 +83,15 @@ typedef struct slip_stage_time {
 } slip_stage_time;
 slip_stage_time slip_train_stage_time(const slip_layer_costs *layers, const slip_stage *stage);
 
-/* The stage that takes longest, and the sum over all stages of forward + backward. */
-int64_t slip_train_slowest(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
-                           double *all_stages_s, double *fill_s);
+/* The group of the slowest stage; *fill_s is the time that it waits while the pipeline fills and drains. */
+const slip_stage_group *slip_train_slowest(const slip_plan *plan, const slip_layer_costs *layers,
+                                           const slip_layout *layout, double *fill_s);
 
 /* Parameters per rank of a stage. */
 void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense, double *expert);
+
+/* slip_train_schedule on a layout made before. */
+slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+                                   const slip_layout *layout, slip_train_result *out, slip_error *err);
 
 #endif

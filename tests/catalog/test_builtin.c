@@ -1,5 +1,5 @@
-/* The built-in catalog as it is compiled in: every file loads, every fact says where it comes from, what is promised by
- * name is there, and the examples of the documentation load over it. */
+/* The built-in catalog as it is compiled in: every file loads, every fact says where it comes from, what is promised
+ * by name is there, and the examples of the documentation load over it. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -44,27 +44,27 @@ static int count_missing(slip_kind kind, const char *const *names, size_t count)
 #define ALL_THERE(kind, names) assert_int_equal(count_missing(kind, names, sizeof(names) / sizeof((names)[0])), 0)
 
 static void the_chips_are_there(void **state) {
-  static const char *const names[] = {
-      "a100-80gb",   "h100",         "h800",     "h200",        "h20",    "b200",   "gb200",  "b300",   "ascend-910b",
-      "ascend-910c", "ascend-950pr", "ascend-950dt", "mlu590",  "kunlun-p800", "mi300x", "mi308x", "mi325x", "mi355x",
-      "tpu-v5p",     "tpu-v6e"};
+  static const char *const names[] = {"a100-80gb",    "h100",         "h800",   "h200",        "h20",
+                                      "b200",         "gb200",        "b300",   "ascend-910b", "ascend-910c",
+                                      "ascend-950pr", "ascend-950dt", "mlu590", "kunlun-p800", "mi300x",
+                                      "mi308x",       "mi325x",       "mi355x", "tpu-v5p",     "tpu-v6e"};
   ALL_THERE(SLIP_KIND_CHIP, names);
 }
 
 static void the_systems_are_there(void **state) {
   static const char *const names[] = {
-      "cloudmatrix384", "gb200-nvl72",   "gb300-nvl72",        "hgx-h100",  "hgx-h200",         "hgx-h20",
-      "hgx-h800",       "hgx-a100",      "hgx-b200",           "hgx-b300",  "atlas-800t-a2",    "atlas-950-superpod",
-      "mlu590-8",       "kunlun-p800-8", "kunlun-tianchi-256", "mi300x-8",  "tpu-v5p-pod"};
+      "cloudmatrix384", "gb200-nvl72",   "gb300-nvl72",        "hgx-h100", "hgx-h200",      "hgx-h20",
+      "hgx-h800",       "hgx-a100",      "hgx-b200",           "hgx-b300", "atlas-800t-a2", "atlas-950-superpod",
+      "mlu590-8",       "kunlun-p800-8", "kunlun-tianchi-256", "mi300x-8", "tpu-v5p-pod"};
   ALL_THERE(SLIP_KIND_SYSTEM, names);
 }
 
 static void the_models_are_there(void **state) {
-  static const char *const names[] = {
-      "deepseek-v3",   "deepseek-v2",   "deepseek-v3.2", "llama-2-70b",    "llama-3.1-8b",    "llama-3.1-70b",
-      "llama-3.1-405b", "qwen3-8b",     "qwen3-32b",     "qwen3-30b-a3b",  "qwen3-235b-a22b", "mixtral-8x7b",
-      "mixtral-8x22b", "gpt-oss-20b",   "gpt-oss-120b",  "kimi-k2",        "gpt-3-175b",      "megatron-22b",
-      "megatron-1t"};
+  static const char *const names[] = {"deepseek-v3",   "deepseek-v2",   "deepseek-v3.2",   "llama-2-70b",
+                                      "llama-3.1-8b",  "llama-3.1-70b", "llama-3.1-405b",  "qwen3-8b",
+                                      "qwen3-32b",     "qwen3-30b-a3b", "qwen3-235b-a22b", "mixtral-8x7b",
+                                      "mixtral-8x22b", "gpt-oss-20b",   "gpt-oss-120b",    "kimi-k2",
+                                      "gpt-3-175b",    "megatron-22b",  "megatron-1t"};
   ALL_THERE(SLIP_KIND_MODEL, names);
   assert_string_equal(slip_catalog_find(catalog, "deepseek-r1")->name, "deepseek-v3");
 }
@@ -89,7 +89,8 @@ static int count_bad(const slip_fact *facts, size_t count) {
   int bad = 0;
   for (size_t i = 0; i < count; i++) {
     const slip_fact *fact = &facts[i];
-    if (is_blank(fact->source) || !is_date(fact->date) || (fact->text ? is_blank(fact->text) : !isfinite(fact->value))) {
+    if (is_blank(fact->source) || !is_date(fact->date) ||
+        (fact->text ? is_blank(fact->text) : !isfinite(fact->value))) {
       print_error("%s:%d: %s: source \"%s\", date \"%s\"\n", fact->file, fact->line, fact->field, fact->source,
                   fact->date);
       bad++;

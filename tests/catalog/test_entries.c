@@ -144,6 +144,20 @@ static void beyond_bounded_levels_lies_one_of_which_nothing_is_known(void **stat
   slip_catalog_free(catalog);
 }
 
+static void an_exchange_is_as_fast_as_other_traffic_unless_its_file_says_more(void **state) {
+  slip_catalog *catalog = NULL;
+  const slip_system *system =
+      system_of(&catalog, SYSTEM_TEXT("c1", SCALE_UP
+                                      "- {name: scale-out, facts: {" LEVEL_FACT("latency_us", "5") ", " LEVEL_FACT(
+                                          "exchange_us", "9") ", " LEVEL_FACT("exchange_fraction", "0.5") "}}\n"));
+  assert_true(system->levels[0].exchange_s == 2e-6);
+  assert_true(system->levels[0].exchange_fraction == 0.8);
+  assert_null(slip_entry_fact(&system->entry, "scale-up.exchange_us"));
+  assert_true(system->levels[1].exchange_s == 9e-6);
+  assert_true(system->levels[1].exchange_fraction == 0.5);
+  slip_catalog_free(catalog);
+}
+
 static void a_system_may_have_no_levels_yet(void **state) {
   slip_catalog *catalog = NULL;
   const slip_system *system = system_of(&catalog, SYSTEM_TEXT("c1", ""));
@@ -164,7 +178,8 @@ static void wrong_levels_are_refused(void **state) {
   refuses_system(SYSTEM_TEXT("c1", IN_PACKAGE SCALE_OUT), 0, "in-package.chips", "one rank");
   refuses_system(SYSTEM_TEXT("c2", "- {name: in-package, facts: {" LEVEL_FACT("chips", "2") "}}\n"), LEVELS_LINE,
                  "in-package.chips", "leave");
-  refuses_system(SYSTEM_TEXT("c1", "- {name: scale-up}\n" SCALE_OUT), 0, "scale-up.chips", "outermost");
+  refuses_system(SYSTEM_TEXT("c1", "- {name: scale-up}\n" SCALE_OUT), 0, "scale-up.chips", "unlimited");
+  refuses_system(SYSTEM_TEXT("c1", "- {name: scale-up}\n"), 0, "scale-up.chips", "unlimited");
   refuses_system(SYSTEM_TEXT("c1", "- {name: scale-out, facts: {" LEVEL_FACT("chips", "64") "}}\n"), LEVELS_LINE,
                  "scale-out.chips", "unlimited");
   /* one package of two ranks is no larger than the package */
@@ -254,6 +269,7 @@ int main(void) {
       cmocka_unit_test(levels_count_ranks),
       cmocka_unit_test(level_facts_belong_to_the_entry_in_the_files_units),
       cmocka_unit_test(beyond_bounded_levels_lies_one_of_which_nothing_is_known),
+      cmocka_unit_test(an_exchange_is_as_fast_as_other_traffic_unless_its_file_says_more),
       cmocka_unit_test(a_system_may_have_no_levels_yet),
       cmocka_unit_test(wrong_levels_are_refused),
       cmocka_unit_test(a_stack_trains_or_serves_and_has_a_date),

@@ -1,5 +1,5 @@
-/* Every allocation of opening a catalog may fail: each time the status says so, nothing is handed out, and nothing stays
- * behind. After a free nothing stays behind either. */
+/* Every allocation of opening a catalog may fail: each time the status says so, nothing is handed out, and nothing
+ * stays behind. After a free nothing stays behind either. */
 #include "catalog/fixture.h"
 
 static slip_status open_small(slip_catalog **out, slip_error *err) {

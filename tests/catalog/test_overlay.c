@@ -1,5 +1,5 @@
-/* Overlay directories, references between entries, and names that two entries claim. The directories here overlay an
- * empty catalog or the small one, so that these rules do not depend on the built-in data. */
+/* Overlay directories, references between entries, and names that two entries claim. The directories here overlay
+ * an empty catalog or the small one, so that these rules do not depend on the built-in data. */
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>

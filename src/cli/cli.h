@@ -1,0 +1,122 @@
+/* The command line's own types: the options as a struct that one typed table fills, the commands, and what they share. */
+#ifndef SLIP_CLI_CLI_H
+#define SLIP_CLI_CLI_H
+
+#include <signal.h>
+
+#include "base/fail.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "report/table.h"
+#include <slipstick/compare.h>
+#include <slipstick/slipstick.h>
+
+/* Exit statuses (docs/cli.md). */
+enum { EXIT_ANSWERED = 0, EXIT_NO_ANSWER = 1, EXIT_BAD_USAGE = 2, EXIT_MACHINE = 3 };
+
+enum { CLI_MAX_POSITIONAL = 32, CLI_MAX_DIRS = 32, CLI_MAX_OPTIONS = 64 };
+
+/* Every option's value. What was not given keeps its default of cli_options_default: 0, NAN or NULL mean "not given". */
+typedef struct cli_options {
+  const char *positional[CLI_MAX_POSITIONAL]; /* after the command */
+  size_t n_positional;
+  const char *dirs[CLI_MAX_DIRS]; /* --catalog */
+  size_t n_dirs;
+  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve;
+  int64_t chips, seq, batch, isl, osl;
+  double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
+  slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
+  const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system;
+} cli_options;
+
+/* ---- the table of commands ---- */
+
+typedef struct cli_session cli_session;
+
+typedef enum cli_command_id { CLI_LIST, CLI_SHOW, CLI_TRAIN, CLI_SERVE, CLI_COMPARE, CLI_HELP, CLI_COMMANDS } cli_command_id;
+
+typedef struct cli_command {
+  const char *name, *arguments, *summary, *details, *example;
+  slip_status (*run)(cli_session *session, slip_error *err);
+} cli_command;
+
+extern const cli_command cli_commands[CLI_COMMANDS];
+
+/* ---- the table of options ---- */
+
+typedef enum cli_type { CLI_FLAG, CLI_COUNT, CLI_NUMBER, CLI_SECONDS, CLI_DTYPE, CLI_TEXT, CLI_DIRS } cli_type;
+
+typedef struct cli_option {
+  const char *name;     /* without the dashes */
+  const char *argument; /* its name in help; NULL for flags */
+  cli_type type;
+  unsigned commands;    /* bit per cli_command_id */
+  size_t offset;        /* of the member of cli_options */
+  double low, high;     /* legal range, inclusive; numbers only */
+  const char *choices;  /* dtypes: the legal ones, separated by spaces */
+  const char *help;
+} cli_option;
+
+extern const cli_option cli_option_table[];
+extern const size_t cli_option_count;
+
+cli_options cli_options_default(void);
+/* Reads argv[1..argc) into *options and *command (-1: none given). SLIP_BAD_INPUT names the argument. */
+slip_status cli_parse(int argc, char **argv, cli_options *options, int *command, slip_error *err);
+/* "deepseek-v3" of what the user may have meant, or NULL: the nearest of `count` names when near enough. */
+const char *cli_nearest(const char *given, const char *(*name)(size_t i, const void *context), size_t count,
+                        const void *context);
+
+/* ---- a run ---- */
+
+struct cli_session {
+  const cli_options *options;
+  slip_style style;
+  slip_text out;               /* written to stdout at the end, whole */
+  slip_text notes;             /* lines for stderr, whatever the outcome; in JSON runs too */
+  slip_json json;              /* valid between cli_json_begin and cli_json_end */
+  slip_catalog *catalog;       /* opened by cli_open_catalog */
+  slip_model_file *model_file; /* owned; set by cli_model when the model came from a file */
+  const volatile sig_atomic_t *stop; /* raised by Ctrl-C */
+};
+
+slip_status cli_open_catalog(cli_session *session, slip_error *err);
+/* The model of --model, or of the first of the arguments, of which it then counts *used as taken. */
+slip_status cli_model(cli_session *session, const slip_model **model, size_t *used, slip_error *err);
+/* --stack, or the newest one for the chip; checks that it trains (or serves) and is for the chip's vendor. */
+slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, const slip_stack **out, slip_error *err);
+void cli_session_free(cli_session *session);
+
+/* Opens the answer's object with "command"; ends it. */
+void cli_json_begin(cli_session *session, const char *command);
+void cli_json_end(cli_session *session);
+/* "why" with the error's message and "missing" with field and file when it names a field. */
+void cli_json_why(cli_session *session, const slip_error *err);
+
+/* True for a path: it has a slash, ends in .json, or is a folder. */
+bool cli_is_path(const char *name);
+/* True when `status` is an answer of its own kind (nothing feasible, a value missing, stopped) and not a failure. */
+bool cli_is_answer(slip_status status);
+
+/* ---- the terminal ---- */
+
+/* Colour and width of stdout. */
+slip_style cli_style(const cli_options *options);
+/* Catches Ctrl-C and ignores SIGPIPE. */
+const volatile sig_atomic_t *cli_catch_signals(void);
+/* A bar on stderr when that is a terminal; share from 0 to 1. Fits slip_compare's progress. */
+void cli_progress(double share, void *context);
+void cli_progress_end(void);
+
+/* ---- commands ---- */
+
+slip_status cli_list(cli_session *session, slip_error *err);
+slip_status cli_show(cli_session *session, slip_error *err);
+slip_status cli_train(cli_session *session, slip_error *err);
+slip_status cli_serve(cli_session *session, slip_error *err);
+slip_status cli_compare(cli_session *session, slip_error *err);
+slip_status cli_help(cli_session *session, slip_error *err);
+/* Help of one command, or of the whole for -1. */
+void cli_help_text(int command, const slip_style *style, slip_text *out);
+
+#endif

@@ -1,0 +1,62 @@
+/* How the layers of a model lie on a pipeline. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "train/train_internal.h"
+
+/* Layers before chunk c when `slots` (layers and what the head counts for) are spread evenly over `chunks`. */
+static int64_t layers_before(int64_t chunk, int64_t chunks, int64_t slots, int64_t layers) {
+  int64_t slot = (2 * chunk * slots + chunks) / (2 * chunks);
+  return slot < layers ? slot : layers;
+}
+
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t stage, slip_stage *out) {
+  const slip_model *model = train->job.model;
+  int64_t chunks = pp * vpp, weight = train->head_layers;
+  int64_t spare = (model->layers + weight) / chunks - 1; /* the last chunk keeps a layer at least */
+  if (chunks == 1 || spare < 0)
+    weight = 0;
+  else if (weight > spare)
+    weight = spare;
+  memset(out, 0, sizeof *out);
+  for (int64_t v = 0; v < vpp; v++) {
+    int64_t chunk = v * pp + stage;
+    int64_t from = layers_before(chunk, chunks, model->layers + weight, model->layers);
+    int64_t to = layers_before(chunk + 1, chunks, model->layers + weight, model->layers);
+    for (int64_t i = from; i < to; i++)
+      out->layers[model->kind_of_layer[i]]++;
+    out->total += to - from;
+  }
+  out->first = stage == 0;
+  out->last = stage == pp - 1;
+}
+
+static bool same_stage(const slip_stage *a, const slip_stage *b, int n_kinds) {
+  return a->first == b->first && a->last == b->last &&
+         memcmp(a->layers, b->layers, (size_t)n_kinds * sizeof *a->layers) == 0;
+}
+
+slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, slip_layout *out, slip_error *err) {
+  slip_layout layout = {.pp = pp, .vpp = vpp};
+  layout.groups = malloc((size_t)pp * sizeof *layout.groups);
+  if (!layout.groups)
+    return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)pp);
+  for (int64_t s = 0; s < pp; s++) {
+    slip_stage stage;
+    slip_layout_stage(train, pp, vpp, s, &stage);
+    int64_t g = 0;
+    while (g < layout.n_groups && !same_stage(&layout.groups[g].stage, &stage, train->job.model->n_kinds))
+      g++;
+    if (g == layout.n_groups)
+      layout.groups[layout.n_groups++] = (slip_stage_group){stage, s, 0};
+    layout.groups[g].count++;
+  }
+  *out = layout;
+  return SLIP_OK;
+}
+
+void slip_layout_free(slip_layout *layout) {
+  free(layout->groups);
+  layout->groups = NULL;
+}

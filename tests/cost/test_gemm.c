@@ -1,0 +1,266 @@
+/* The time of a matrix product: seconds = launch + max(compute, memory). Expected values are worked by hand on the toy chip
+ * (100 cores, 100 TFLOP/s, 1 TB/s, half of each sustained, tiles of 128 x 128, depth_half 100, 2 us a launch). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the four above */
+#include <cmocka.h>
+
+#include "support/close.h"
+#include "support/kernel_rows.h"
+#include "support/toy_chip.h"
+
+static slip_kernels kernels;
+static slip_chip chip;
+
+static slip_device toy(void) {
+  slip_device d;
+  kernels = toy_kernels();
+  chip = toy_chip(&kernels);
+  assert_int_equal(slip_device_make(&chip, &d, NULL), SLIP_OK);
+  return d;
+}
+
+/* 1280 x 1280 x 4000: 10 x 10 tiles fill 100 cores once; depth 4000/4100.
+ *   compute = 2 * 1280 * 1280 * 4000 / (100e12 * 0.5 * 4000/4100) = 268.7 us */
+static void a_product_that_fills_the_cores_runs_at_the_sustained_rate(void **state) {
+  slip_device d = toy();
+  slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, -1);
+  close_to(cost.compute_s, 2.0 * 1280 * 1280 * 4000 / (100e12 * 0.5) * 4100 / 4000);
+  close_to(cost.memory_s, (1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
+  close_to(cost.seconds, 2e-6 + cost.compute_s);
+  assert_int_equal(cost.bound, SLIP_BOUND_COMPUTE);
+}
+
+/* 101 tiles on 100 cores take two waves: one more column of tiles in a 1 x 101 grid nearly doubles the time. What is left:
+ * smaller tiles of lower rate and splits of k may recover a part, so the rise lies between 1 and 2. */
+static void one_tile_too_many_costs_a_wave(void **state) {
+  slip_device d = toy();
+  double full = slip_gemm_cost(&d, SLIP_BF16, 128, 100 * 128, 800, 1, 0).compute_s;
+  double over = slip_gemm_cost(&d, SLIP_BF16, 128, 101 * 128, 800, 1, 0).compute_s;
+  assert_true(over > 1.15 * full);
+  assert_true(over <= 2 * full);
+  d.cores = NAN; /* without a core count waves are left out */
+  full = slip_gemm_cost(&d, SLIP_BF16, 128, 100 * 128, 800, 1, 0).compute_s;
+  over = slip_gemm_cost(&d, SLIP_BF16, 128, 101 * 128, 800, 1, 0).compute_s;
+  close_to(over / full, 1.01);
+}
+
+/* m = 1: 8192 x 8192 bf16 weights, 134 MB at 0.5 TB/s; activations are 32 KB more. */
+static void a_skinny_product_reads_its_weights(void **state) {
+  slip_device d = toy();
+  slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 1, 8192, 8192, 1, -1);
+  close_to(cost.memory_s, (8192.0 * 8192 * 2 + 8192 * 2 + 8192 * 2) / 0.5e12);
+  close_to(cost.seconds, 2e-6 + cost.memory_s);
+  assert_int_equal(cost.bound, SLIP_BOUND_MEMORY);
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 1, 8192, 8192, 1, 1e9).memory_s, 2e-3); /* bytes given: 1 GB at 0.5 TB/s */
+}
+
+/* 64 x 64 x 32: a quarter of a million FLOP on a handful of cores at the foot of the depth ramp: shorter than the launch. */
+static void a_tiny_product_costs_a_launch(void **state) {
+  slip_device d = toy();
+  slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 64, 64, 32, 1, -1);
+  assert_int_equal(cost.bound, SLIP_BOUND_LATENCY);
+  assert_true(cost.seconds > 2e-6 && cost.seconds < 4e-6);
+}
+
+/* 16 x 128 x 65536: one tile deep and narrow. One core walks 65,536 elements at 1.024 ns: 67 us, though arithmetic and bytes
+ * would take 20 and 34. DeepGEMM needs 61 us for it on H800. */
+static void depth_has_a_pace(void **state) {
+  slip_device d = toy();
+  slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 16, 128, 65536, 1, 0);
+  close_to(cost.compute_s, 65536 * 128 * 8e-12);
+}
+
+/* Rows are padded to 64 in each group: 8 groups of one row cost what 8 groups of 64 rows cost. */
+static void rows_are_padded_in_each_group(void **state) {
+  slip_device d = toy();
+  double one = slip_gemm_cost(&d, SLIP_BF16, 8, 4096, 8000, 8, 0).compute_s;
+  double full = slip_gemm_cost(&d, SLIP_BF16, 512, 4096, 8000, 8, 0).compute_s;
+  close_to(one, full);
+  assert_true(slip_gemm_cost(&d, SLIP_BF16, 520, 4096, 8000, 8, 0).compute_s > full);
+}
+
+/* Grouped: the same tiles at 0.9 of the rate. 10 groups of 128 x 1280 make the 100 tiles of one product of 1280 rows. */
+static void a_grouped_product_runs_at_its_own_fraction(void **state) {
+  slip_device d = toy();
+  double plain = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, 0).compute_s;
+  double grouped = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, 0).compute_s;
+  close_to(plain / grouped, 0.9);
+  /* every group has weights of its own */
+  slip_cost bytes = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, -1);
+  close_to(bytes.memory_s, (10 * 1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
+}
+
+static void each_format_has_its_peak_and_fraction(void **state) {
+  slip_device d = toy();
+  double bf16 = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, 0).compute_s;
+  double fp8 = slip_gemm_cost(&d, SLIP_FP8, 1280, 1280, 4000, 1, 0).compute_s;
+  close_to(bf16 / fp8, 200e12 * 0.4 / (100e12 * 0.5));
+}
+
+static void time_grows_with_every_size(void **state) {
+  slip_device d = toy();
+  const double sizes[] = {1, 16, 63, 64, 65, 128, 129, 400, 799, 801, 1000, 1601, 3201, 5000, 9000};
+  const int count = sizeof sizes / sizeof *sizes;
+  const double others[] = {40, 700, 6400};
+  for (int o = 0; o < 3; o++)
+    for (int p = 0; p < 3; p++)
+      for (int i = 1; i < count; i++) {
+        double a = others[o], b = others[p], small = sizes[i - 1], large = sizes[i];
+        for (double groups = 1; groups <= 3; groups += 2) {
+          assert_true(slip_gemm_cost(&d, SLIP_BF16, large, a, b, groups, -1).seconds >=
+                      slip_gemm_cost(&d, SLIP_BF16, small, a, b, groups, -1).seconds * (1 - 1e-12));
+          assert_true(slip_gemm_cost(&d, SLIP_BF16, a, large, b, groups, -1).seconds >=
+                      slip_gemm_cost(&d, SLIP_BF16, a, small, b, groups, -1).seconds * (1 - 1e-12));
+          assert_true(slip_gemm_cost(&d, SLIP_BF16, a, b, large, groups, -1).seconds >=
+                      slip_gemm_cost(&d, SLIP_BF16, a, b, small, groups, -1).seconds * (1 - 1e-12));
+        }
+      }
+}
+
+static void time_falls_with_every_rate(void **state) {
+  slip_device slow = toy();
+  const double shapes[][3] = {{1, 4096, 4096}, {64, 7168, 2048}, {500, 5000, 5000}, {8192, 8192, 8192}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    double before = slip_gemm_cost(&slow, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds;
+    slip_device fast = slow;
+    fast.peak_flops[SLIP_BF16] *= 3;
+    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <= before);
+    fast = slow;
+    fast.memory_bytes_per_s *= 3;
+    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <= before);
+  }
+}
+
+/* Backward of y = x W: dX = dY W^T and dW = X^T dY, each as many FLOP as forward, so about twice the time when large. */
+static void backward_is_two_products(void **state) {
+  slip_device d = toy();
+  slip_op op = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 12800, .n = 12800, .k = 12800, .groups = 1,
+                .flops = 2.0 * 12800 * 12800 * 12800, .trainable = true};
+  op.weight_bytes = op.read_bytes = op.write_bytes = 12800.0 * 12800 * 2;
+  slip_cost forward = slip_op_cost(&d, &op), backward = slip_op_backward_cost(&d, &op);
+  close_to(backward.compute_s, 2 * forward.compute_s);
+  close_to(backward.launch_s, 2 * forward.launch_s);
+  close_to(backward.memory_s, (3 * 12800.0 * 12800 * 2 + 2 * 12800.0 * 12800 * 2 + 8 * 12800.0 * 12800) / 0.5e12);
+}
+
+/* A stream moves its bytes at memory_fraction: 1 GB at 0.5 TB/s. Backward moves twice as many. */
+static void a_stream_is_bytes_over_bandwidth(void **state) {
+  slip_device d = toy();
+  slip_op op = {.kind = SLIP_OP_STREAM, .read_bytes = 0.75e9, .write_bytes = 0.25e9};
+  close_to(slip_op_cost(&d, &op).seconds, 2e-6 + 2e-3);
+  close_to(slip_op_backward_cost(&d, &op).seconds, 2e-6 + 4e-3);
+  close_to(slip_stream_s(&d, 1e9), 2e-3);
+  op.kind = SLIP_OP_COLLECTIVE; /* the network's business */
+  assert_true(slip_op_cost(&d, &op).seconds == 0);
+}
+
+/* ---- published rows ---- */
+
+static slip_dtype row_dtype(const kernel_row *row) {
+  return strstr(row->dtype, "fp4") ? SLIP_FP4 : strstr(row->dtype, "fp8") ? SLIP_FP8 : strstr(row->dtype, "int8") ? SLIP_INT8 : SLIP_BF16;
+}
+
+/* Kernels timed with the host in the loop: every row of this build of vLLM waits at least 50 us. */
+static bool waits_for_host(const kernel_row *row) {
+  return strstr(row->chip, "H200") && strcmp(row->dtype, "fp8 block-scaled") == 0 && strstr(row->source, "aiconfigurator") &&
+         row->value < 80;
+}
+
+static void predict_gemm(const slip_device *d, const kernel_row *row, row_errors *errors) {
+  double m = kernel_row_number(row, "m"), n = kernel_row_number(row, "n"), k = kernel_row_number(row, "k");
+  if (isnan(m) || strstr(row->dtype, "weight-only") || strcmp(row->unit, "us") != 0 || waits_for_host(row))
+    return;
+  row_errors_add(errors, slip_gemm_cost(d, row_dtype(row), m, n, k, 1, -1).seconds, row->value * 1e-6);
+}
+
+static void predict_grouped(const slip_device *d, const kernel_row *row, row_errors *errors) {
+  double groups = kernel_row_number(row, "local_experts"), each = kernel_row_number(row, "tokens_per_expert");
+  double hidden = kernel_row_number(row, "hidden"), inter = kernel_row_number(row, "inter");
+  bool up = strstr(row->shape, "\"proj\":\"up\"") != NULL;
+  if (isnan(groups))
+    return;
+  slip_cost cost = slip_gemm_cost(d, SLIP_FP8, groups * each, up ? 2 * inter : hidden, up ? hidden : inter, groups, -1);
+  row_errors_add(errors, cost.seconds, row->value * 1e-6);
+}
+
+/* Bounds: what the fit of data/kernels/ reaches, and a little. */
+static void published_rows_are_met(void **state) {
+  const struct {
+    const char *chip, *entry, *op;
+    double median, ninth;
+  } cases[] = {
+      {"A100 SXM 80GB", "a100-80gb", "gemm", 0.06, 0.25},    {"H100 SXM 80GB", "h100", "gemm", 0.14, 0.36},
+      {"H200 SXM 141GB", "h200", "gemm", 0.09, 0.32},        {"H800", "h800", "gemm", 0.13, 0.32},
+      {"H20 96GB", "h20", "gemm", 0.06, 0.25},               {"GB200 (per GPU)", "gb200", "gemm", 0.18, 0.45},
+      {"GB300 (per GPU)", "gb300", "gemm", 0.12, 0.4},       {"H800", "h800", "grouped_gemm", 0.14, 0.55},
+      {"H20 96GB", "h20", "grouped_gemm", 0.1, 0.3},
+  };
+  size_t count;
+  kernel_row *rows = kernel_rows_read(&count);
+  if (!rows)
+    skip();
+  slip_catalog *catalog;
+  assert_int_equal(slip_catalog_open(NULL, 0, &catalog, NULL), SLIP_OK);
+  int misses = 0;
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    const slip_chip *real;
+    slip_device d;
+    row_errors errors = {.count = 0};
+    assert_int_equal(slip_catalog_chip(catalog, cases[c].entry, &real, NULL), SLIP_OK);
+    assert_int_equal(slip_device_make(real, &d, NULL), SLIP_OK);
+    for (size_t i = 0; i < count; i++) {
+      if (strcmp(rows[i].chip, cases[c].chip) != 0 || strcmp(rows[i].op, cases[c].op) != 0)
+        continue;
+      if (strcmp(cases[c].op, "gemm") == 0)
+        predict_gemm(&d, &rows[i], &errors);
+      else
+        predict_grouped(&d, &rows[i], &errors);
+    }
+    double median = row_errors_quantile(&errors, 0.5), ninth = row_errors_quantile(&errors, 0.9);
+    print_message("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, cases[c].op, errors.count,
+                  100 * median, 100 * ninth);
+    misses += !(errors.count >= 8 && median <= cases[c].median && ninth <= cases[c].ninth);
+  }
+  slip_catalog_free(catalog);
+  free(rows);
+  assert_int_equal(misses, 0);
+}
+
+/* CloudMatrix384 paper, table 10: an INT8 grouped product of 4 x (7168 x 4096 x 4096) reaches 79.4% of a die's 752 TOP/s. */
+static void ascend_910c_reaches_its_published_share(void **state) {
+  slip_catalog *catalog;
+  const slip_chip *real;
+  slip_device d;
+  assert_int_equal(slip_catalog_open(NULL, 0, &catalog, NULL), SLIP_OK);
+  assert_int_equal(slip_catalog_chip(catalog, "ascend-910c", &real, NULL), SLIP_OK);
+  assert_int_equal(slip_device_make(real, &d, NULL), SLIP_OK);
+  double flop = 2.0 * 4 * 7168 * 4096 * 4096;
+  double share = flop / slip_gemm_cost(&d, SLIP_INT8, 4 * 7168, 4096, 4096, 4, -1).seconds / 752e12;
+  assert_near(share, 0.794, 0.04);
+  slip_catalog_free(catalog);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_product_that_fills_the_cores_runs_at_the_sustained_rate),
+      cmocka_unit_test(one_tile_too_many_costs_a_wave),
+      cmocka_unit_test(a_skinny_product_reads_its_weights),
+      cmocka_unit_test(a_tiny_product_costs_a_launch),
+      cmocka_unit_test(depth_has_a_pace),
+      cmocka_unit_test(rows_are_padded_in_each_group),
+      cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
+      cmocka_unit_test(each_format_has_its_peak_and_fraction),
+      cmocka_unit_test(time_grows_with_every_size),
+      cmocka_unit_test(time_falls_with_every_rate),
+      cmocka_unit_test(backward_is_two_products),
+      cmocka_unit_test(a_stream_is_bytes_over_bandwidth),
+      cmocka_unit_test(published_rows_are_met),
+      cmocka_unit_test(ascend_910c_reaches_its_published_share),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
