@@ -110,7 +110,7 @@ static slip_status explain(run *r, slip_error *err) {
   slip_status status = SLIP_OK;
   for (int i = 0; i < 2; i++) {
     const slip_serve_plan *plan = &pools[i]->plan;
-    const double sequences = (double)plan->batch / (double)plan->dp;
+    const double sequences = (double)plan->batch / (double)(plan->dp * plan->pp);
     slip_step step = {0};
     if (i == 0) {
       step.prefill_sequences = 1;

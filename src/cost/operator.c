@@ -30,7 +30,8 @@ static double shape_share(const slip_device *d, double rows_per_group, double n,
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
     double count = groups * ceil(rows_per_group / tile_m) * ceil(n / tile_n);
-    double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) : 1; /* useful share of the tiles */
+    double padding =
+        waves ? groups * rows_per_group * n / (count * tile_m * tile_n) : 1; /* useful share of the tiles */
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
       double work = count * splits[s], depth = k / splits[s];
       double fill = waves ? work / (ceil(work / d->cores) * d->cores) : 1;
@@ -44,7 +45,9 @@ static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   slip_cost cost = {.compute_s = compute_s, .memory_s = memory_s, .launch_s = launch_s};
   double work = fmax(compute_s, memory_s);
   cost.seconds = launch_s + work;
-  cost.bound = launch_s > work ? SLIP_BOUND_LATENCY : compute_s >= memory_s ? SLIP_BOUND_COMPUTE : SLIP_BOUND_MEMORY;
+  cost.bound = launch_s > work         ? SLIP_BOUND_LATENCY
+               : compute_s >= memory_s ? SLIP_BOUND_COMPUTE
+                                       : SLIP_BOUND_MEMORY;
   return cost;
 }
 
@@ -65,9 +68,12 @@ static double op_bytes(const slip_op *op) {
   return op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
-static slip_cost attention_cost(const slip_device *d, const slip_op *op, double flops, double bytes, bool backward) {
+static slip_cost attention_cost(const slip_device *d, const slip_op *op, double flops, double bytes,
+                                bool backward) {
   const slip_kernels *k = &d->kernels;
-  double fraction = backward ? k->attention_backward_fraction : op->decode || op->mla ? k->mla_decode_fraction : k->attention_fraction;
+  double fraction = backward                ? k->attention_backward_fraction
+                    : op->decode || op->mla ? k->mla_decode_fraction
+                                            : k->attention_fraction;
   double reading = op->decode ? k->kv_read_fraction : k->memory_fraction;
   double peak = d->peak_flops[isnan(d->peak_flops[op->dtype]) ? SLIP_BF16 : op->dtype];
   return finish(flops / (peak * fraction), bytes / (d->memory_bytes_per_s * reading),

@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "train/train_internal.h"
 
-enum { MAX_CHOICES = 512, MAX_MICRO_BATCH = 16, MAX_VPP = 16 };
+enum { MAX_CHOICES = 512, MAX_MICRO_BATCH = 16, MAX_VPP = 16, MIRRORED = MAX_VPP, LAYOUTS = MAX_VPP + 1 };
 
 slip_train_space slip_train_space_default(void) {
   slip_train_space space = {.schedule = -1, .sharding = -1, .recompute = -1};
@@ -36,7 +36,7 @@ typedef struct train_problem {
   const slip_train *train;
   const slip_train_space *space;
   const volatile int *stop;
-  slip_layout *layouts; /* [pp_choices * MAX_VPP] */
+  slip_layout *layouts; /* [n_pp * LAYOUTS]: by vpp - 1, and the mirrored one of DualPipe last */
   int64_t pps[MAX_CHOICES];
   int n_pp;
 } train_problem;
@@ -195,8 +195,8 @@ static void try_cut(const train_problem *problem, const layer_cut *cut, train_se
       plan.schedule = (slip_schedule)schedule;
       if ((schedule == SLIP_DUALPIPE) != cut->dualpipe || !schedule_offered(problem, plan.schedule))
         continue;
-      for (int vpp = 1; vpp <= MAX_VPP; vpp++) {
-        const slip_layout *layout = &problem->layouts[i * MAX_VPP + vpp - 1];
+      for (int vpp = 1; vpp <= (cut->dualpipe ? 1 : MAX_VPP); vpp++) {
+        const slip_layout *layout = &problem->layouts[i * LAYOUTS + (cut->dualpipe ? MIRRORED : vpp - 1)];
         plan.vpp = vpp;
         if (!layout->groups)
           continue;
@@ -254,15 +254,17 @@ static slip_status make_layouts(train_problem *problem, slip_error *err) {
   const slip_train_job *job = slip_train_job_of(problem->train);
   const slip_plan *fixed = &problem->space->fixed;
   problem->n_pp = choices(fixed->pp, slip_train_ranks(problem->train), job->model->layers, problem->pps);
-  problem->layouts = calloc((size_t)problem->n_pp * MAX_VPP, sizeof *problem->layouts);
+  problem->layouts = calloc((size_t)problem->n_pp * LAYOUTS, sizeof *problem->layouts);
   if (!problem->layouts)
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for the search");
   for (int i = 0; i < problem->n_pp; i++)
-    for (int vpp = 1; vpp <= MAX_VPP; vpp++) {
-      if (problem->pps[i] * vpp > job->model->layers || (vpp > 1 && problem->pps[i] == 1) ||
-          (fixed->vpp > 0 && vpp != fixed->vpp))
+    for (int which = 0; which < LAYOUTS; which++) {
+      int64_t pp = problem->pps[i], vpp = which == MIRRORED ? 1 : which + 1;
+      bool useless = pp == 1 && (vpp > 1 || which == MIRRORED);
+      if (pp * vpp > job->model->layers || useless || (fixed->vpp > 0 && vpp != fixed->vpp))
         continue;
-      slip_status status = slip_layout_make(problem->train, problem->pps[i], vpp, &problem->layouts[i * MAX_VPP + vpp - 1], err);
+      slip_status status =
+          slip_layout_make(problem->train, pp, vpp, which == MIRRORED, &problem->layouts[i * LAYOUTS + which], err);
       if (status != SLIP_OK)
         return status;
     }
@@ -303,7 +305,7 @@ slip_status slip_train_best(const slip_train *train, const slip_train_space *spa
     status = nothing_fits(&problem, &all, err);
 cleanup:
   free(cuts);
-  for (int i = 0; problem.layouts && i < problem.n_pp * MAX_VPP; i++)
+  for (int i = 0; problem.layouts && i < problem.n_pp * LAYOUTS; i++)
     slip_layout_free(&problem.layouts[i]);
   free(problem.layouts);
   return status;

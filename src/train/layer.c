@@ -153,27 +153,47 @@ static void add_recompute(const slip_train *train, const slip_plan *p, const sli
 
 /* ---- memory that a layer keeps ---- */
 
+/* In fp8 training the inputs of fp8 products are kept in fp8: what backward multiplies is the quantised copy (Transformer
+ * Engine; DeepSeek-V3, arXiv 2412.19437, section 3.3.3). */
+static void store_inputs_in_fp8(slip_saved *s) {
+  s->attention_in *= 0.75; /* half of it is the norm's input, which stays bf16 */
+  s->ffn_in *= 0.75;
+  s->attention_out *= 0.5;
+  s->activation *= 0.5;
+  s->expert_in *= 0.5;
+  s->expert_activation *= 0.5;
+}
+
+/* What selective recompute gives up: norm outputs, products of activations, MLA's expansions; the activation functions'
+ * inputs stay, in fp8 when training in it (same section). Without flash attention: the score matrices only. */
+static double given_up(const slip_train *train, const slip_attention *a, const slip_saved *s) {
+  if (train->job.stack->flash_attention < 0.5)
+    return s->scores;
+  double gone = s->activation + s->expert_activation;
+  if (train->dtype == SLIP_FP8) /* of in = norm input (2/3) and fp8 copy (1/3), the copy goes */
+    gone += s->attention_in / 3 + s->ffn_in / 3 + s->ffn_inner / 2 + s->expert_inner / 2;
+  else
+    gone += s->attention_in / 2 + s->ffn_in / 2;
+  if (a->kind == SLIP_ATTENTION_MLA)
+    gone += s->qkv - 2.0 * (double)(a->q_rank + a->kv_rank + a->rope_dim);
+  return gone;
+}
+
 static void keep_activations(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind,
                              const slip_shard *shard, slip_layer_cost *out) {
   slip_saved s;
   bool flash = train->job.stack->flash_attention >= 0.5;
   slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash, train->job.stack->imbalance_train, &s);
+  if (train->dtype == SLIP_FP8)
+    store_inputs_in_fp8(&s);
   double tokens = (double)p->micro_batch * (double)train->job.seq / (double)p->cp;
   double all = s.attention_in + s.qkv + s.scores + s.attention_out + s.ffn_in + s.ffn_inner + s.activation +
                s.expert_in + s.expert_inner + s.expert_activation;
   double kept = all;
-  if (p->recompute == SLIP_RECOMPUTE_SELECTIVE) {
-    kept -= s.scores;
-    if (flash) { /* norm outputs and products of activations come back from their inputs; MLA keeps its latents only */
-      kept -= s.attention_in / 2 + s.ffn_in / 2 + s.activation + s.expert_activation;
-      if (kind->attention.kind == SLIP_ATTENTION_MLA) {
-        const slip_attention *a = &kind->attention;
-        kept -= s.qkv - 2.0 * (double)(a->q_rank + a->kv_rank + a->rope_dim);
-      }
-    }
-  } else if (p->recompute == SLIP_RECOMPUTE_FULL) {
+  if (p->recompute == SLIP_RECOMPUTE_SELECTIVE)
+    kept -= given_up(train, &kind->attention, &s);
+  else if (p->recompute == SLIP_RECOMPUTE_FULL)
     kept = 2.0 * (double)train->job.model->hidden / (double)p->tp;
-  }
   out->saved_bytes = kept * tokens;
   out->transient_bytes = p->recompute == SLIP_RECOMPUTE_NONE ? 0 : (all - kept) * tokens;
 }

@@ -32,19 +32,32 @@ void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t
   out->last = stage == pp - 1;
 }
 
+static void add_mirror(const slip_train *train, int64_t pp, int64_t stage, slip_stage *out) {
+  slip_stage mirror;
+  slip_layout_stage(train, pp, 1, pp - 1 - stage, &mirror);
+  for (int i = 0; i < SLIP_MAX_LAYER_KINDS; i++)
+    out->layers[i] = (uint16_t)(out->layers[i] + mirror.layers[i]);
+  out->total += mirror.total;
+  out->first = out->first || mirror.first;
+  out->last = out->last || mirror.last;
+}
+
 static bool same_stage(const slip_stage *a, const slip_stage *b, int n_kinds) {
   return a->first == b->first && a->last == b->last &&
          memcmp(a->layers, b->layers, (size_t)n_kinds * sizeof *a->layers) == 0;
 }
 
-slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, slip_layout *out, slip_error *err) {
-  slip_layout layout = {.pp = pp, .vpp = vpp};
+slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, slip_layout *out,
+                             slip_error *err) {
+  slip_layout layout = {.pp = pp, .vpp = vpp, .share = mirrored ? 0.5 : 1};
   layout.groups = malloc((size_t)pp * sizeof *layout.groups);
   if (!layout.groups)
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)pp);
   for (int64_t s = 0; s < pp; s++) {
     slip_stage stage;
     slip_layout_stage(train, pp, vpp, s, &stage);
+    if (mirrored)
+      add_mirror(train, pp, s, &stage);
     int64_t g = 0;
     while (g < layout.n_groups && !same_stage(&layout.groups[g].stage, &stage, train->job.model->n_kinds))
       g++;

@@ -76,19 +76,20 @@ static double in_flight(const slip_plan *p, int64_t stage, int64_t micro_batches
 }
 
 void slip_train_stage_memory(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                             const slip_stage *stage, int64_t index, int64_t micro_batches, slip_train_memory *out) {
+                             const slip_layout *layout, const slip_stage_group *group, int64_t micro_batches,
+                             slip_train_memory *out) {
+  const slip_stage *stage = &group->stage;
   double dense, expert, transient;
   slip_train_stage_params(layers, stage, &dense, &expert);
-  double copies = p->schedule == SLIP_DUALPIPE ? 2 : 1; /* each rank holds the chunk and its mirror */
   double dense_share = (double)slip_plan_group(p, SLIP_AXIS_DP).ranks;
   double expert_share = (double)slip_plan_expert_dp_group(p).ranks;
   double whole = dense + expert, shared_out = dense / dense_share + expert / expert_share;
-  *out = (slip_train_memory){.stage = index, .capacity = train->device.memory_bytes * train->job.stack->memory_share};
-  out->weights = copies * 2 * (p->sharding >= SLIP_SHARD_WEIGHTS ? shared_out : whole);
-  out->gradients = copies * 4 * (p->sharding >= SLIP_SHARD_GRADIENTS ? shared_out : whole);
-  out->optimizer = copies * 12 * (p->sharding >= SLIP_SHARD_OPTIMIZER ? shared_out : whole);
-  double saved = stage_saved(layers, stage, &transient);
-  out->activations = saved * in_flight(p, index, micro_batches);
+  *out = (slip_train_memory){.stage = group->index, .capacity = train->device.memory_bytes * train->job.stack->memory_share};
+  out->weights = 2 * (p->sharding >= SLIP_SHARD_WEIGHTS ? shared_out : whole);
+  out->gradients = 4 * (p->sharding >= SLIP_SHARD_GRADIENTS ? shared_out : whole);
+  out->optimizer = 12 * (p->sharding >= SLIP_SHARD_OPTIMIZER ? shared_out : whole);
+  double saved = stage_saved(layers, stage, &transient) * layout->share;
+  out->activations = saved * in_flight(p, group->index, micro_batches);
   out->buffers = transient;
   if (p->sharding >= SLIP_SHARD_WEIGHTS && stage->total > 0) /* this layer's weights whole, and the next one's on their way */
     out->buffers += 2 * 2 * whole / (double)stage->total;
@@ -104,9 +105,9 @@ const slip_stage_group *slip_train_slowest(const slip_plan *p, const slip_layer_
   for (int64_t i = 0; i < layout->n_groups; i++) {
     const slip_stage_group *group = &layout->groups[i];
     slip_stage_time t = slip_train_stage_time(layers, &group->stage);
-    double one = t.forward_s + t.backward_s;
+    double one = (t.forward_s + t.backward_s) * layout->share;
     all += one * (double)group->count;
-    weight_gradient += t.weight_gradient_s * (double)group->count;
+    weight_gradient += t.weight_gradient_s * layout->share * (double)group->count;
     if (one > most) {
       most = one;
       slowest = group;
@@ -190,7 +191,7 @@ static void add_pass(slip_train_result *out, const slip_pass *pass, double times
 
 static void assemble(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
                      const slip_layout *layout, slip_train_result *out) {
-  double fill = 0, batches = (double)out->micro_batches;
+  double fill = 0, batches = (double)out->micro_batches * layout->share;
   const slip_stage *stage = &slip_train_slowest(p, layers, layout, &fill)->stage;
   slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
   int count = slip_train_stage_costs(layers, stage, costs);
@@ -200,7 +201,7 @@ static void assemble(const slip_train *train, const slip_plan *p, const slip_lay
   }
   slip_step_extras x = step_extras(train, p, layers, stage, out->micro_batches);
   add_part(out, SLIP_PART_BUBBLE, SLIP_BOUND_BUBBLE, fill);
-  add_part(out, SLIP_PART_PP, SLIP_BOUND_NETWORK, x.pp_exposed_s * batches);
+  add_part(out, SLIP_PART_PP, SLIP_BOUND_NETWORK, x.pp_exposed_s * (double)out->micro_batches);
   add_part(out, SLIP_PART_DP, SLIP_BOUND_NETWORK, x.dp_exposed_s);
   add_part(out, SLIP_PART_OPTIMIZER, SLIP_BOUND_MEMORY, x.optimizer_s);
   add_part(out, SLIP_PART_HOST, SLIP_BOUND_HOST, train->job.stack->step_overhead_s);
@@ -226,7 +227,7 @@ static slip_status check_memory(const slip_train *train, const slip_plan *p, con
   for (int64_t i = 0; i < layout->n_groups; i++) {
     const slip_stage_group *group = &layout->groups[i];
     slip_train_memory memory;
-    slip_train_stage_memory(train, p, layers, &group->stage, group->index, out->micro_batches, &memory);
+    slip_train_stage_memory(train, p, layers, layout, group, out->micro_batches, &memory);
     if (memory.total > out->memory.total)
       out->memory = memory;
   }
@@ -272,7 +273,7 @@ slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *pla
 slip_status slip_train_schedule(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
                                 slip_train_result *out, slip_error *err) {
   slip_layout layout;
-  slip_status status = slip_layout_make(train, plan->pp, plan->vpp, &layout, err);
+  slip_status status = slip_layout_make(train, plan->pp, plan->vpp, plan->schedule == SLIP_DUALPIPE, &layout, err);
   if (status != SLIP_OK)
     return status;
   status = slip_train_schedule_on(train, plan, layers, &layout, out, err);

@@ -30,16 +30,19 @@ typedef struct slip_stage_group {
   int64_t index, count;
 } slip_stage_group;
 
-/* How a model lies on a pipeline of pp stages with vpp chunks each. Contiguous chunks of nearly equal work; chunk c lies
+/* How a model lies on a pipeline of pp stages with vpp chunks each. Under DualPipe (mirrored) rank r holds stages r and
+ * pp - 1 - r, and half of the micro-batches go through each (arXiv 2412.19437, figure 5). Contiguous chunks of nearly equal work; chunk c lies
  * on stage c % pp. The last chunk gives up as many layers as the head and the MTP modules cost, rounded, when it has
  * that many to give. Depends on nothing else of a plan. */
 typedef struct slip_layout {
   int64_t pp, vpp;
+  double share;             /* of the micro-batches that go through each layer of a rank: 1, or 1/2 mirrored */
   slip_stage_group *groups; /* owned */
   int64_t n_groups;
 } slip_layout;
 
-slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, slip_layout *out, slip_error *err);
+slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, slip_layout *out,
+                             slip_error *err);
 void slip_layout_free(slip_layout *layout);
 /* One stage of it. O(chunks of the stage). */
 void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t stage, slip_stage *out);
@@ -73,9 +76,10 @@ typedef struct slip_step_extras {
   double pp_exposed_s; /* per micro-batch */
 } slip_step_extras;
 
-/* Memory of the stage at `index`. */
+/* Memory of a group's first stage. */
 void slip_train_stage_memory(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
-                             const slip_stage *stage, int64_t index, int64_t micro_batches, slip_train_memory *out);
+                             const slip_layout *layout, const slip_stage_group *group, int64_t micro_batches,
+                             slip_train_memory *out);
 
 /* Sum of a stage's forward and backward times for one micro-batch (all its chunks). */
 typedef struct slip_stage_time {

@@ -58,7 +58,8 @@ static void decode_reads_its_cache(void **state) {
 /* Absorbed MLA has enough FLOP per byte to be bound by compute: 2 TFLOP at 0.2 x 100 TFLOP/s is 100 ms. */
 static void latent_decode_may_be_bound_by_compute(void **state) {
   slip_device d = toy();
-  slip_op op = {.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .decode = true, .mla = true, .flops = 2e12, .read_bytes = 8e9};
+  slip_op op = {
+      .kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .decode = true, .mla = true, .flops = 2e12, .read_bytes = 8e9};
   slip_cost cost = slip_op_cost(&d, &op);
   close_to(cost.compute_s, 0.1);
   assert_int_equal(cost.bound, SLIP_BOUND_COMPUTE);
@@ -78,7 +79,8 @@ static void time_follows_flop_bytes_and_rates(void **state) {
   for (int decode = 0; decode < 2; decode++)
     for (double flops = 1e6; flops < 1e14; flops *= 100)
       for (double bytes = 1e3; bytes < 1e11; bytes *= 100) {
-        slip_op op = {.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .decode = decode, .flops = flops, .read_bytes = bytes};
+        slip_op op = {
+            .kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .decode = decode, .flops = flops, .read_bytes = bytes};
         double before = slip_op_cost(&d, &op).seconds;
         slip_device fast = d;
         fast.peak_flops[SLIP_BF16] *= 2;
@@ -117,7 +119,9 @@ static bool prefill_op(const kernel_row *row, slip_op *op, double *length) {
   if (isnan(qk))
     qk = v = kernel_row_number(row, "d");
   *length = s;
-  *op = (slip_op){.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .flops = 2 * b * h * s * (s + 1) / 2 * (qk + v),
+  *op = (slip_op){.kind = SLIP_OP_ATTENTION,
+                  .dtype = SLIP_BF16,
+                  .flops = 2 * b * h * s * (s + 1) / 2 * (qk + v),
                   .read_bytes = 2 * b * s * (h + kv) * (qk + v)};
   return true;
 }
@@ -130,7 +134,10 @@ static bool decode_op(const kernel_row *row, slip_op *op) {
   double d = mla ? 0 : kernel_row_number(row, "d"), kv = mla ? 1 : kernel_row_number(row, "h_kv");
   double in_and_out = mla ? 576 + 512 : 2 * d, stored = mla ? 576 : 2 * d;
   double element = strstr(row->dtype, "kv fp8") ? 1 : 2;
-  *op = (slip_op){.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .decode = true, .mla = mla,
+  *op = (slip_op){.kind = SLIP_OP_ATTENTION,
+                  .dtype = SLIP_BF16,
+                  .decode = true,
+                  .mla = mla,
                   .flops = 2 * b * h * keys * in_and_out,
                   .read_bytes = b * kv * keys * stored * element + 2 * b * h * in_and_out};
   return true;
@@ -174,8 +181,8 @@ static void published_rows_are_met(void **state) {
         row_errors_add(&errors, slip_op_cost(&d, &op).seconds, rows[i].value * 1e-6);
     }
     double median = row_errors_quantile(&errors, 0.5), ninth = row_errors_quantile(&errors, 0.9);
-    print_message("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, cases[c].op, errors.count,
-                  100 * median, 100 * ninth);
+    print_message("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, cases[c].op,
+                  errors.count, 100 * median, 100 * ninth);
     misses += !(errors.count >= 3 && median <= cases[c].median);
   }
   slip_catalog_free(catalog);

@@ -129,18 +129,26 @@ static void time_falls_with_every_rate(void **state) {
     double before = slip_gemm_cost(&slow, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds;
     slip_device fast = slow;
     fast.peak_flops[SLIP_BF16] *= 3;
-    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <= before);
+    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <=
+                before);
     fast = slow;
     fast.memory_bytes_per_s *= 3;
-    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <= before);
+    assert_true(slip_gemm_cost(&fast, SLIP_BF16, shapes[i][0], shapes[i][1], shapes[i][2], 1, -1).seconds <=
+                before);
   }
 }
 
 /* Backward of y = x W: dX = dY W^T and dW = X^T dY, each as many FLOP as forward, so about twice the time when large. */
 static void backward_is_two_products(void **state) {
   slip_device d = toy();
-  slip_op op = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 12800, .n = 12800, .k = 12800, .groups = 1,
-                .flops = 2.0 * 12800 * 12800 * 12800, .trainable = true};
+  slip_op op = {.kind = SLIP_OP_GEMM,
+                .dtype = SLIP_BF16,
+                .m = 12800,
+                .n = 12800,
+                .k = 12800,
+                .groups = 1,
+                .flops = 2.0 * 12800 * 12800 * 12800,
+                .trainable = true};
   op.weight_bytes = op.read_bytes = op.write_bytes = 12800.0 * 12800 * 2;
   slip_cost forward = slip_op_cost(&d, &op), backward = slip_op_backward_cost(&d, &op);
   close_to(backward.compute_s, 2 * forward.compute_s);
@@ -162,13 +170,16 @@ static void a_stream_is_bytes_over_bandwidth(void **state) {
 /* ---- published rows ---- */
 
 static slip_dtype row_dtype(const kernel_row *row) {
-  return strstr(row->dtype, "fp4") ? SLIP_FP4 : strstr(row->dtype, "fp8") ? SLIP_FP8 : strstr(row->dtype, "int8") ? SLIP_INT8 : SLIP_BF16;
+  return strstr(row->dtype, "fp4")    ? SLIP_FP4
+         : strstr(row->dtype, "fp8")  ? SLIP_FP8
+         : strstr(row->dtype, "int8") ? SLIP_INT8
+                                      : SLIP_BF16;
 }
 
 /* Kernels timed with the host in the loop: every row of this build of vLLM waits at least 50 us. */
 static bool waits_for_host(const kernel_row *row) {
-  return strstr(row->chip, "H200") && strcmp(row->dtype, "fp8 block-scaled") == 0 && strstr(row->source, "aiconfigurator") &&
-         row->value < 80;
+  return strstr(row->chip, "H200") && strcmp(row->dtype, "fp8 block-scaled") == 0 &&
+         strstr(row->source, "aiconfigurator") && row->value < 80;
 }
 
 static void predict_gemm(const slip_device *d, const kernel_row *row, row_errors *errors) {
@@ -184,7 +195,8 @@ static void predict_grouped(const slip_device *d, const kernel_row *row, row_err
   bool up = strstr(row->shape, "\"proj\":\"up\"") != NULL;
   if (isnan(groups))
     return;
-  slip_cost cost = slip_gemm_cost(d, SLIP_FP8, groups * each, up ? 2 * inter : hidden, up ? hidden : inter, groups, -1);
+  slip_cost cost =
+      slip_gemm_cost(d, SLIP_FP8, groups * each, up ? 2 * inter : hidden, up ? hidden : inter, groups, -1);
   row_errors_add(errors, cost.seconds, row->value * 1e-6);
 }
 
@@ -194,10 +206,14 @@ static void published_rows_are_met(void **state) {
     const char *chip, *entry, *op;
     double median, ninth;
   } cases[] = {
-      {"A100 SXM 80GB", "a100-80gb", "gemm", 0.06, 0.25},    {"H100 SXM 80GB", "h100", "gemm", 0.14, 0.36},
-      {"H200 SXM 141GB", "h200", "gemm", 0.09, 0.32},        {"H800", "h800", "gemm", 0.13, 0.32},
-      {"H20 96GB", "h20", "gemm", 0.06, 0.25},               {"GB200 (per GPU)", "gb200", "gemm", 0.18, 0.45},
-      {"GB300 (per GPU)", "gb300", "gemm", 0.12, 0.4},       {"H800", "h800", "grouped_gemm", 0.14, 0.55},
+      {"A100 SXM 80GB", "a100-80gb", "gemm", 0.06, 0.25},
+      {"H100 SXM 80GB", "h100", "gemm", 0.14, 0.36},
+      {"H200 SXM 141GB", "h200", "gemm", 0.09, 0.32},
+      {"H800", "h800", "gemm", 0.13, 0.32},
+      {"H20 96GB", "h20", "gemm", 0.06, 0.25},
+      {"GB200 (per GPU)", "gb200", "gemm", 0.18, 0.45},
+      {"GB300 (per GPU)", "gb300", "gemm", 0.12, 0.4},
+      {"H800", "h800", "grouped_gemm", 0.14, 0.55},
       {"H20 96GB", "h20", "grouped_gemm", 0.1, 0.3},
   };
   size_t count;
@@ -222,8 +238,8 @@ static void published_rows_are_met(void **state) {
         predict_grouped(&d, &rows[i], &errors);
     }
     double median = row_errors_quantile(&errors, 0.5), ninth = row_errors_quantile(&errors, 0.9);
-    print_message("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, cases[c].op, errors.count,
-                  100 * median, 100 * ninth);
+    print_message("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, cases[c].op,
+                  errors.count, 100 * median, 100 * ninth);
     misses += !(errors.count >= 8 && median <= cases[c].median && ninth <= cases[c].ninth);
   }
   slip_catalog_free(catalog);

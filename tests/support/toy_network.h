@@ -8,12 +8,24 @@
 
 static inline slip_network toy_network(void) {
   slip_network net = {.n_levels = 2};
-  net.levels[0] = (slip_level){.name = "scale-up", .topology = "switch", .fabric = "toy", .ranks = 8,
-                               .bytes_per_s = 100e9, .latency_s = 2e-6, .fraction = 0.5,
-                               .exchange_s = 10e-6, .exchange_fraction = 0.4};
-  net.levels[1] = (slip_level){.name = "scale-out", .topology = "clos", .fabric = "toy", .ranks = INFINITY,
-                               .bytes_per_s = 10e9, .latency_s = 5e-6, .fraction = 0.8,
-                               .exchange_s = 20e-6, .exchange_fraction = 0.5};
+  net.levels[0] = (slip_level){.name = "scale-up",
+                               .topology = "switch",
+                               .fabric = "toy",
+                               .ranks = 8,
+                               .bytes_per_s = 100e9,
+                               .latency_s = 2e-6,
+                               .fraction = 0.5,
+                               .exchange_s = 10e-6,
+                               .exchange_fraction = 0.4};
+  net.levels[1] = (slip_level){.name = "scale-out",
+                               .topology = "clos",
+                               .fabric = "toy",
+                               .ranks = INFINITY,
+                               .bytes_per_s = 10e9,
+                               .latency_s = 5e-6,
+                               .fraction = 0.8,
+                               .exchange_s = 20e-6,
+                               .exchange_fraction = 0.5};
   return net;
 }
 

@@ -1,0 +1,240 @@
+/* Which work a layer is: the operators' shapes and FLOP against hand-computed ones and against the model's own count. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* after the four above */
+#include <cmocka.h>
+
+#include "support/close.h"
+#include <slipstick/operators.h>
+
+static slip_catalog *catalog;
+
+static int open_catalog(void **state) {
+  return slip_catalog_open(NULL, 0, &catalog, NULL) == SLIP_OK ? 0 : 1;
+}
+
+static int close_catalog(void **state) {
+  slip_catalog_free(catalog);
+  return 0;
+}
+
+static const slip_model *model_named(const char *name) {
+  const slip_model *model = NULL;
+  assert_int_equal(slip_catalog_model(catalog, name, &model, NULL), SLIP_OK);
+  return model;
+}
+
+static slip_work training(const slip_model *model, double sequences, double length) {
+  slip_work work = {.n_segments = 1,
+                    .training = true,
+                    .compute = SLIP_BF16,
+                    .kv = SLIP_BF16,
+                    .dispatch_bytes = 2,
+                    .imbalance = 1};
+  work.segments[0] = (slip_segment){sequences, length, 0};
+  work.weights = (slip_weight_formats){SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16};
+  (void)model;
+  return work;
+}
+
+static double flops_of(const slip_op_list *list, bool products) {
+  double flops = 0;
+  for (int i = 0; i < list->count; i++)
+    if (!products || list->ops[i].kind == SLIP_OP_GEMM || list->ops[i].kind == SLIP_OP_GROUPED)
+      flops += list->ops[i].flops;
+  return flops;
+}
+
+static const slip_op *op_named(const slip_op_list *list, const char *name) {
+  for (int i = 0; i < list->count; i++)
+    if (strcmp(list->ops[i].name, name) == 0)
+      return &list->ops[i];
+  fail_msg("no operator is named %s", name);
+  return NULL;
+}
+
+/* Forward FLOP of one sequence through all layers and the head, as the sum of the operator lists. */
+static double listed_flops(const slip_model *model, double length) {
+  slip_work work = training(model, 1, length);
+  const slip_shard whole = {1, 1, 1, 1};
+  slip_op_list list;
+  double flops = 0;
+  for (int k = 0; k < model->n_kinds; k++) {
+    slip_layer_operators(model, &model->kinds[k], &whole, &work, &list);
+    assert_true(list.count < SLIP_MAX_OPS);
+    flops += (double)model->kinds[k].count * flops_of(&list, false);
+  }
+  slip_edge_operators(model, true, length, &whole, &work, &list);
+  return flops + flops_of(&list, false);
+}
+
+static void the_list_does_the_work_of_the_model(void **state) {
+  const char *const names[] = {"deepseek-v3",   "llama-3.1-405b", "llama-3.1-8b", "qwen3-235b-a22b",
+                               "mixtral-8x22b", "gpt-oss-120b",   "gpt-3-175b",   "deepseek-v2"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const slip_model *model = model_named(names[i]);
+    double expected = 4096 * slip_model_forward_flop_per_token(model, 4096, false);
+    assert_near(listed_flops(model, 4096), expected, 0.01);
+  }
+}
+
+/* Llama-3.1-8B, 4,096 tokens: hidden 4096, 32 heads and 8 key heads of 128, FFN 14336.
+ *   q k v  2 * 4096 * 6144 * 4096      attention out  2 * 4096 * 4096 * 4096
+ *   up     2 * 4096 * 28672 * 4096     down           2 * 4096 * 4096 * 14336
+ *   attention  2 * (4096 * 4097 / 2) pairs * 32 heads * 256 */
+static void a_dense_layer_by_hand(void **state) {
+  const slip_model *model = model_named("llama-3.1-8b");
+  slip_work work = training(model, 1, 4096);
+  const slip_shard whole = {1, 1, 1, 1};
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+  close_to(op_named(&list, "q k v")->flops, 2.0 * 4096 * 6144 * 4096);
+  close_to(op_named(&list, "attention out")->flops, 2.0 * 4096 * 4096 * 4096);
+  close_to(op_named(&list, "FFN up")->flops, 2.0 * 4096 * 28672 * 4096);
+  close_to(op_named(&list, "FFN down")->flops, 2.0 * 4096 * 4096 * 14336);
+  close_to(op_named(&list, "prefill attention")->flops, 2.0 * (4096.0 * 4097 / 2) * 32 * 256);
+  close_to(op_named(&list, "FFN up")->weight_bytes, 2.0 * 28672 * 4096);
+  for (int i = 0; i < list.count; i++)
+    assert_int_not_equal(list.ops[i].kind, SLIP_OP_COLLECTIVE); /* one rank has nobody to talk to */
+}
+
+/* DeepSeek-V3 decode on 32 expert ranks, 64 sequences each: 2,048 tokens visit 8 of 256 experts, so that a rank's 8 experts see
+ * 64 * 8 = 512 rows; with a hot rank of 1.25, 640. Every expert is visited: 1 - (1 - 8/256)^2048 = 1. */
+static void an_expert_layer_by_hand(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 64, 1);
+  work.training = false;
+  work.segments[0] = (slip_segment){64, 1, 4096};
+  work.compute = SLIP_FP8;
+  work.weights.routed_experts = SLIP_FP8;
+  work.dispatch_bytes = 1;
+  work.imbalance = 1.25;
+  const slip_shard shard = {1, 1, 32, 1};
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  slip_op_list list;
+  slip_layer_operators(model, kind, &shard, &work, &list);
+  const slip_op *up = op_named(&list, "experts up"), *dispatch = op_named(&list, "dispatch"),
+                *combine = op_named(&list, "combine");
+  close_to(up->m, 640);
+  close_to(up->groups, 8);
+  assert_true(up->n == 4096 && up->k == 7168);
+  assert_int_equal(up->dtype, SLIP_FP8);
+  close_to(up->weight_bytes, 8.0 * 4096 * 7168);
+  assert_int_equal(dispatch->collective, SLIP_EXCHANGE);
+  assert_true(dispatch->tokens == 64 && dispatch->fan_out == 8 && dispatch->bytes == 7168 &&
+              dispatch->group_limit == 4);
+  assert_true(combine->bytes == 2 * 7168);
+  /* absorbed MLA: 128 heads on a latent of 512 + 64 elements, 4,097 keys; the cache is read once for all heads */
+  const slip_op *attention = op_named(&list, "decode attention");
+  assert_true(attention->decode && attention->mla);
+  close_to(attention->flops, 2.0 * 64 * 4097 * 128 * (576 + 512));
+  close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
+}
+
+/* Few tokens visit few experts: one token of one sequence touches top_k of them. */
+static void one_token_visits_its_experts_only(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 1, 1);
+  work.training = false;
+  work.segments[0] = (slip_segment){1, 1, 100};
+  const slip_shard whole = {1, 1, 1, 1};
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]], &whole, &work, &list);
+  close_to(op_named(&list, "experts up")->groups, 8); /* 256 (1 - (1 - 8/256)^1) */
+  close_to(op_named(&list, "experts up")->m, 8);
+}
+
+static void two_tensor_ranks_halve_the_products(void **state) {
+  const char *const names[] = {"llama-3.1-70b", "gpt-3-175b"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const slip_model *model = model_named(names[i]);
+    slip_work work = training(model, 2, 2048);
+    slip_op_list whole, half;
+    slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &whole);
+    slip_layer_operators(model, &model->kinds[0], &(slip_shard){2, 1, 1, 1}, &work, &half);
+    close_to(2 * flops_of(&half, true), flops_of(&whole, true));
+    close_to(2 * flops_of(&half, false), flops_of(&whole, false));
+    /* sequence parallel: a gather before and a scatter after each of the two blocks, of the whole activation */
+    int collectives = 0;
+    for (int o = 0; o < half.count; o++)
+      if (half.ops[o].kind == SLIP_OP_COLLECTIVE) {
+        collectives++;
+        close_to(half.ops[o].bytes, 2.0 * 2 * 2048 * (double)model->hidden);
+      }
+    assert_int_equal(collectives, 4);
+  }
+}
+
+static void context_ranks_share_the_sequence(void **state) {
+  const slip_model *model = model_named("llama-3.1-70b");
+  slip_work work = training(model, 1, 8192);
+  slip_op_list whole, part;
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &whole);
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 4, 1, 1}, &work, &part);
+  close_to(4 * flops_of(&part, false), flops_of(&whole, false));
+  assert_true(op_named(&part, "gather keys and values")->bytes ==
+              8192.0 * 2 * 8 * 128 * 2); /* k and v of 8 heads of 128 */
+}
+
+static void attention_pairs_are_a_sum(void **state) {
+  const double pasts[] = {0, 1, 7, 100}, news[] = {1, 2, 9, 64}, limits[] = {0, 1, 5, 8, 64, 1000};
+  for (int p = 0; p < 4; p++)
+    for (int n = 0; n < 4; n++)
+      for (int l = 0; l < 6; l++) {
+        double sum = 0;
+        for (double i = 1; i <= news[n]; i++)
+          sum += limits[l] > 0 ? fmin(pasts[p] + i, limits[l]) : pasts[p] + i;
+        slip_segment segment = {3, news[n], pasts[p]};
+        close_to(slip_attention_pairs(&segment, limits[l]), 3 * sum);
+      }
+}
+
+/* The output matrix of Llama-3.1-8B for 10 tokens, cut over 4: 2 * 10 * 4096 * 128256 / 4. */
+static void the_head_is_cut_over_tensor_ranks(void **state) {
+  const slip_model *model = model_named("llama-3.1-8b");
+  slip_work work = training(model, 1, 10);
+  slip_op_list list;
+  slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1}, &work, &list);
+  close_to(op_named(&list, "output matrix")->flops, 2.0 * 10 * 4096 * 128256 / 4);
+  slip_edge_operators(model, false, 10, &(slip_shard){4, 1, 1, 1}, &work, &list);
+  assert_int_equal(list.count, 1);
+  assert_true(list.ops[0].flops == 0);
+}
+
+/* Korthikanti et al. 2022, eq. 2 for GPT (arXiv 2205.05198): 34 s b h bytes a layer and 5 a s^2 b for the scores without flash
+ * attention, of which this counts attention 11 and FFN 19 less the dropout masks (3) that it leaves out. */
+static void saved_bytes_of_gpt(void **state) {
+  const slip_model *model = model_named("gpt-3-175b");
+  slip_saved saved;
+  double h = (double)model->hidden;
+  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, 2048, false, 1, &saved);
+  close_to(saved.scores, 5.0 * 96 * 2048);
+  close_to(saved.qkv, 2 * 3 * h);
+  close_to(saved.attention_out, 2 * h);
+  close_to(saved.ffn_inner, 2 * 4 * h);
+  close_to(saved.activation, 2 * 4 * h);
+  double linear =
+      saved.attention_in + saved.qkv + saved.attention_out + saved.ffn_in + saved.ffn_inner + saved.activation;
+  assert_near(linear, 34 * h, 0.1);
+  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){8, 1, 1, 1}, 2048, true, 1, &saved);
+  assert_true(saved.scores == 0);
+  close_to(saved.qkv, 2 * 3 * h / 8);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_list_does_the_work_of_the_model),
+      cmocka_unit_test(a_dense_layer_by_hand),
+      cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(one_token_visits_its_experts_only),
+      cmocka_unit_test(two_tensor_ranks_halve_the_products),
+      cmocka_unit_test(context_ranks_share_the_sequence),
+      cmocka_unit_test(attention_pairs_are_a_sum),
+      cmocka_unit_test(the_head_is_cut_over_tensor_ranks),
+      cmocka_unit_test(saved_bytes_of_gpt),
+  };
+  return cmocka_run_group_tests(tests, open_catalog, close_catalog);
+}
