@@ -8,10 +8,10 @@
 #include <slipstick/serve.h>
 #include <slipstick/train.h>
 
-#define REQUIRE(condition)                                                                                           \
-  do {                                                                                                               \
-    if (!(condition))                                                                                                \
-      abort();                                                                                                       \
+#define REQUIRE(condition) \
+  do {                     \
+    if (!(condition))      \
+      abort();             \
   } while (0)
 
 enum { MAX_TEXT = 4096, PLAN_TEXT = 512 };
@@ -24,8 +24,8 @@ static void check_error(const slip_error *err, slip_status status) {
 }
 
 static bool same_train(const slip_plan *a, const slip_plan *b) {
-  return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp && a->ep == b->ep &&
-         a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
+  return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp &&
+         a->ep == b->ep && a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
          a->sharding == b->sharding && a->recompute == b->recompute;
 }
 

@@ -162,6 +162,7 @@ typedef struct slip_system {
 typedef struct slip_stack {
   slip_entry entry;
   const char *for_vendor; /* chips' vendor this stack runs on; "any" */
+  const char *for_chip;   /* the one chip it was built for, by name; "" any of the vendor's */
   const char *framework, *release, *date; /* date is ISO "2026-02" */
   bool trains, serves;
   bool is_prior; /* the prior of its kind: used when nothing is known of the stack */
@@ -226,7 +227,7 @@ slip_status slip_catalog_model(const slip_catalog *catalog, const char *name, co
 /* Any kind: the first entry of that name in the order chip, system, model, stack, kernels, region. NULL when none. */
 const slip_entry *slip_catalog_find(const slip_catalog *catalog, const char *name);
 
-/* The newest stack that trains (or serves) on the chip's vendor, else the prior of its kind. Never NULL with the
+/* The newest stack that trains (or serves) and was built for the chip; else the newest for its vendor; else the prior of its kind. Never NULL with the
  * built-in catalog. */
 const slip_stack *slip_catalog_newest_stack(const slip_catalog *catalog, const slip_chip *chip, bool train);
 

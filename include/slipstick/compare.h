@@ -33,7 +33,7 @@ typedef struct slip_compare_job {
   slip_econ_terms terms;
 } slip_compare_job;
 
-/* train and serve both, min_chips 256, seq 4096, batch 15360 (DeepSeek-V3's own), bf16 training, isl 4096, osl 1024, TPOT 50 ms, TTFT 5 s, terms default. */
+/* train and serve both, min_chips 256, seq 4096, batch 15360 (DeepSeek-V3's own), fp8 training where the chip has it (as DeepSeek-V3 was), isl 4096, osl 1024, TPOT 50 ms, TTFT 5 s, terms default. */
 slip_compare_job slip_compare_job_default(void);
 
 /* A number, or why there is none. */

@@ -28,6 +28,7 @@ static const slip_key file_keys[] = {
     {"chip", SYSTEM, SYSTEM},
     {"levels", SYSTEM, 0},
     {"for_vendor", STACK, STACK},
+    {"for_chip", STACK, 0},
     {"framework", STACK, STACK},
     {"release", STACK, 0},
     {"date", STACK, 0},
@@ -196,6 +197,7 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   slip_error *err = reading->err;
   slip_status status = SLIP_OK;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));
+  SLIP_TRY(slip_text_child(reading->arena, root, "for_chip", &stack->for_chip, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "framework", &stack->framework, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "release", &stack->release, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "date", &stack->date, err));

@@ -188,11 +188,13 @@ slip_status slip_catalog_model(const slip_catalog *catalog, const char *name, co
 
 /* ---- stacks ---- */
 
-/* How well a stack suits: 3 made for the vendor, 2 the vendor's prior, 1 anybody's prior, 0 not at all. */
-static int suits(const slip_stack *stack, const char *vendor, bool train) {
+/* How well a stack suits: 4 made for the chip, 3 for its vendor, 2 the vendor's prior, 1 anybody's prior, 0 not at all. */
+static int suits(const slip_stack *stack, const slip_chip *chip, bool train) {
   if (train ? !stack->trains : !stack->serves)
     return 0;
-  if (slip_same_name(stack->for_vendor, vendor))
+  if (stack->for_chip[0])
+    return slip_same_name(stack->for_chip, chip->entry.name) ? 4 : 0;
+  if (slip_same_name(stack->for_vendor, chip->entry.vendor))
     return stack->is_prior ? 2 : 3;
   return stack->is_prior && slip_same_name(stack->for_vendor, "any") ? 1 : 0;
 }
@@ -203,7 +205,7 @@ const slip_stack *slip_catalog_newest_stack(const slip_catalog *catalog, const s
   int best_rank = 0;
   for (size_t i = 0; i < list->count; i++) {
     const slip_stack *stack = (const slip_stack *)(const void *)list->items[i].entry;
-    const int rank = suits(stack, chip->entry.vendor, train);
+    const int rank = suits(stack, chip, train);
     if (rank > best_rank || (rank > 0 && rank == best_rank && strcmp(stack->date, best->date) > 0)) {
       best = stack;
       best_rank = rank;

@@ -33,7 +33,15 @@ typedef struct cli_options {
 
 typedef struct cli_session cli_session;
 
-typedef enum cli_command_id { CLI_LIST, CLI_SHOW, CLI_TRAIN, CLI_SERVE, CLI_COMPARE, CLI_HELP, CLI_COMMANDS } cli_command_id;
+typedef enum cli_command_id {
+  CLI_LIST,
+  CLI_SHOW,
+  CLI_TRAIN,
+  CLI_SERVE,
+  CLI_COMPARE,
+  CLI_HELP,
+  CLI_COMMANDS
+} cli_command_id;
 
 typedef struct cli_command {
   const char *name, *arguments, *summary, *details, *example;
@@ -50,10 +58,10 @@ typedef struct cli_option {
   const char *name;     /* without the dashes */
   const char *argument; /* its name in help; NULL for flags */
   cli_type type;
-  unsigned commands;    /* bit per cli_command_id */
-  size_t offset;        /* of the member of cli_options */
-  double low, high;     /* legal range, inclusive; numbers only */
-  const char *choices;  /* dtypes: the legal ones, separated by spaces */
+  unsigned commands;   /* bit per cli_command_id */
+  size_t offset;       /* of the member of cli_options */
+  double low, high;    /* legal range, inclusive; numbers only */
+  const char *choices; /* dtypes: the legal ones, separated by spaces */
   const char *help;
 } cli_option;
 
@@ -72,11 +80,11 @@ const char *cli_nearest(const char *given, const char *(*name)(size_t i, const v
 struct cli_session {
   const cli_options *options;
   slip_style style;
-  slip_text out;               /* written to stdout at the end, whole */
-  slip_text notes;             /* lines for stderr, whatever the outcome; in JSON runs too */
-  slip_json json;              /* valid between cli_json_begin and cli_json_end */
-  slip_catalog *catalog;       /* opened by cli_open_catalog */
-  slip_model_file *model_file; /* owned; set by cli_model when the model came from a file */
+  slip_text out;                     /* written to stdout at the end, whole */
+  slip_text notes;                   /* lines for stderr, whatever the outcome; in JSON runs too */
+  slip_json json;                    /* valid between cli_json_begin and cli_json_end */
+  slip_catalog *catalog;             /* opened by cli_open_catalog */
+  slip_model_file *model_file;       /* owned; set by cli_model when the model came from a file */
   const volatile sig_atomic_t *stop; /* raised by Ctrl-C */
 };
 
@@ -84,7 +92,8 @@ slip_status cli_open_catalog(cli_session *session, slip_error *err);
 /* The model of --model, or of the first of the arguments, of which it then counts *used as taken. */
 slip_status cli_model(cli_session *session, const slip_model **model, size_t *used, slip_error *err);
 /* --stack, or the newest one for the chip; checks that it trains (or serves) and is for the chip's vendor. */
-slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, const slip_stack **out, slip_error *err);
+slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, const slip_stack **out,
+                      slip_error *err);
 void cli_session_free(cli_session *session);
 
 /* Opens the answer's object with "command"; ends it. */

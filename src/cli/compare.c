@@ -10,7 +10,8 @@
 static const char default_region[] = "us-average";
 
 /* SYSTEM[:CHIPS][@REGION]; the other order will do as well. */
-static slip_status read_system(const cli_session *session, const char *text, slip_compare_system *out, slip_error *err) {
+static slip_status read_system(const cli_session *session, const char *text, slip_compare_system *out,
+                               slip_error *err) {
   slip_status status = SLIP_OK;
   const size_t length = strlen(text);
   char *name = slip_memory_resize(NULL, length + 1);
@@ -24,7 +25,8 @@ static slip_status read_system(const cli_session *session, const char *text, sli
     *chips++ = '\0';
   SLIP_TRY(slip_catalog_system(session->catalog, name, &out->system, err));
   if (chips != NULL && (!slip_parse_int(chips, &out->chips) || out->chips < 1 || out->chips > 10000000))
-    SLIP_FAIL(err, SLIP_BAD_INPUT, "%s: the chips after ':' are a whole number from 1 to 10000000, not '%s'", text, chips);
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "%s: the chips after ':' are a whole number from 1 to 10000000, not '%s'", text,
+              chips);
   if (region != NULL)
     SLIP_TRY(slip_catalog_region(session->catalog, region, &out->region, err));
 cleanup:
@@ -77,8 +79,8 @@ cleanup:
 }
 
 /* A stopped comparison leaves columns empty: what they lack says so. */
-static size_t complete(const slip_compare_job *job, const slip_compare_system *systems, slip_compare_column *columns,
-                       size_t n) {
+static size_t complete(const slip_compare_job *job, const slip_compare_system *systems,
+                       slip_compare_column *columns, size_t n) {
   static const char stopped[] = "stopped before it was computed";
   size_t answered = 0;
   for (size_t i = 0; i < n; i++) {

@@ -5,31 +5,38 @@
 
 const cli_command cli_commands[CLI_COMMANDS] = {
     [CLI_LIST] = {"list", "chips|systems|models|stacks|kernels|regions", "what the catalog holds",
-                  "One line per entry, with the figures that people choose by.", "slipstick list systems", cli_list},
-    [CLI_SHOW] = {"show", "NAME", "everything known of one entry, with sources",
-                  "Every number with its unit, source, date and confidence; values in conflict with the chosen one under it; the "
-                  "fields without a published value at the end. NAME may also be the path of a Hugging Face config.json.",
-                  "slipstick show h20", cli_show},
-    [CLI_TRAIN] = {"train", "MODEL SYSTEM --chips N", "speed, memory and power of training",
-                   "MODEL is a name of the catalog, a path that ends in .json, or a folder that holds a config.json. "
-                   "Without --plan the best feasible plan of a full enumeration is taken. A plan's keys: tp pp vpp dp cp ep "
-                   "etp mbs schedule sharding recompute; a dp that is left out is what is left of the chips.",
-                   "slipstick train deepseek-v3 hgx-h800 --chips 2048 --batch 15360 --dtype fp8 --explain", cli_train},
-    [CLI_SERVE] = {"serve", "MODEL SYSTEM", "throughput, latency and power of serving",
-                   "MODEL as for train. Without --plan the plan with the most output tokens/s per chip that meets the "
-                   "objectives is taken. A plan's keys: tp pp dp ep batch chunk disaggregate. With --prefill-system and "
-                   "--decode-system the two phases run on different systems; SYSTEM is left out when both are given.",
-                   "slipstick serve deepseek-v3 gb200-nvl72 --isl 4096 --osl 1024 --tpot 50ms", cli_serve},
-    [CLI_COMPARE] = {"compare", "MODEL SYSTEM[:CHIPS][@REGION]...", "several systems side by side",
-                     "The best plan of each system for training and for serving, with intervals, energy, money, what "
-                     "bounds it, and ratios to the first. MODEL as for train.",
-                     "slipstick compare deepseek-v3 cloudmatrix384@china-industrial gb200-nvl72 hgx-h20:256", cli_compare},
-    [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare", cli_help},
+                  "One line per entry, with the figures that people choose by.", "slipstick list systems",
+                  cli_list},
+    [CLI_SHOW] =
+        {"show", "NAME", "everything known of one entry, with sources",
+         "Every number with its unit, source, date and confidence; values in conflict with the chosen one under "
+         "it; the "
+         "fields without a published value at the end. NAME may also be the path of a Hugging Face config.json.",
+         "slipstick show h20", cli_show},
+    [CLI_TRAIN] =
+        {"train", "MODEL SYSTEM --chips N", "speed, memory and power of training",
+         "MODEL is a name of the catalog, a path that ends in .json, or a folder that holds a config.json. "
+         "Without --plan the best feasible plan of a full enumeration is taken. A plan's keys: tp pp vpp dp cp ep "
+         "etp mbs schedule sharding recompute; a dp that is left out is what is left of the chips.",
+         "slipstick train deepseek-v3 hgx-h800 --chips 2048 --batch 15360 --dtype fp8 --explain", cli_train},
+    [CLI_SERVE] =
+        {"serve", "MODEL SYSTEM", "throughput, latency and power of serving",
+         "MODEL as for train. Without --plan the plan with the most output tokens/s per chip that meets the "
+         "objectives is taken. A plan's keys: tp pp dp ep batch chunk disaggregate. With --prefill-system and "
+         "--decode-system the two phases run on different systems; SYSTEM is left out when both are given.",
+         "slipstick serve deepseek-v3 gb200-nvl72 --isl 4096 --osl 1024 --tpot 50ms", cli_serve},
+    [CLI_COMPARE] =
+        {"compare", "MODEL SYSTEM[:CHIPS][@REGION]...", "several systems side by side",
+         "The best plan of each system for training and for serving, with intervals, energy, money, what "
+         "bounds it, and ratios to the first. MODEL as for train.",
+         "slipstick compare deepseek-v3 cloudmatrix384@china-industrial gb200-nvl72 hgx-h20:256", cli_compare},
+    [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
+                  cli_help},
 };
 
-static const char introduction[] =
-    "slipstick: a slide rule for AI systems. How fast, how hungry and how costly a language model trains or serves on an "
-    "AI system, how sure that is, and why.";
+static const char introduction[] = "slipstick: a slide rule for AI systems. How fast, how hungry and how costly a "
+                                   "language model trains or serves on an "
+                                   "AI system, how sure that is, and why.";
 
 static const struct {
   const char *name, *meaning;
@@ -50,12 +57,15 @@ static const struct {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+enum { WIDEST_MEANING = 92 };
+
 static bool applies(const cli_option *option, int command) {
   return (option->commands >> command & 1U) != 0;
 }
 
 static void add_options(int command, const slip_style *style, slip_text *out) {
   slip_table *table = slip_table_open(2);
+  slip_table_widest(table, WIDEST_MEANING);
   for (size_t i = 0; i < cli_option_count; i++) {
     const cli_option *option = &cli_option_table[i];
     if (!applies(option, command))

@@ -18,9 +18,9 @@ slip_status cli_list(cli_session *session, slip_error *err) {
       kind = i;
   if (kind < 0) {
     const char *nearest = *wanted != '\0' ? cli_nearest(wanted, folder_name, SLIP_KINDS, NULL) : NULL;
-    return slip_fail(err, SLIP_BAD_INPUT, "list what? One of: chips, systems, models, stacks, kernels, regions%s%s%s",
-                     nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
-                     nearest != NULL ? "?" : "");
+    return slip_fail(
+        err, SLIP_BAD_INPUT, "list what? One of: chips, systems, models, stacks, kernels, regions%s%s%s",
+        nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
   }
   const slip_status status = cli_open_catalog(session, err);
   if (status != SLIP_OK)

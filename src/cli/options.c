@@ -22,8 +22,10 @@ const cli_option cli_option_table[] = {
     {"model", "PATH", CLI_TEXT, JOBS, AT(model), 0, 0, NULL,
      "a Hugging Face config.json, or a folder that holds one, instead of MODEL"},
     {"chips", "N", CLI_COUNT, JOBS, AT(chips), CHIPS, NULL,
-     "chips (packages) in the cluster; serve: 1 instance when not given; compare: at least so many in whole systems, 256"},
-    {"train", NULL, CLI_FLAG, BIT(CLI_COMPARE), AT(train), 0, 0, NULL, "compare training; both when neither is given"},
+     "chips (packages) in the cluster; serve: 1 instance when not given; compare: at least so many in whole "
+     "systems, 256"},
+    {"train", NULL, CLI_FLAG, BIT(CLI_COMPARE), AT(train), 0, 0, NULL,
+     "compare training; both when neither is given"},
     {"serve", NULL, CLI_FLAG, BIT(CLI_COMPARE), AT(serve), 0, 0, NULL, "compare serving"},
     {"seq", "S", CLI_COUNT, BIT(CLI_TRAIN) | BIT(CLI_COMPARE), AT(seq), TOKENS, NULL,
      "training: tokens per sequence, 4096"},
@@ -78,17 +80,20 @@ const cli_option cli_option_table[] = {
     {"rent", "USD/h", CLI_NUMBER, BIT(CLI_COMPARE), AT(rent), 1e-6, 1e6, NULL,
      "rent of one chip, power included, instead of price and power"},
     /* what is printed */
-    {"explain", NULL, CLI_FLAG, ESTIMATES, AT(explain), 0, 0, NULL, "the tree of parts behind the time, down to operators"},
+    {"explain", NULL, CLI_FLAG, ESTIMATES, AT(explain), 0, 0, NULL,
+     "the tree of parts behind the time, down to operators"},
     {"timeline", "FILE", CLI_TEXT, BIT(CLI_TRAIN), AT(timeline), 0, 0, NULL,
      "write one step as a Chrome/Perfetto trace"},
     {"kind", "KIND", CLI_TEXT, BIT(CLI_SHOW), AT(kind), 0, 0, NULL,
      "chip, system, model, stack, kernels or region, where a name stands for several"},
-    {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP), AT(markdown), 0, 0, NULL, "the whole help as Markdown (docs/cli.md)"},
+    {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP), AT(markdown), 0, 0, NULL,
+     "the whole help as Markdown (docs/cli.md)"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "
      "directories of SLIPSTICK_CATALOG (separated by colons)"},
-    {"json", NULL, CLI_FLAG, ALL, AT(json), 0, 0, NULL, "the answer, or the error, as JSON on stdout (docs/json.md)"},
+    {"json", NULL, CLI_FLAG, ALL, AT(json), 0, 0, NULL,
+     "the answer, or the error, as JSON on stdout (docs/json.md)"},
     {"no-color", NULL, CLI_FLAG, ALL, AT(no_color), 0, 0, NULL,
      "no colour; nor is there any when NO_COLOR is set or stdout is not a terminal"},
     {"help", NULL, CLI_FLAG, ALL, AT(help), 0, 0, NULL, "this help"},
@@ -283,7 +288,8 @@ static slip_status read_word(reading *r, cli_options *options, slip_error *err) 
 
 slip_status cli_parse(int argc, char **argv, cli_options *options, int *command, slip_error *err) {
   reading r = {.argc = argc, .at = 1, .argv = argv, .command = -1};
-  _Static_assert(sizeof cli_option_table / sizeof *cli_option_table <= CLI_MAX_OPTIONS, "reading.given is too small");
+  _Static_assert(sizeof cli_option_table / sizeof *cli_option_table <= CLI_MAX_OPTIONS,
+                 "reading.given is too small");
   slip_status status = SLIP_OK;
   for (; r.at < argc; r.at++) {
     const char *argument = argv[r.at];

@@ -23,12 +23,13 @@ static slip_status read_systems(cli_session *session, size_t used, run *r, slip_
   const bool both = o->prefill_system != NULL && o->decode_system != NULL;
   const size_t want = used + (both ? 0 : 1);
   if (o->n_positional != want)
-    return slip_fail(err, SLIP_BAD_INPUT, "serve takes %s%s%s; see slipstick help serve", o->model != NULL ? "" : "MODEL",
-                     o->model != NULL || both ? "" : " and ", both ? "" : "SYSTEM");
+    return slip_fail(err, SLIP_BAD_INPUT, "serve takes %s%s%s; see slipstick help serve",
+                     o->model != NULL ? "" : "MODEL", o->model != NULL || both ? "" : " and ",
+                     both ? "" : "SYSTEM");
   const char *named = both ? NULL : o->positional[used];
   slip_status status = SLIP_OK;
-  SLIP_TRY(slip_catalog_system(session->catalog, o->prefill_system != NULL ? o->prefill_system : named, &r->job.system,
-                               err));
+  SLIP_TRY(slip_catalog_system(session->catalog, o->prefill_system != NULL ? o->prefill_system : named,
+                               &r->job.system, err));
   SLIP_TRY(slip_catalog_system(session->catalog, o->decode_system != NULL ? o->decode_system : named,
                                &r->decode_job.system, err));
   r->two_systems = r->job.system != r->decode_job.system;
@@ -74,7 +75,8 @@ static slip_status read_plans(const cli_options *o, run *r, slip_error *err) {
   slip_status status = SLIP_OK;
   r->plan = slip_serve_plan_default();
   SLIP_TRY(slip_serve_plan_parse(o->plan, &r->plan, err));
-  r->plan.disaggregated = !o->aggregate && (r->plan.disaggregated || o->disaggregate || o->decode_plan != NULL || r->two_systems);
+  r->plan.disaggregated =
+      !o->aggregate && (r->plan.disaggregated || o->disaggregate || o->decode_plan != NULL || r->two_systems);
   r->plan.batch = o->batch > 0 ? o->batch : r->plan.batch;
   r->decode_plan = r->plan;
   if (o->decode_plan != NULL) {
@@ -120,8 +122,8 @@ static slip_status explain(run *r, slip_error *err) {
       step.decoding = sequences;
       step.context = (double)job->isl + (double)job->osl / 2;
     }
-    SLIP_TRY(slip_serve_explain(i == 1 && r->two_systems ? r->decode : r->serve, plan, &step, &r->why[i], &r->n_why[i],
-                                err));
+    SLIP_TRY(slip_serve_explain(i == 1 && r->two_systems ? r->decode : r->serve, plan, &step, &r->why[i],
+                                &r->n_why[i], err));
   }
 cleanup:
   return status;
@@ -134,7 +136,8 @@ static slip_status estimate(cli_session *session, run *r, slip_error *err) {
     SLIP_TRY(slip_serve_open(&r->decode_job, &r->decode, err));
   if (session->options->plan != NULL) {
     SLIP_TRY(read_plans(session->options, r, err));
-    SLIP_TRY(slip_serve_estimate(r->serve, &r->plan, r->two_systems ? r->decode : r->serve, &r->decode_plan, &r->result, err));
+    SLIP_TRY(slip_serve_estimate(r->serve, &r->plan, r->two_systems ? r->decode : r->serve, &r->decode_plan,
+                                 &r->result, err));
   } else {
     SLIP_TRY(search(session, r, err));
   }
@@ -188,7 +191,8 @@ static void write_text(cli_session *session, const run *r) {
                                     .result = &r->result,
                                     .stats = r->searched ? &r->stats : NULL};
   slip_report_serve(&report, &session->style, &session->out);
-  static const char *const titles[2] = {"\none prompt's prefill\n", "\none decode step, half of the output written\n"};
+  static const char *const titles[2] = {"\none prompt's prefill\n",
+                                        "\none decode step, half of the output written\n"};
   for (int i = 0; i < 2; i++) {
     if (r->why[i] == NULL)
       continue;

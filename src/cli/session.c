@@ -67,7 +67,8 @@ slip_status cli_model(cli_session *session, const slip_model **model, size_t *us
   return status;
 }
 
-slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, const slip_stack **out, slip_error *err) {
+slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, const slip_stack **out,
+                      slip_error *err) {
   const char *name = session->options->stack;
   if (name == NULL) {
     *out = slip_catalog_newest_stack(session->catalog, chip, train);

@@ -78,7 +78,8 @@ static slip_status write_timeline(cli_session *session, const run *r, slip_error
     return slip_fail(err, SLIP_IO_FAILURE, "%s cannot be written: %s", path, strerror(errno));
   slip_text title = {0};
   slip_text_printf(&title, "%s on %s", r->job.model->entry.title, r->job.system->entry.title);
-  slip_status status = slip_report_timeline(r->train, &r->result.plan, title.failed ? "" : title.data, to_file, file, err);
+  slip_status status =
+      slip_report_timeline(r->train, &r->result.plan, title.failed ? "" : title.data, to_file, file, err);
   slip_text_free(&title);
   errno = 0;
   const bool closed = fclose(file) == 0;
@@ -86,7 +87,8 @@ static slip_status write_timeline(cli_session *session, const run *r, slip_error
     status = slip_fail(err, SLIP_IO_FAILURE, "%s could not be written whole%s%s", path, errno != 0 ? ": " : "",
                        errno != 0 ? strerror(errno) : "");
   if (status == SLIP_OK && !session->options->json)
-    slip_text_printf(&session->notes, "slipstick: wrote %s; open it with ui.perfetto.dev or chrome://tracing\n", path);
+    slip_text_printf(&session->notes, "slipstick: wrote %s; open it with ui.perfetto.dev or chrome://tracing\n",
+                     path);
   return status;
 }
 

@@ -95,6 +95,7 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
     slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (qk + v), cache, new_tokens * heads * qk,
                                 new_tokens * heads * v);
     op->scores = pairs * heads;
+    op->keys = pairs / new_tokens;
   }
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", work->weights.attention, tokens, hidden,
                heads * v);
@@ -120,6 +121,7 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
     slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (nope + rope + v), work->training ? 0 : cache,
                                 fresh * heads * (nope + rope), fresh * heads * v);
     op->scores = pairs * heads;
+    op->keys = pairs / fresh;
     return;
   }
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, rank, heads * nope);
@@ -127,6 +129,7 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
                               keys_in_reach(s, reach_limit(a)) * (rank + rope) * slip_dtype_bytes(work->kv),
                               fresh * heads * (rank + rope), fresh * heads * rank);
   op->mla = true;
+  op->keys = pairs / fresh;
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, v, heads * rank);
 }
 

@@ -116,14 +116,15 @@ static void serve_bound(column *c, char out[SLIP_WHY_SIZE]) {
 }
 
 typedef struct row {
-  const char *label; /* NULL: the token budget's */
+  const char *label;                                /* NULL: the token budget's */
   void (*cell)(column *c, char out[SLIP_WHY_SIZE]); /* NULL: the ratios to the first system */
 } row;
 
 static const char ratio_label[] = "ratio per chip, system";
 
 static const row head_rows[] = {
-    {"chips x systems", size_cell}, {"region", region_cell}, {"peak bf16 (dense)", peak_cell}, {"power, full load", power_cell}, {"price, list", price_cell},
+    {"chips x systems", size_cell},   {"region", region_cell},     {"peak bf16 (dense)", peak_cell},
+    {"power, full load", power_cell}, {"price, list", price_cell},
 };
 static const row train_rows[] = {
     {"tokens/s per chip", train_rate},
@@ -215,8 +216,8 @@ static void add_heading(const slip_compare_job *job, const slip_style *style, sl
 /* What is asked of the systems, as the heading of a block. */
 static void add_train_section(slip_table *table, const slip_compare_job *job) {
   slip_text text = {0};
-  slip_text_printf(&text, "TRAIN  seq %" PRId64 ", batch %" PRId64 ", %s where the chip has it", job->seq, job->batch,
-                   slip_dtype_name(job->train_dtype));
+  slip_text_printf(&text, "TRAIN  seq %" PRId64 ", batch %" PRId64 ", %s where the chip has it", job->seq,
+                   job->batch, slip_dtype_name(job->train_dtype));
   slip_table_section(table, text.data);
   slip_text_free(&text);
 }
@@ -288,21 +289,23 @@ static void add_money(const slip_econ_terms *terms, const slip_style *style, sli
   char a[SLIP_CELL_SIZE], b[SLIP_CELL_SIZE];
   slip_text line = {0};
   if (!isnan(terms->rent_usd_per_chip_hour))
-    slip_text_printf(&line, "Money: rent of %s per chip and hour.", slip_number_usd(a, terms->rent_usd_per_chip_hour));
+    slip_text_printf(&line, "Money: rent of %s per chip and hour.",
+                     slip_number_usd(a, terms->rent_usd_per_chip_hour));
   else
-    slip_text_printf(&line,
-                     "Money: list price over %s years of which %s are worked, and power (with PUE) at the price of the "
-                     "region%s.",
-                     slip_number_count(a, terms->life_years), slip_number_percent(b, terms->utilisation),
-                     isnan(terms->power_usd_per_j) && isnan(terms->pue) ? "" : " or as given");
+    slip_text_printf(
+        &line,
+        "Money: list price over %s years of which %s are worked, and power (with PUE) at the price of the "
+        "region%s.",
+        slip_number_count(a, terms->life_years), slip_number_percent(b, terms->utilisation),
+        isnan(terms->power_usd_per_j) && isnan(terms->pue) ? "" : " or as given");
   slip_paragraph(out, style, 2, line.data != NULL ? line.data : "");
   out->failed = out->failed || line.failed;
   slip_text_free(&line);
 }
 
-static const char closing[] =
-    "Intervals: 80%, from the spread that each stack's file states. Sources: slipstick show NAME. Why: slipstick train or "
-    "serve MODEL SYSTEM --explain.";
+static const char closing[] = "Intervals: 80%, from the spread that each stack's file states. Sources: slipstick "
+                              "show NAME. Why: slipstick train or "
+                              "serve MODEL SYSTEM --explain.";
 
 void slip_report_compare(const slip_compare_job *job, const slip_compare_column *columns, size_t n,
                          const slip_style *style, slip_text *out) {

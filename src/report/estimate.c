@@ -88,14 +88,16 @@ static void add_search(slip_text *out, const slip_style *style, const slip_searc
   slip_text text = {0};
   if (stats == NULL)
     return;
-  slip_text_printf(&text, "Best of %" PRId64 " plans that fit, of %" PRId64 " legal ones (%" PRId64
-                          " combinations break a rule).",
+  slip_text_printf(&text,
+                   "Best of %" PRId64 " plans that fit, of %" PRId64 " legal ones (%" PRId64
+                   " combinations break a rule).",
                    stats->feasible, stats->legal, stats->illegal);
   add_paragraph(out, style, "", &text);
 }
 
-static const char closing[] = "Intervals: 80%, from the spread that the stack's file states. Why: --explain. Sources: "
-                              "slipstick show NAME, for the stack slipstick show ";
+static const char closing[] =
+    "Intervals: 80%, from the spread that the stack's file states. Why: --explain. Sources: "
+    "slipstick show NAME, for the stack slipstick show ";
 
 static void add_closing(slip_text *out, const slip_style *style, const slip_stack *stack) {
   slip_text text = {0};
@@ -122,8 +124,8 @@ void slip_report_train(const slip_train_report *report, const slip_style *style,
   const double tokens = r->tokens_per_s_per_chip * r->step_s;
   char text[SLIP_WHY_SIZE], a[SLIP_CELL_SIZE], b[SLIP_CELL_SIZE], c[SLIP_CELL_SIZE];
   slip_text rest = {0};
-  slip_text_printf(&rest, "%" PRId64 " chips: training, seq %" PRId64 ", batch %" PRId64 ", %s", job->chips, job->seq,
-                   job->batch, slip_dtype_name(r->dtype));
+  slip_text_printf(&rest, "%" PRId64 " chips: training, seq %" PRId64 ", batch %" PRId64 ", %s", job->chips,
+                   job->seq, job->batch, slip_dtype_name(r->dtype));
   if (r->dtype != job->dtype)
     slip_text_printf(&rest, " (the chip has no %s)", slip_dtype_name(job->dtype));
   add_title(out, style, job->model, job->system, rest.data != NULL ? rest.data : "");
@@ -142,8 +144,9 @@ void slip_report_train(const slip_train_report *report, const slip_style *style,
   slip_table_cell(table, "micro-batches");
   slip_table_printf(table, "%" PRId64, r->micro_batches);
   two_columns(table, "MFU", slip_number_percent(a, r->mfu));
-  two_columns(table, "power, average", isnan(r->system_power_w) ? "- (the system's power is not published)"
-                                                                : slip_number_unit(a, r->system_power_w, "W"));
+  two_columns(table, "power, average",
+              isnan(r->system_power_w) ? "- (the system's power is not published)"
+                                       : slip_number_unit(a, r->system_power_w, "W"));
   (void)slip_bound_text(r->parts, text, sizeof text);
   two_columns(table, "bound by", text);
   write_and_free(table, style, out);

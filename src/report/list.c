@@ -28,18 +28,19 @@ static const char COUNT[] = "count", PARAMS[] = "parameters";
 
 /* One column of a kind's list: a number (with its JSON key) or a text. */
 typedef struct list_column {
-  const char *heading, *key, *unit; /* unit: shown after the number with an SI prefix; NULL: plain; COUNT, PARAMS: so */
+  const char *heading, *key,
+      *unit; /* unit: shown after the number with an SI prefix; NULL: plain; COUNT, PARAMS: so */
   double (*number)(const slip_entry *entry);
   const char *(*text)(const slip_entry *entry);
 } list_column;
 
-#define NUMBER(function, getter, member)                   \
-  static double function(const slip_entry *entry) {        \
-    return (double)slip_entry_##getter(entry)->member;     \
+#define NUMBER(function, getter, member)               \
+  static double function(const slip_entry *entry) {    \
+    return (double)slip_entry_##getter(entry)->member; \
   }
-#define TEXT(function, getter, member)                     \
-  static const char *function(const slip_entry *entry) {   \
-    return slip_entry_##getter(entry)->member;             \
+#define TEXT(function, getter, member)                   \
+  static const char *function(const slip_entry *entry) { \
+    return slip_entry_##getter(entry)->member;           \
   }
 
 static const char *entry_title(const slip_entry *entry) {
@@ -115,13 +116,11 @@ static const list_column kernels_columns[] = {
     {"bf16 GEMM of peak", "gemm_bf16_fraction", NULL, kernels_gemm, NULL},
     {"attention of peak", "attention_fraction", NULL, kernels_attention, NULL},
     {"streaming of bandwidth", "memory_fraction", NULL, kernels_memory, NULL}};
-static const list_column system_columns[] = {{"title", "title", NULL, NULL, entry_title},
-                                             {"chip", "chip", NULL, NULL, system_chip},
-                                             {"chips", "chips", COUNT, system_chips, NULL},
-                                             {"scale-up", "scale_up_chips", COUNT, system_domain, NULL},
-                                             {"power", "power_w", "W", system_power, NULL},
-                                             {"price, USD", "price_usd", NULL, system_price, NULL},
-                                             {"status", "status", NULL, NULL, entry_status}};
+static const list_column system_columns[] = {
+    {"title", "title", NULL, NULL, entry_title},   {"chip", "chip", NULL, NULL, system_chip},
+    {"chips", "chips", COUNT, system_chips, NULL}, {"scale-up", "scale_up_chips", COUNT, system_domain, NULL},
+    {"power", "power_w", "W", system_power, NULL}, {"price, USD", "price_usd", NULL, system_price, NULL},
+    {"status", "status", NULL, NULL, entry_status}};
 static const list_column stack_columns[] = {{"title", "title", NULL, NULL, entry_title},
                                             {"for", "for_vendor", NULL, NULL, stack_vendor},
                                             {"framework", "framework", NULL, NULL, stack_framework},

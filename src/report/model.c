@@ -12,14 +12,18 @@ void slip_report_attention(const slip_attention *a, slip_text *out) {
     return;
   case SLIP_ATTENTION_GQA:
     slip_text_printf(out, "%s, %" PRId64 " heads, %" PRId64 " KV heads of %" PRId64,
-                     a->kv_heads == a->heads ? "MHA" : a->kv_heads == 1 ? "MQA" : "GQA", a->heads, a->kv_heads, a->qk_dim);
+                     a->kv_heads == a->heads ? "MHA"
+                     : a->kv_heads == 1      ? "MQA"
+                                             : "GQA",
+                     a->heads, a->kv_heads, a->qk_dim);
     break;
   case SLIP_ATTENTION_MLA:
-    slip_text_printf(out, "MLA, %" PRId64 " heads, latent %" PRId64 " + %" PRId64, a->heads, a->kv_rank, a->rope_dim);
+    slip_text_printf(out, "MLA, %" PRId64 " heads, latent %" PRId64 " + %" PRId64, a->heads, a->kv_rank,
+                     a->rope_dim);
     break;
   case SLIP_ATTENTION_LINEAR:
-    slip_text_printf(out, "linear attention, %" PRId64 " value heads, state %" PRId64 " x %" PRId64, a->linear_value_heads,
-                     a->linear_key_dim, a->linear_value_dim);
+    slip_text_printf(out, "linear attention, %" PRId64 " value heads, state %" PRId64 " x %" PRId64,
+                     a->linear_value_heads, a->linear_key_dim, a->linear_value_dim);
     break;
   case SLIP_ATTENTION_SSM:
     slip_text_printf(out, "SSM, %" PRId64 " heads of %" PRId64 ", state %" PRId64, a->ssm_heads, a->ssm_head_dim,
@@ -38,7 +42,8 @@ void slip_report_ffn(const slip_ffn *f, slip_text *out) {
   else if (f->kind == SLIP_FFN_DENSE)
     slip_text_printf(out, "dense FFN of %" PRId64, f->width);
   else
-    slip_text_printf(out, "MoE, %" PRId64 " of %" PRId64 " experts of %" PRId64, f->top_k, f->experts, f->expert_width);
+    slip_text_printf(out, "MoE, %" PRId64 " of %" PRId64 " experts of %" PRId64, f->top_k, f->experts,
+                     f->expert_width);
   if (f->kind == SLIP_FFN_MOE && f->shared_width > 0)
     slip_text_printf(out, ", shared %" PRId64, f->shared_width);
   if (f->kind == SLIP_FFN_MOE && f->groups > 0 && f->top_groups > 0)

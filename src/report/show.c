@@ -120,12 +120,13 @@ static void add_system(const slip_entry *entry, const slip_style *style, slip_te
   const slip_system *system = slip_entry_system(entry);
   char text[SLIP_CELL_SIZE];
   slip_text line = {0};
-  slip_text_printf(&line, "chip: %s (slipstick show %s --kind chip)", system->chip->entry.name, system->chip->entry.name);
+  slip_text_printf(&line, "chip: %s (slipstick show %s --kind chip)", system->chip->entry.name,
+                   system->chip->entry.name);
   slip_paragraph(out, style, 2, line.data);
   slip_text_free(&line);
   slip_table *table = slip_table_open(7);
-  static const char *const headings[] = {"level",   "topology",  "fabric",    "ranks in a domain", "per rank, one direction",
-                                         "latency", "sustained"};
+  static const char *const headings[] = {
+      "level", "topology", "fabric", "ranks in a domain", "per rank, one direction", "latency", "sustained"};
   for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
     slip_table_cell(table, headings[i]);
   slip_table_heading(table);
@@ -245,8 +246,8 @@ static void add_model(const slip_entry *entry, const slip_style *style, slip_tex
   const double elements = slip_model_kv_elements(model);
   slip_text line = {0};
   slip_report_model_line(model, &line);
-  slip_text_printf(&line, "\nhidden %" PRId64 ", vocabulary %" PRId64 ", %" PRId64 " layers%s", model->hidden, model->vocab,
-                   model->layers, model->tied_embeddings ? ", embeddings tied" : "");
+  slip_text_printf(&line, "\nhidden %" PRId64 ", vocabulary %" PRId64 ", %" PRId64 " layers%s", model->hidden,
+                   model->vocab, model->layers, model->tied_embeddings ? ", embeddings tied" : "");
   if (model->max_context > 0)
     slip_text_printf(&line, ", context %" PRId64 " tokens", model->max_context);
   slip_text_printf(&line, "\nweights as released: attention %s, dense FFN %s, shared experts %s, ",
@@ -256,7 +257,8 @@ static void add_model(const slip_entry *entry, const slip_style *style, slip_tex
                    slip_dtype_name(model->weights.embedding));
   slip_text_printf(&line, "KV cache per token: %.0f elements, %s in bf16", elements,
                    slip_number_unit(a, elements * slip_dtype_bytes(SLIP_BF16), "B"));
-  slip_text_printf(&line, ", %s in fp8 (windows counted fully)", slip_number_unit(a, elements * slip_dtype_bytes(SLIP_FP8), "B"));
+  slip_text_printf(&line, ", %s in fp8 (windows counted fully)",
+                   slip_number_unit(a, elements * slip_dtype_bytes(SLIP_FP8), "B"));
   slip_paragraph(out, style, 2, line.data != NULL ? line.data : "");
   out->failed = out->failed || line.failed;
   slip_text_free(&line);

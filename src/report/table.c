@@ -18,7 +18,7 @@ typedef struct row {
 struct slip_table {
   slip_arena *arena;
   size_t columns, filled; /* cells in the last row */
-  int widest; /* of columns after the first; 0: no limit */
+  int widest;             /* of columns after the first; 0: no limit */
   bool *right;
   row *first, *last;
   bool failed;

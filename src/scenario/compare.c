@@ -9,7 +9,7 @@
 
 slip_compare_job slip_compare_job_default(void) {
   return (slip_compare_job){.train = true, .serve = true, .min_chips = 256, .seq = 4096, .batch = 15360,
-                            .train_dtype = SLIP_BF16, .train_tokens = NAN, .isl = 4096, .osl = 1024, .ttft_s = 5,
+                            .train_dtype = SLIP_FP8, .train_tokens = NAN, .isl = 4096, .osl = 1024, .ttft_s = 5,
                             .tpot_s = 0.05, .disaggregated = -1, .terms = slip_econ_terms_default()};
 }
 

@@ -117,7 +117,8 @@ static void compare_has_the_promised_keys(void **state) {
   const slip_model model = {.entry = {.name = "m", .title = "M"}, .train_tokens = 1e12};
   slip_compare_job job = slip_compare_job_default();
   job.model = &model;
-  slip_compare_column columns[2] = {{.system = &system, .chips = 16, .systems = 2}, {.system = &system, .chips = 8, .systems = 1}};
+  slip_compare_column columns[2] = {{.system = &system, .chips = 16, .systems = 2},
+                                    {.system = &system, .chips = 8, .systems = 1}};
   columns[0].train = hand_made();
   columns[0].serve.prefill.plan = columns[0].serve.decode.plan = slip_serve_plan_default();
   columns[0].serve.output_tokens_per_s_per_chip = 500;
@@ -131,10 +132,19 @@ static void compare_has_the_promised_keys(void **state) {
   slip_json_compare(&d.json, &job, columns, 2);
   const slip_node *root = end(&d), *first = slip_node_get(root, "systems")->first;
   assert_string_equal(string(root, "model"), "m");
-  static const char *const of_system[] = {"name", "chips", "peak_bf16_flops", "power_w", "price_usd", "train", "serve"};
+  static const char *const of_system[] = {"name",  "chips", "peak_bf16_flops", "power_w", "price_usd",
+                                          "train", "serve"};
   static const char *const of_train[] = {"plan", "tokens_per_s_per_chip", "mfu", "step_s", "bound", "lo", "hi"};
-  static const char *const of_serve[] = {"plan",   "prefill_tokens_per_s_per_chip", "decode_tokens_per_s_per_chip",
-                                         "ttft_s", "tpot_s", "joule_per_token", "usd_per_mtoken", "bound", "lo", "hi"};
+  static const char *const of_serve[] = {"plan",
+                                         "prefill_tokens_per_s_per_chip",
+                                         "decode_tokens_per_s_per_chip",
+                                         "ttft_s",
+                                         "tpot_s",
+                                         "joule_per_token",
+                                         "usd_per_mtoken",
+                                         "bound",
+                                         "lo",
+                                         "hi"};
   for (size_t i = 0; i < sizeof of_system / sizeof *of_system; i++)
     assert_non_null(slip_node_get(first, of_system[i]));
   for (size_t i = 0; i < sizeof of_train / sizeof *of_train; i++)

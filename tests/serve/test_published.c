@@ -1,0 +1,87 @@
+/* Serving rates that others measured and published, predicted without fitting to them, and published facts about systems that
+ * must come out by themselves. Each test prints measured / predicted / error and fails only outside the bound that it states. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the four above */
+#include <cmocka.h>
+
+#include "support/jobs.h"
+
+typedef struct pool_row {
+  const char *source, *system, *stack, *plan;
+  int64_t isl, osl;
+  double rate;  /* tokens/s per chip: input tokens (prefill), output tokens (decode) */
+  double bound; /* |predicted / measured - 1| that is still accepted */
+  bool prefill, speculate;
+  slip_dtype kv; /* SLIP_DTYPES: as released */
+} pool_row;
+
+/* Chips are packages: a CloudMatrix NPU is two dies, each a rank. 96 sequences per NPU are 48 per rank and 15,360 on the 160
+ * NPUs of the decode instance. */
+static const pool_row rows[] = {
+    /* Serving Large Language Models on Huawei CloudMatrix384 (arXiv 2506.12708), tables 3 and 5: DeepSeek-R1 in int8, one
+     * draft token accepted 70% of the time. */
+    {"CloudMatrix 384, prefill, EP32", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=32,ep=32,chunk=8192", 4096, 1, 5655, 0.35, true, true, SLIP_DTYPES},
+    {"CloudMatrix 384, 96 per NPU, 4k", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=320,ep=320,batch=15360", 4096, 256, 1943, 0.25, false, true, SLIP_DTYPES},
+    {"CloudMatrix 384, 112 per NPU, 2k", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=320,ep=320,batch=17920", 2048, 256, 2360, 0.25, false, true, SLIP_DTYPES},
+    {"CloudMatrix 384, 128 per NPU, 1k", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=320,ep=320,batch=20480", 1024, 1024, 2733, 0.25, false, true, SLIP_DTYPES},
+    {"CloudMatrix 384, 24 per NPU, 4k", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=320,ep=320,batch=3840", 4096, 256, 974, 0.35, false, true, SLIP_DTYPES},
+    {"CloudMatrix 384, 8 per NPU, 4k", "cloudmatrix384", "cloudmatrix-infer", "tp=1,dp=320,ep=320,batch=1280", 4096, 256, 538, 0.35, false, true, SLIP_DTYPES},
+    /* DeepSeek's profile data as quoted by LMSYS, "Deploying DeepSeek with PD disaggregation and large-scale expert
+     * parallelism" (May 2025): H800, experts balanced by hand; prefill EP32 with 16,384 tokens per GPU, decode EP128 with 128
+     * sequences per GPU. Whether it drafts is not said; the traces hold no MTP layer. */
+    {"H800, profile, prefill, EP32", "hgx-h800", "deepseek-serve-2025", "tp=1,dp=32,ep=32,chunk=16384", 4096, 1, 7839, 0.35, true, false, SLIP_DTYPES},
+    {"H800, profile, decode, EP128", "hgx-h800", "deepseek-serve-2025", "tp=1,dp=128,ep=128,batch=16384", 4096, 256, 2324, 0.35, false, false, SLIP_DTYPES},
+    /* Ant Group on SGLang (LMSYS, September 2025): DeepSeek-R1 on H20 96 GB, fp8 KV cache, one draft token accepted 80 to 90%
+     * of the time; prefill on one node by tensor parallelism. */
+    {"H20, prefill, TP8", "hgx-h20", "sglang-2026", "tp=8", 4096, 1, 2062, 0.35, true, true, SLIP_FP8},
+    {"H20, decode, 48 per GPU", "hgx-h20", "sglang-2026", "tp=1,dp=16,ep=16,batch=768", 4096, 1536, 714, 0.35, false, true, SLIP_FP8},
+    {"H20, decode, 32 per GPU", "hgx-h20", "sglang-2026", "tp=1,dp=16,ep=16,batch=512", 4096, 1536, 675, 0.35, false, true, SLIP_FP8},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static double predicted(const pool_row *row, double *latency_s) {
+  slip_serve_job job = serve_job_of("deepseek-v3", row->system, row->stack);
+  job.isl = row->isl, job.osl = row->osl, job.speculate = row->speculate, job.kv = row->kv;
+  slip_serve *serve = serve_open(&job);
+  slip_serve_plan plan = serve_plan_of(row->plan);
+  plan.disaggregated = true;
+  slip_pool pool;
+  slip_error err = {.message = ""};
+  slip_status status = row->prefill ? slip_serve_prefill(serve, &plan, &pool, latency_s, &err)
+                                    : slip_serve_decode(serve, &plan, &pool, latency_s, &err);
+  if (status != SLIP_OK)
+    fail_msg("%s: %s", row->source, err.message);
+  printf("    ");
+  for (int i = 0; i < SLIP_PARTS; i++) if (pool.step.parts[i] > 0.02*pool.step.seconds) printf("%s %.0f%% ", slip_part_name(i), 100*pool.step.parts[i]/pool.step.seconds);
+  printf("step %.1f ms\n", 1e3*pool.step.seconds);
+  slip_serve_free(serve);
+  return pool.tokens_per_s_per_chip;
+}
+
+static void published_pools_are_met_within_their_bounds(void **state) {
+  double sum = 0;
+  int outside = 0;
+  for (int i = 0; i < ROWS; i++) {
+    double latency;
+    double rate = predicted(&rows[i], &latency), error = rate / rows[i].rate - 1;
+    printf("  %-34s measured %6.0f  predicted %6.0f tokens/s per chip  %+5.1f%%  (%.1f ms)\n", rows[i].source, rows[i].rate, rate,
+           100 * error, latency * 1e3);
+    sum += fabs(error);
+    outside += fabs(error) > rows[i].bound;
+  }
+  printf("  mean %.1f%%\n", 100 * sum / ROWS);
+  assert_int_equal(outside, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(published_pools_are_met_within_their_bounds),
+  };
+  return cmocka_run_group_tests(tests, jobs_open, jobs_close);
+}
