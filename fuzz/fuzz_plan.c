@@ -1,5 +1,5 @@
-/* Fuzzes the two plan strings: any text either gives a clear error or a plan that, written and read again, is the same
- * plan, and whose text is then a fixed point. */
+/* Fuzzes the two plan strings: any text either gives a clear error or a plan that, written and read again, is the
+ * same plan, and whose text is then a fixed point. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

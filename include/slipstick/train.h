@@ -163,10 +163,18 @@ void slip_why_free(slip_why *why);
 
 /* ---- the step as a timeline ---- */
 
+enum {
+  SLIP_SLICE_FORWARD,
+  SLIP_SLICE_BACKWARD, /* whole, or of the inputs only where the schedule splits it */
+  SLIP_SLICE_WEIGHT_GRADIENT,
+  SLIP_SLICE_COMMUNICATION, /* exposed gradient and parameter traffic */
+  SLIP_SLICE_OPTIMIZER
+};
+
 /* One slice of the schedule: what a pipeline stage does from start_s to end_s. */
 typedef struct slip_slice {
-  int64_t stage, chunk, micro_batch; /* chunk: virtual stage on this stage, 0-based */
-  enum { SLIP_SLICE_FORWARD, SLIP_SLICE_BACKWARD, SLIP_SLICE_COMMUNICATION, SLIP_SLICE_OPTIMIZER } what;
+  int64_t stage, chunk, micro_batch; /* chunk: virtual stage on this stage; DualPipe: direction. 0-based */
+  int what;                          /* SLIP_SLICE_... */
   double start_s, end_s;
 } slip_slice;
 /* Simulates the plan's order of work, stage by stage, and calls `visit` for every slice in order of start; stops when it

@@ -1,4 +1,5 @@
-/* The command line's own types: the options as a struct that one typed table fills, the commands, and what they share. */
+/* The command line's own types: the options as a struct that one typed table fills, the commands, and what they
+ * share. */
 #ifndef SLIP_CLI_CLI_H
 #define SLIP_CLI_CLI_H
 
@@ -16,7 +17,8 @@ enum { EXIT_ANSWERED = 0, EXIT_NO_ANSWER = 1, EXIT_BAD_USAGE = 2, EXIT_MACHINE =
 
 enum { CLI_MAX_POSITIONAL = 32, CLI_MAX_DIRS = 32, CLI_MAX_OPTIONS = 64 };
 
-/* Every option's value. What was not given keeps its default of cli_options_default: 0, NAN or NULL mean "not given". */
+/* Every option's value. What was not given keeps its default of cli_options_default: 0, NAN or NULL mean "not
+ * given". */
 typedef struct cli_options {
   const char *positional[CLI_MAX_POSITIONAL]; /* after the command */
   size_t n_positional;
@@ -96,6 +98,8 @@ slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, c
                       slip_error *err);
 void cli_session_free(cli_session *session);
 
+/* A note, and in JSON a key, that Ctrl-C cut the search short, when it did. */
+void cli_note_stopped(cli_session *session);
 /* Opens the answer's object with "command"; ends it. */
 void cli_json_begin(cli_session *session, const char *command);
 void cli_json_end(cli_session *session);
@@ -104,7 +108,7 @@ void cli_json_why(cli_session *session, const slip_error *err);
 
 /* True for a path: it has a slash, ends in .json, or is a folder. */
 bool cli_is_path(const char *name);
-/* True when `status` is an answer of its own kind (nothing feasible, a value missing, stopped) and not a failure. */
+/* True when `status` is an answer of its own kind (nothing feasible, a value missing, stopped), not a failure. */
 bool cli_is_answer(slip_status status);
 
 /* ---- the terminal ---- */

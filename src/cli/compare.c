@@ -125,17 +125,17 @@ slip_status cli_compare(cli_session *session, slip_error *err) {
   if (status != SLIP_OK && status != SLIP_INTERRUPTED)
     goto cleanup;
   const size_t answered = complete(&job, systems, columns, n);
-  if (status == SLIP_INTERRUPTED && answered > 0) {
-    slip_text_add(&session->notes, "slipstick: stopped: what was computed so far\n");
-    status = SLIP_OK;
-  } else if (status == SLIP_OK && answered == 0) {
+  if (status == SLIP_INTERRUPTED && answered > 0)
+    status = SLIP_OK; /* what was computed so far */
+  else if (status == SLIP_OK && answered == 0)
     status = no_answer(&job, &columns[0], err);
-  }
   if (session->options->json) {
     cli_json_begin(session, "compare");
+    cli_note_stopped(session);
     slip_json_compare(&session->json, &job, columns, n);
     cli_json_end(session);
   } else if (status != SLIP_INTERRUPTED) {
+    cli_note_stopped(session);
     slip_report_compare(&job, columns, n, &session->style, &session->out);
   }
 cleanup:

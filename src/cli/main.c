@@ -1,4 +1,4 @@
-/* The binary: reads the arguments, runs one command, writes what it made, and says by its exit status how it went. */
+/* The binary: reads the arguments, runs one command, writes what it made, and exits with how it went. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

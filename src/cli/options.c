@@ -33,7 +33,8 @@ const cli_option cli_option_table[] = {
      "training: sequences per step (train 1024, compare 15360); serve: running sequences of an instance, else the "
      "largest that fits"},
     {"dtype", "FORMAT", CLI_DTYPE, BIT(CLI_TRAIN) | BIT(CLI_COMPARE), AT(dtype), 0, 0, "bf16 fp8",
-     "training: number format of the layers' matrix products, bf16"},
+     "training: number format of the layers' matrix products (train: bf16, compare: fp8); a chip without it takes "
+     "bf16"},
     {"train-tokens", "N", CLI_NUMBER, BIT(CLI_COMPARE), AT(train_tokens), 1, 1e18, NULL,
      "training: token budget; the model's own when not given"},
     {"isl", "I", CLI_COUNT, BIT(CLI_SERVE) | BIT(CLI_COMPARE), AT(isl), TOKENS, NULL, "serving: tokens in, 4096"},

@@ -97,11 +97,7 @@ static slip_status search(cli_session *session, run *r, slip_error *err) {
   r->searched = true;
   const slip_status status = slip_serve_best(r->serve, r->two_systems ? r->decode : NULL, &fixed, disaggregated,
                                              session->stop, &r->result, &r->stats, err);
-  if (status == SLIP_INTERRUPTED && r->result.output_tokens_per_s_per_chip > 0) {
-    slip_text_add(&session->notes, "slipstick: stopped: the best plan so far, not the best of all\n");
-    return SLIP_OK;
-  }
-  return status;
+  return status == SLIP_INTERRUPTED && r->result.output_tokens_per_s_per_chip > 0 ? SLIP_OK : status;
 }
 
 /* The typical step of each pool, as its plan runs it. */
@@ -173,6 +169,7 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
     if (status != SLIP_OK)
       cli_json_why(session, err);
   }
+  cli_note_stopped(session);
   if (r->searched)
     slip_json_search(json, "search", &r->stats);
   if (r->why[1] != NULL) {
@@ -190,6 +187,7 @@ static void write_text(cli_session *session, const run *r) {
                                     .kv = slip_serve_kv(r->serve),
                                     .result = &r->result,
                                     .stats = r->searched ? &r->stats : NULL};
+  cli_note_stopped(session);
   slip_report_serve(&report, &session->style, &session->out);
   static const char *const titles[2] = {"\none prompt's prefill\n",
                                         "\none decode step, half of the output written\n"};

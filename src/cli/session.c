@@ -95,6 +95,14 @@ void cli_session_free(cli_session *session) {
   slip_text_free(&session->notes);
 }
 
+void cli_note_stopped(cli_session *session) {
+  if (*session->stop == 0)
+    return;
+  slip_text_add(&session->notes, "slipstick: stopped by Ctrl-C: the best found so far, not the best of all\n");
+  if (session->options->json)
+    slip_json_bool(&session->json, "stopped", true);
+}
+
 void cli_json_begin(cli_session *session, const char *command) {
   slip_json_begin(&session->json, &session->out);
   slip_json_object(&session->json, NULL);

@@ -66,9 +66,9 @@ static slip_status read_kind(const cli_options *options, int *kind, slip_error *
 }
 
 /* Other kinds have an entry of that name, too: say so. */
-static void note_namesakes(cli_session *session, const slip_entry *shown, const char *name) {
+static void note_namesakes(cli_session *session, slip_kind shown, const char *name) {
   for (int i = 0; i < SLIP_KINDS; i++) {
-    const slip_entry *other = (slip_kind)i != shown->kind ? find_in(session->catalog, (slip_kind)i, name) : NULL;
+    const slip_entry *other = (slip_kind)i != shown ? find_in(session->catalog, (slip_kind)i, name) : NULL;
     if (other != NULL)
       slip_text_printf(&session->notes, "slipstick: %s is also a %s: slipstick show %s --kind %s\n", name,
                        slip_kind_name((slip_kind)i), other->name, slip_kind_name((slip_kind)i));
@@ -99,7 +99,7 @@ slip_status cli_show(cli_session *session, slip_error *err) {
   } else {
     slip_report_show(entry, &session->style, &session->out);
     if (kind < 0)
-      note_namesakes(session, entry, name);
+      note_namesakes(session, entry->kind, name);
   }
 cleanup:
   return status;

@@ -1,8 +1,10 @@
-/* The terminal: its width, colour, signals, and the progress bar. The one place of global state: a signal handler has no other. */
+/* The terminal: its width, colour, signals, and the progress bar. The one place of global state: a signal handler
+ * has no other. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -26,15 +28,24 @@ slip_style cli_style(const cli_options *options) {
 
 static volatile sig_atomic_t stop_raised;
 
+static volatile time_t stop_time;
+
+/* The first Ctrl-C asks for the best so far; another one, not of the same moment (some senders signal both the process
+ * and its group), ends the process. */
 static void raise_stop(int signal_number) {
-  (void)signal_number;
+  const time_t now = time(NULL);
+  if (stop_raised != 0 && now > stop_time + 1) {
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+  }
+  if (stop_raised == 0)
+    stop_time = now;
   stop_raised = 1;
 }
 
 const volatile sig_atomic_t *cli_catch_signals(void) {
   struct sigaction action = {0};
   action.sa_handler = raise_stop;
-  action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the process */
   (void)sigaction(SIGINT, &action, NULL);
   /* A closed pipe is then a failed write, which has an exit status of its own. */
   struct sigaction ignore = {0};

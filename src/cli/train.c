@@ -55,10 +55,8 @@ static slip_status estimate(cli_session *session, run *r, slip_error *err) {
     const slip_train_space space = slip_train_space_default();
     r->searched = true;
     status = slip_train_best(r->train, &space, session->stop, &r->result, &r->stats, err);
-    if (status == SLIP_INTERRUPTED && r->result.step_s > 0) {
-      slip_text_add(&session->notes, "slipstick: stopped: the best plan so far, not the best of all\n");
-      status = SLIP_OK;
-    }
+    if (status == SLIP_INTERRUPTED && r->result.step_s > 0)
+      status = SLIP_OK; /* the best so far */
   }
   r->has_result = status == SLIP_OK;
   if (r->has_result && session->options->explain)
@@ -111,6 +109,7 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
     if (r->has_memory)
       slip_json_train_memory(json, "memory_bytes", &r->result.memory);
   }
+  cli_note_stopped(session);
   if (r->searched)
     slip_json_search(json, "search", &r->stats);
   if (r->why != NULL)
@@ -131,6 +130,7 @@ cleanup:
     write_json(session, &r, status, err);
   } else if (status == SLIP_OK) {
     const slip_train_report report = {&r.job, &r.result, r.searched ? &r.stats : NULL};
+    cli_note_stopped(session);
     slip_report_train(&report, &session->style, &session->out);
     if (r.why != NULL) {
       slip_text_add(&session->out, "\n");

@@ -131,7 +131,7 @@ static const row train_rows[] = {
     {"tokens/s per system", train_system_rate},
     {"tokens/s, all chips", train_all},
     {ratio_label, NULL},
-    {"MFU", train_mfu},
+    {"MFU, of bf16 peak", train_mfu},
     {NULL, train_budget},
     {"energy per token", train_energy},
     {"bound by", train_bound},

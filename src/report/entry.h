@@ -1,4 +1,5 @@
-/* Catalog entries for people and programs: what `list` and `show` say of a chip, system, model, stack, kernel profile or region. */
+/* Catalog entries for people and programs: what `list` and `show` say of a chip, system, model, stack, kernel
+ * profile or region. */
 #ifndef SLIP_REPORT_ENTRY_H
 #define SLIP_REPORT_ENTRY_H
 
@@ -25,8 +26,8 @@ void slip_report_ffn(const slip_ffn *ffn, slip_text *out);
 void slip_report_list(const slip_catalog *catalog, slip_kind kind, const slip_style *style, slip_text *out);
 void slip_json_list(slip_json *json, const char *key, const slip_catalog *catalog, slip_kind kind);
 
-/* One entry with every number, its unit, source, date, confidence and note, conflicting values under it, and the fields that have no
- * published value. */
+/* One entry with every number, its unit, source, date, confidence and note, conflicting values under it, and the
+ * fields that have no published value. */
 void slip_report_show(const slip_entry *entry, const slip_style *style, slip_text *out);
 /* The same inside an object that is open. */
 void slip_json_show(slip_json *json, const slip_entry *entry);

@@ -143,7 +143,7 @@ void slip_report_train(const slip_train_report *report, const slip_style *style,
                     slip_number_seconds(c, r->step_high_s));
   slip_table_cell(table, "micro-batches");
   slip_table_printf(table, "%" PRId64, r->micro_batches);
-  two_columns(table, "MFU", slip_number_percent(a, r->mfu));
+  two_columns(table, "MFU, of bf16 peak", slip_number_percent(a, r->mfu));
   two_columns(table, "power, average",
               isnan(r->system_power_w) ? "- (the system's power is not published)"
                                        : slip_number_unit(a, r->system_power_w, "W"));

@@ -1,5 +1,6 @@
-/* Estimates for people and for programs: the summary of a training or serving estimate, its parts, the tree behind it,
- * and the comparison's table; each also as JSON (docs/json.md). All write into a slip_text or a slip_json; nothing prints. */
+/* Estimates for people and for programs: the summary of a training or serving estimate, its parts, the tree behind
+ * it, and the comparison's table; each also as JSON (docs/json.md). All write into a slip_text or a slip_json;
+ * nothing prints. */
 #ifndef SLIP_REPORT_ESTIMATE_H
 #define SLIP_REPORT_ESTIMATE_H
 
@@ -51,7 +52,8 @@ void slip_json_compare(slip_json *json, const slip_compare_job *job, const slip_
 /* "prefill PLAN", "decode PLAN" or the one plan of both. */
 enum { SLIP_PLAN_TEXT = 192 };
 const char *slip_report_plan(const slip_serve_plan *plan, char out[SLIP_PLAN_TEXT]);
-/* What bounds the whole of a serving estimate: the decode step's parts, except when prefill takes more of the chips. */
+/* What bounds the whole of a serving estimate: the decode step's parts, except when prefill takes more of the
+ * chips. */
 const double *slip_report_serve_parts(const slip_serve_result *result);
 
 #endif

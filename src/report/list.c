@@ -177,7 +177,7 @@ void slip_report_list(const slip_catalog *catalog, slip_kind kind, const slip_st
     const slip_entry *entry = slip_catalog_entry(catalog, kind, k);
     slip_table_cell(table, entry->name);
     for (size_t i = 0; i < lists[kind].count; i++) {
-      if (columns[i].text != NULL)
+      if (columns[i].number == NULL)
         slip_table_cell(table, columns[i].text(entry));
       else
         slip_table_cell(table, number_text(&columns[i], columns[i].number(entry), text));
@@ -196,7 +196,7 @@ void slip_json_list(slip_json *json, const char *key, const slip_catalog *catalo
     slip_json_object(json, NULL);
     slip_json_string(json, "name", entry->name);
     for (size_t i = 0; i < lists[kind].count; i++) {
-      if (columns[i].text != NULL)
+      if (columns[i].number == NULL)
         slip_json_string(json, columns[i].key, columns[i].text(entry));
       else
         slip_json_double(json, columns[i].key, columns[i].number(entry));

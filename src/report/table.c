@@ -133,8 +133,9 @@ void slip_table_section(slip_table *table, const char *text) {
 
 /* ---- wrapping ---- */
 
-/* The end of the next line of s when at most `width` columns may be used: at a newline, else after the last space or
- * comma that fits, else after the first one: a word is never cut. *next is where the following line starts, or NULL. */
+/* The end of the next line of s when at most `width` columns may be used: at a newline, else after the last space
+ * or comma that fits, else after the first one: a word is never cut. *next is where the following line starts, or
+ * NULL. */
 static size_t line_end(const char *s, int width, const char **next) {
   size_t at = 0, best = 0, left = strlen(s);
   int columns = 0;

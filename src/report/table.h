@@ -1,8 +1,9 @@
 /* Aligned tables of UTF-8 text for terminals and files.
  *
- * A table is filled cell by cell, row by row, and written into a slip_text. When it is wider than the style allows, cells are
- * wrapped at spaces and after commas; when even that is too wide, the columns are written in several blocks that repeat the first column.
- * Nothing is ever cut off. Cells are made safe for terminals (slip_safe_add). */
+ * A table is filled cell by cell, row by row, and written into a slip_text. When it is wider than the style
+ * allows, cells are wrapped at spaces and after commas; when even that is too wide, the columns are written in
+ * several blocks that repeat the first column. Nothing is ever cut off. Cells are made safe for terminals
+ * (slip_safe_add). */
 #ifndef SLIP_REPORT_TABLE_H
 #define SLIP_REPORT_TABLE_H
 
@@ -31,7 +32,8 @@ void slip_table_free(slip_table *table); /* NULL is allowed */
 void slip_table_right(slip_table *table, size_t column);
 /* Cells of columns after the first are wrapped to this many columns even where there is room. */
 void slip_table_widest(slip_table *table, int columns);
-/* The next cell; a row is complete after `columns` of them. A newline in the text starts a new line in the cell. NULL: empty. */
+/* The next cell; a row is complete after `columns` of them. A newline in the text starts a new line in the cell.
+ * NULL: empty. */
 void slip_table_cell(slip_table *table, const char *text);
 void slip_table_printf(slip_table *table, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Fills the rest of the current row with empty cells. */

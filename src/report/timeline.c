@@ -2,6 +2,7 @@
 #include "report/timeline.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -31,14 +32,19 @@ static void add_row_name(writer *w, int64_t stage, bool communication) {
                    2 * stage + (communication ? 1 : 0), stage, communication ? " network" : "");
 }
 
+/* Microseconds, to the nanosecond: the length is taken after rounding, so that slices that touch do not overlap. */
+static double rounded_us(double seconds) {
+  return round(seconds * 1e9) / 1e3;
+}
+
 static bool visit(const slip_slice *slice, void *context) {
-  static const char *const names[] = {"forward", "backward", "communication", "optimizer"};
+  static const char *const names[] = {"forward", "backward", "weight gradient", "communication", "optimizer"};
   writer *w = context;
-  char start[SLIP_DOUBLE_SIZE], length[SLIP_DOUBLE_SIZE];
   const bool communication = slice->what == SLIP_SLICE_COMMUNICATION;
-  slip_text_printf(&w->text, ",\n{\"ph\":\"X\",\"pid\":0,\"tid\":%" PRId64 ",\"ts\":%s,\"dur\":%s,\"name\":\"%s",
-                   2 * slice->stage + (communication ? 1 : 0), slip_format_double(start, slice->start_s * 1e6),
-                   slip_format_double(length, (slice->end_s - slice->start_s) * 1e6), names[slice->what]);
+  const double start_us = rounded_us(slice->start_s), end_us = rounded_us(slice->end_s);
+  slip_text_printf(&w->text,
+                   ",\n{\"ph\":\"X\",\"pid\":0,\"tid\":%" PRId64 ",\"ts\":%.3f,\"dur\":%.3f,\"name\":\"%s",
+                   2 * slice->stage + (communication ? 1 : 0), start_us, end_us - start_us, names[slice->what]);
   if (slice->what == SLIP_SLICE_OPTIMIZER)
     slip_text_add(&w->text, "\"}");
   else

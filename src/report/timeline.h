@@ -1,5 +1,5 @@
-/* One training step as a trace in the Chrome / Perfetto JSON format (the "Trace Event Format": ui.perfetto.dev opens it).
- * Streamed: memory does not grow with the number of slices. */
+/* One training step as a trace in the Chrome / Perfetto JSON format (the "Trace Event Format": ui.perfetto.dev
+ * opens it). Streamed: memory does not grow with the number of slices. */
 #ifndef SLIP_REPORT_TIMELINE_H
 #define SLIP_REPORT_TIMELINE_H
 

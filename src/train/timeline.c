@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
-#include "train/train_internal.h"
+#include "train/timeline_internal.h"
 
 /* One unit of work in a stage's order. */
 typedef struct unit {
@@ -132,8 +132,7 @@ static void close_pipeline(pipeline *line) {
 }
 
 /* What follows the last backward on every stage: exposed gradient traffic, the optimizer, the step's overhead. */
-static bool visit_tail(const slip_train_result *result, double start, bool (*visit)(const slip_slice *, void *),
-                       void *context) {
+static bool visit_tail(const slip_train_result *result, double start, slip_slice_visitor visit, void *context) {
   double dp = result->parts[SLIP_PART_DP], optimizer = result->parts[SLIP_PART_OPTIMIZER];
   for (int64_t s = 0; s < result->plan.pp; s++) {
     slip_slice slice = {.stage = s, .what = SLIP_SLICE_COMMUNICATION, .start_s = start, .end_s = start + dp};
@@ -148,33 +147,39 @@ static bool visit_tail(const slip_train_result *result, double start, bool (*vis
   return true;
 }
 
-slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan,
-                                bool (*visit)(const slip_slice *slice, void *context), void *context, slip_error *err) {
+static slip_status one_forward_one_backward(const slip_train *train, const slip_plan *plan, const slip_layer_costs *costs,
+                                            int64_t micro_batches, double transfer_s, slip_slice_visitor visit,
+                                            void *context, double *end_s, bool *stopped, slip_error *err) {
+  pipeline line = {.plan = plan, .micro_batches = micro_batches, .stages = plan->pp, .chunks = plan->vpp};
+  slip_status status = open_pipeline(train, plan, costs, transfer_s, &line, err);
+  slip_slice slice;
+  *end_s = 0;
+  *stopped = false;
+  while (status == SLIP_OK && !*stopped && run_next(&line, &slice)) {
+    *end_s = fmax(*end_s, slice.end_s);
+    *stopped = !visit(&slice, context);
+  }
+  close_pipeline(&line);
+  return status;
+}
+
+slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan, slip_slice_visitor visit, void *context,
+                                slip_error *err) {
   slip_status status = SLIP_OK;
   slip_plan checked = *plan;
   slip_train_result result;
   slip_layer_costs costs;
-  pipeline line = {.plan = &checked};
+  double end = 0;
+  bool stopped = false;
   SLIP_TRY(slip_train_check(train, &checked, err));
-  if (checked.schedule != SLIP_1F1B)
-    SLIP_FAIL(err, SLIP_UNSUPPORTED, "a timeline is drawn for 1f1b and interleaved schedules; schedule=%s has a closed form only",
-              slip_schedule_name(checked.schedule));
   slip_train_layers(train, &checked, &costs);
   SLIP_TRY(slip_train_schedule(train, &checked, &costs, &result, err));
-  line.micro_batches = result.micro_batches;
-  line.stages = checked.pp;
-  line.chunks = checked.vpp;
-  double per_unit = result.parts[SLIP_PART_PP] / (double)(result.micro_batches * checked.vpp);
-  SLIP_TRY(open_pipeline(train, &checked, &costs, per_unit, &line, err));
-  slip_slice slice;
-  double end = 0;
-  while (run_next(&line, &slice)) {
-    end = fmax(end, slice.end_s);
-    if (!visit(&slice, context))
-      goto cleanup;
-  }
-  visit_tail(&result, end, visit, context);
+  double transfer_s = result.parts[SLIP_PART_PP] / (double)(result.micro_batches * checked.vpp);
+  bool split = checked.schedule != SLIP_1F1B;
+  SLIP_TRY((split ? slip_timeline_split : one_forward_one_backward)(train, &checked, &costs, result.micro_batches, transfer_s,
+                                                                    visit, context, &end, &stopped, err));
+  if (!stopped)
+    visit_tail(&result, end, visit, context);
 cleanup:
-  close_pipeline(&line);
   return status;
 }

@@ -1,4 +1,5 @@
-/* JSON of hand-made results: the keys that issue and docs/json.md promise, null with a why, and the interval of a rate from that of a time. */
+/* JSON of hand-made results: the keys that issue and docs/json.md promise, null with a why, and the interval of a
+ * rate from that of a time. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

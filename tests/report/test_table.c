@@ -1,4 +1,5 @@
-/* Tables: columns are aligned by what a terminal shows, nothing is ever cut off, and no cell can reach the terminal's controls. */
+/* Tables: columns are aligned by what a terminal shows, nothing is ever cut off, and no cell can reach the
+ * terminal's controls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The trace of a step: what Perfetto reads, every forward and backward of every stage, streamed through a sink that may refuse. */
+/* The trace of a step: what Perfetto reads, every forward and backward of every stage, streamed through a sink
+ * that may refuse. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/doc.h"
+#include "base/text.h"
 #include "report/timeline.h"
 #include <slipstick/train.h>
 
