@@ -104,8 +104,9 @@ typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction[SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
   double grouped_fraction;  /* a large grouped GEMM relative to a GEMM of the same dtype */
-  double attention_fraction;          /* of bf16 peak: prefill attention, long sequence */
-  double attention_backward_fraction; /* of bf16 peak: its backward */
+  double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
+  double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
+  double attention_keys_half; /* keys that a query sees on average at which both have halved */
   double mla_decode_fraction;         /* of bf16 peak: absorbed-MLA decode when compute bound */
   double kv_read_fraction;  /* of memory bandwidth: decode attention reading the KV cache */
   double memory_fraction;   /* of memory bandwidth: streaming elementwise work */

@@ -47,7 +47,7 @@ typedef struct slip_compare_column {
   const slip_region *region;
   const slip_stack *train_stack, *serve_stack;
   int64_t chips, systems; /* systems: chips / chips per system, rounded up */
-  slip_answer peak_bf16_flops, power_w, price_usd; /* of all its systems: dense peak, full load, list price */
+  slip_answer peak_bf16_flops, power_w, price_usd; /* of its chips: dense peak; full load and list price, a part of a system by its chips */
   /* training; valid when train_why is "" */
   char train_why[SLIP_WHY_SIZE];
   slip_train_result train;
@@ -65,7 +65,7 @@ slip_status slip_compare(const slip_compare_job *job, const slip_compare_system 
                          const volatile int *stop, void (*progress)(double share, void *context), void *context,
                          slip_compare_column *out, slip_error *err);
 
-/* The part that takes most of the time, or of a step, by name: "grouped GEMM 31%". Writes at most `size` bytes. */
+/* The two parts that take most of the time, by name: "grouped GEMM 31%, attention 18%". Writes at most `size` bytes. */
 int slip_bound_text(const double parts[SLIP_PARTS], char *out, int size);
 
 #ifdef __cplusplus

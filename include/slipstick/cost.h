@@ -39,7 +39,7 @@ typedef struct slip_device {
 slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error *err);
 
 /* The format in which a job that asks for `wanted` computes on this chip: itself when the chip has the rate; fp8 and int8
- * stand in for each other when serving (`training` false); fp4 falls to fp8 or int8; at last bf16. */
+ * stand in for each other when serving (`training` false); fp4 falls to fp8 or int8; at last bf16. Training takes only formats that are faster than bf16. */
 slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool training);
 
 typedef struct slip_cost {

@@ -71,7 +71,7 @@ typedef struct slip_op {
   bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
   bool decode;       /* attention: few queries a sequence, the decode kernel */
   bool mla;          /* attention on the latent cache */
-  double keys;       /* attention: keys that a query sees, on average */
+  double keys;       /* attention: keys that a query sees, on average; 0 unknown */
   double scores;     /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
   slip_collective collective;
   slip_axis axis;

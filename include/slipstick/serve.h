@@ -86,13 +86,15 @@ typedef struct slip_pool {
   slip_serve_plan plan;      /* batch filled in */
   int64_t instance_chips;
   double chips_share;        /* of all chips of the estimate: 1 when aggregated */
-  slip_step_cost step;       /* its typical step */
+  slip_step work;            /* its typical step, of one attention replica */
+  slip_step_cost step;       /* what that costs */
   slip_serve_memory memory;
   double tokens_per_s_per_chip; /* of this pool: input tokens computed (prefill), output tokens (decode) */
 } slip_pool;
 
 typedef struct slip_serve_result {
   bool disaggregated;
+  slip_dtype weights, compute, kv; /* formats that the decode side really runs in */
   slip_pool prefill, decode; /* aggregated: the same chips, each rate as if the phase had them for its own time */
   double tokens_per_step;    /* output tokens per sequence and decode step: 1 + accepted drafts */
   double ttft_s, tpot_s;

@@ -102,7 +102,7 @@ typedef struct slip_train_result {
   int64_t micro_batches;      /* per pipeline */
   double step_s, step_low_s, step_high_s; /* with its 80% interval */
   double tokens_per_s, tokens_per_s_per_chip;
-  double mfu;                 /* useful FLOP / (chips * dense bf16 peak * step); recompute not counted */
+  double mfu;                 /* useful FLOP / (chips * dense peak of `dtype` * step); recompute not counted */
   double parts[SLIP_PARTS];   /* seconds; add up to step_s */
   double bounds[SLIP_BOUNDS]; /* seconds by what bound them; add up to step_s */
   slip_train_memory memory;
@@ -135,6 +135,7 @@ typedef struct slip_layer_costs {
   int n_kinds;
   slip_layer_cost kinds[SLIP_MAX_LAYER_KINDS];
   slip_layer_cost embedding, head, mtp; /* mtp: all modules with their heads */
+  bool tied; /* a stage that has both holds one matrix for embedding and head */
 } slip_layer_costs;
 
 /* Depends only on the plan's tp, cp, ep, etp, micro_batch, recompute and on whether its schedule is DualPipe. The plan

@@ -29,6 +29,7 @@
 #define USD_PER_KWH "USD/kWh", 1, 3.6e6
 #define TOKENS "tokens", 1, 1
 #define ELEMENTS "elements", 1, 1
+#define KEYS "keys", 1, 1
 
 /* A number that fills a member, a whole number that does, a number for people only, a text for people only. */
 #define NUMBER(owner, name, member, unit, low, high, meaning) \
@@ -69,6 +70,8 @@ static const slip_field chip_fields[] = {
     TEXT("process", "the fab's process, as named by the source"),
     TEXT("launch", "launch date, as published"),
     TEXT("memory_type", "HBM3, HBM2e, ..."),
+    CARRIED("bf16_reported_tflops", TFLOPS, 1e-3, 1e6, "bf16 rate told without a source that can be checked; not used"),
+    CARRIED("int8_reported_tops", TOPS, 1e-3, 1e6, "int8 rate told without a source that can be checked; not used"),
     CARRIED("scaleup_gbs", GBS, 1e-2, 1e6, "scale-up bandwidth per chip and direction"),
     CARRIED("scaleout_gbps", GBPS, 1e-2, 1e6, "scale-out network port per chip"),
     CARRIED("l2_mb", MB, 1e-3, 1e6, "last-level cache of the package"),
@@ -90,8 +93,10 @@ static const slip_field kernels_fields[] = {
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
     KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
-    KERNEL(attention_fraction, "of the bf16 peak: prefill attention, long sequence"),
-    KERNEL(attention_backward_fraction, "of the bf16 peak: the backward of attention"),
+    KERNEL(attention_fraction, "of the bf16 peak: prefill attention, every query seeing very many keys"),
+    KERNEL(attention_backward_fraction, "of the bf16 peak: the backward of attention, likewise"),
+    NUMBER(slip_kernels, "attention_keys_half", attention_keys_half, KEYS, 0, 1e6,
+           "keys that a query sees on average at which the rate of prefill attention and its backward has halved"),
     KERNEL(mla_decode_fraction, "of the bf16 peak: absorbed-MLA decode when compute bound"),
     KERNEL(kv_read_fraction, "of memory bandwidth: decode attention reading the KV cache"),
     KERNEL(memory_fraction, "of memory bandwidth: streaming elementwise work"),

@@ -100,27 +100,13 @@ static slip_status search(cli_session *session, run *r, slip_error *err) {
   return status == SLIP_INTERRUPTED && r->result.output_tokens_per_s_per_chip > 0 ? SLIP_OK : status;
 }
 
-/* The typical step of each pool, as its plan runs it. */
+/* The typical step of each pool. */
 static slip_status explain(run *r, slip_error *err) {
-  const slip_serve_job *job = &r->job;
-  const double fresh = (double)job->isl * (1 - job->prefix_hit);
   const slip_pool *pools[2] = {&r->result.prefill, &r->result.decode};
   slip_status status = SLIP_OK;
-  for (int i = 0; i < 2; i++) {
-    const slip_serve_plan *plan = &pools[i]->plan;
-    const double sequences = (double)plan->batch / (double)(plan->dp * plan->pp);
-    slip_step step = {0};
-    if (i == 0) {
-      step.prefill_sequences = 1;
-      step.prefill_tokens = fresh;
-      step.prefill_past = (double)job->isl - fresh;
-    } else {
-      step.decoding = sequences;
-      step.context = (double)job->isl + (double)job->osl / 2;
-    }
-    SLIP_TRY(slip_serve_explain(i == 1 && r->two_systems ? r->decode : r->serve, plan, &step, &r->why[i],
-                                &r->n_why[i], err));
-  }
+  for (int i = 0; i < 2; i++)
+    SLIP_TRY(slip_serve_explain(i == 1 && r->two_systems ? r->decode : r->serve, &pools[i]->plan, &pools[i]->work,
+                                &r->why[i], &r->n_why[i], err));
 cleanup:
   return status;
 }
@@ -163,6 +149,10 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
     slip_json_string(json, "weights", slip_dtype_name(slip_serve_weights(r->serve)));
     slip_json_string(json, "compute", slip_dtype_name(slip_serve_compute(r->serve)));
     slip_json_string(json, "kv", slip_dtype_name(slip_serve_kv(r->serve)));
+    const slip_serve *decode = r->two_systems ? r->decode : r->serve;
+    slip_json_string(json, "decode_weights", slip_dtype_name(slip_serve_weights(decode)));
+    slip_json_string(json, "decode_compute", slip_dtype_name(slip_serve_compute(decode)));
+    slip_json_string(json, "decode_kv", slip_dtype_name(slip_serve_kv(decode)));
     slip_json_serve(json, "result", &r->result);
   } else {
     slip_json_null(json, "result");
@@ -180,11 +170,15 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
 }
 
 static void write_text(cli_session *session, const run *r) {
+  const slip_serve *decode = r->two_systems ? r->decode : r->serve;
   const slip_serve_report report = {.job = &r->job,
                                     .decode_job = r->two_systems ? &r->decode_job : NULL,
                                     .weights = slip_serve_weights(r->serve),
                                     .compute = slip_serve_compute(r->serve),
                                     .kv = slip_serve_kv(r->serve),
+                                    .decode_weights = slip_serve_weights(decode),
+                                    .decode_compute = slip_serve_compute(decode),
+                                    .decode_kv = slip_serve_kv(decode),
                                     .result = &r->result,
                                     .stats = r->searched ? &r->stats : NULL};
   cli_note_stopped(session);

@@ -90,8 +90,10 @@ slip_status cli_show(cli_session *session, slip_error *err) {
     SLIP_TRY(slip_model_read(name, &session->model_file, err));
     entry = &slip_model_of(session->model_file)->entry;
   }
-  if (entry == NULL)
-    SLIP_TRY(unknown_name(session->catalog, kind, name, err));
+  if (entry == NULL) {
+    status = unknown_name(session->catalog, kind, name, err);
+    goto cleanup;
+  }
   if (options->json) {
     cli_json_begin(session, "show");
     slip_json_show(&session->json, entry);

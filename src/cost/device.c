@@ -19,6 +19,7 @@ static slip_status require_kernels(const slip_kernels *k, slip_error *err) {
       {"grouped_fraction", k->grouped_fraction},
       {"attention_fraction", k->attention_fraction},
       {"attention_backward_fraction", k->attention_backward_fraction},
+      {"attention_keys_half", k->attention_keys_half},
       {"mla_decode_fraction", k->mla_decode_fraction},
       {"kv_read_fraction", k->kv_read_fraction},
       {"memory_fraction", k->memory_fraction},
@@ -72,6 +73,9 @@ slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool 
     slip_dtype dtype = serve_order[wanted][i];
     if (training && dtype == SLIP_INT8)
       continue; /* nothing trains in int8 here */
+    if (training && !(device->peak_flops[dtype] * device->gemm_fraction[dtype] >
+                      device->peak_flops[SLIP_BF16] * device->gemm_fraction[SLIP_BF16]))
+      continue; /* casts for nothing: some chips take fp8 at the rate of bf16 */
     if (!isnan(device->peak_flops[dtype]))
       return dtype;
   }

@@ -68,12 +68,19 @@ static double op_bytes(const slip_op *op) {
   return op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
+/* Share of the long-sequence rate that prefill attention and its backward reach: a block of queries starts and drains its
+ * pipeline once however few keys it walks. One constant per generation, fitted to published forward rows of 1,024 to
+ * 32,768 tokens (data/kernels/). Scans and whatever else does not say how many keys it sees run at the full rate. */
+static double keys_share(const slip_kernels *k, const slip_op *op) {
+  return op->keys > 0 ? op->keys / (op->keys + k->attention_keys_half) : 1;
+}
+
 static slip_cost attention_cost(const slip_device *d, const slip_op *op, double flops, double bytes,
                                 bool backward) {
   const slip_kernels *k = &d->kernels;
-  double fraction = backward                ? k->attention_backward_fraction
+  double fraction = backward                ? k->attention_backward_fraction * keys_share(k, op)
                     : op->decode || op->mla ? k->mla_decode_fraction
-                                            : k->attention_fraction;
+                                            : k->attention_fraction * keys_share(k, op);
   double reading = op->decode ? k->kv_read_fraction : k->memory_fraction;
   double peak = d->peak_flops[isnan(d->peak_flops[op->dtype]) ? SLIP_BF16 : op->dtype];
   return finish(flops / (peak * fraction), bytes / (d->memory_bytes_per_s * reading),

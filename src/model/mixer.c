@@ -68,6 +68,7 @@ static void add_indexer(const slip_model *model, const slip_attention *a, const 
         add_attention(list, work, s, 2 * slip_attention_pairs(s, 0) * heads * dim * share,
                       work->training ? 0 : keys_in_reach(s, 0) * dim * share, tokens * heads * dim / 2, 0);
     op->name = "indexer scores";
+    op->keys = slip_attention_pairs(s, 0) / (s->sequences * s->new_tokens);
     op->dtype = work->compute;
   }
 }

@@ -102,6 +102,11 @@ static void serve_ttft(column *c, char out[SLIP_WHY_SIZE]) {
 static void serve_tpot(column *c, char out[SLIP_WHY_SIZE]) {
   (void)slip_number_seconds(out, c->serve.tpot_s);
 }
+static void serve_formats(column *c, char out[SLIP_WHY_SIZE]) {
+  int length = 0;
+  slip_append(out, SLIP_WHY_SIZE, &length, "%s, KV %s", slip_dtype_name(c->serve.weights),
+              slip_dtype_name(c->serve.kv));
+}
 static void serve_energy(column *c, char out[SLIP_WHY_SIZE]) {
   (void)slip_number_unit(out, c->serve_joule_per_token.value, "J");
 }
@@ -131,7 +136,7 @@ static const row train_rows[] = {
     {"tokens/s per system", train_system_rate},
     {"tokens/s, all chips", train_all},
     {ratio_label, NULL},
-    {"MFU, of bf16 peak", train_mfu},
+    {"MFU, of the format's peak", train_mfu},
     {NULL, train_budget},
     {"energy per token", train_energy},
     {"bound by", train_bound},
@@ -152,6 +157,7 @@ static const row serve_rows[] = {
     {"bound by", serve_bound},
     {"plan, prefill", serve_prefill_plan},
     {"plan, decode", serve_decode_plan},
+    {"weights and cache", serve_formats},
 };
 
 enum block { HEAD, TRAIN, SERVE };

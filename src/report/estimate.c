@@ -143,7 +143,7 @@ void slip_report_train(const slip_train_report *report, const slip_style *style,
                     slip_number_seconds(c, r->step_high_s));
   slip_table_cell(table, "micro-batches");
   slip_table_printf(table, "%" PRId64, r->micro_batches);
-  two_columns(table, "MFU, of bf16 peak", slip_number_percent(a, r->mfu));
+  two_columns(table, "MFU, of the format's peak", slip_number_percent(a, r->mfu));
   two_columns(table, "power, average",
               isnan(r->system_power_w) ? "- (the system's power is not published)"
                                        : slip_number_unit(a, r->system_power_w, "W"));
@@ -175,6 +175,13 @@ static void add_pool(const char *name, const slip_pool *pool, const slip_style *
   slip_text_free(&head);
 }
 
+static void add_formats(slip_table *table, const char *label, slip_dtype weights, slip_dtype compute,
+                        slip_dtype kv) {
+  slip_table_cell(table, label);
+  slip_table_printf(table, "weights %s, compute %s, KV cache %s", slip_dtype_name(weights),
+                    slip_dtype_name(compute), slip_dtype_name(kv));
+}
+
 static void add_serve_rows(slip_table *table, const slip_serve_report *report) {
   const slip_serve_result *r = report->result;
   char text[SLIP_WHY_SIZE], plan[SLIP_PLAN_TEXT], a[SLIP_CELL_SIZE], b[SLIP_CELL_SIZE], c[SLIP_CELL_SIZE];
@@ -198,9 +205,10 @@ static void add_serve_rows(slip_table *table, const slip_serve_report *report) {
   two_columns(table, "output tokens per step", slip_number_plain(a, r->tokens_per_step));
   if (r->disaggregated)
     two_columns(table, "KV hand-over", slip_number_seconds(a, r->transfer_s));
-  slip_table_cell(table, "formats");
-  slip_table_printf(table, "weights %s, compute %s, KV cache %s", slip_dtype_name(report->weights),
-                    slip_dtype_name(report->compute), slip_dtype_name(report->kv));
+  add_formats(table, report->decode_job != NULL ? "formats, prefill" : "formats", report->weights, report->compute,
+              report->kv);
+  if (report->decode_job != NULL)
+    add_formats(table, "formats, decode", report->decode_weights, report->decode_compute, report->decode_kv);
   if (isnan(r->joule_per_output_token)) {
     two_columns(table, "energy", "- (the system's power is not published)");
   } else {

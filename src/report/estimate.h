@@ -18,6 +18,7 @@ typedef struct slip_train_report {
 typedef struct slip_serve_report {
   const slip_serve_job *job, *decode_job; /* decode_job NULL: one system */
   slip_dtype weights, compute, kv;
+  slip_dtype decode_weights, decode_compute, decode_kv; /* with two systems */
   const slip_serve_result *result;
   const slip_search_stats *stats;
 } slip_serve_report;

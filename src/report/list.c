@@ -61,6 +61,7 @@ NUMBER(system_price, system, price_usd)
 TEXT(system_chip, system, chip->entry.name)
 NUMBER(model_layers, model, layers)
 TEXT(stack_vendor, stack, for_vendor)
+TEXT(stack_chip, stack, for_chip)
 TEXT(stack_framework, stack, framework)
 TEXT(stack_release, stack, release)
 TEXT(stack_date, stack, date)
@@ -123,6 +124,7 @@ static const list_column system_columns[] = {
     {"status", "status", NULL, NULL, entry_status}};
 static const list_column stack_columns[] = {{"title", "title", NULL, NULL, entry_title},
                                             {"for", "for_vendor", NULL, NULL, stack_vendor},
+                                            {"chip", "for_chip", NULL, NULL, stack_chip},
                                             {"framework", "framework", NULL, NULL, stack_framework},
                                             {"release", "release", NULL, NULL, stack_release},
                                             {"date", "date", NULL, NULL, stack_date},

@@ -145,6 +145,18 @@ static void add_system(const slip_entry *entry, const slip_style *style, slip_te
   slip_table_free(table);
 }
 
+static void add_stack(const slip_entry *entry, const slip_style *style, slip_text *out) {
+  const slip_stack *stack = slip_entry_stack(entry);
+  slip_text line = {0};
+  slip_text_printf(&line, "%s %s of %s, for chips of %s%s%s; %s%s%s%s", stack->framework, stack->release,
+                   stack->date, stack->for_vendor, stack->for_chip[0] != '\0' ? ", only " : "", stack->for_chip,
+                   stack->trains ? "trains" : "", stack->trains && stack->serves ? ", " : "",
+                   stack->serves ? "serves" : "", stack->is_prior ? "; the prior for what is not known" : "");
+  slip_paragraph(out, style, 2, line.data != NULL ? line.data : "");
+  out->failed = out->failed || line.failed;
+  slip_text_free(&line);
+}
+
 /* Parameters by class over the whole model, and how much of each one token uses. */
 typedef struct class_sum {
   const char *name, *key;
@@ -298,6 +310,8 @@ void slip_report_show(const slip_entry *entry, const slip_style *style, slip_tex
     add_system(entry, style, out);
   else if (entry->kind == SLIP_KIND_MODEL)
     add_model(entry, style, out);
+  else if (entry->kind == SLIP_KIND_STACK)
+    add_stack(entry, style, out);
   add_facts(entry, style, out);
   add_absent(entry, style, out);
 }
@@ -348,6 +362,17 @@ static void add_json_system(slip_json *json, const slip_system *system) {
     slip_json_object_end(json);
   }
   slip_json_array_end(json);
+}
+
+static void add_json_stack(slip_json *json, const slip_stack *stack) {
+  slip_json_string(json, "framework", stack->framework);
+  slip_json_string(json, "release", stack->release);
+  slip_json_string(json, "date", stack->date);
+  slip_json_string(json, "for_vendor", stack->for_vendor);
+  slip_json_string(json, "for_chip", stack->for_chip);
+  slip_json_bool(json, "trains", stack->trains);
+  slip_json_bool(json, "serves", stack->serves);
+  slip_json_bool(json, "is_prior", stack->is_prior);
 }
 
 static void add_json_layers(slip_json *json, const slip_model *model) {
@@ -414,6 +439,8 @@ void slip_json_show(slip_json *json, const slip_entry *entry) {
     add_json_system(json, slip_entry_system(entry));
   else if (entry->kind == SLIP_KIND_MODEL)
     add_json_model(json, slip_entry_model(entry));
+  else if (entry->kind == SLIP_KIND_STACK)
+    add_json_stack(json, slip_entry_stack(entry));
   slip_json_array(json, "facts");
   for (size_t i = 0; i < entry->n_facts; i++)
     add_json_fact(json, &entry->facts[i]);

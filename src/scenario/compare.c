@@ -53,13 +53,19 @@ static slip_status keep_reason(slip_status status, const slip_error *reason, cha
 
 /* ---- training ---- */
 
+/* Systems that the column's chips make up: part of one when a pod is larger than what is asked for. */
+static double share_of_systems(const slip_compare_column *column) {
+  double per_system = isnan(column->system->chips) ? 1 : column->system->chips;
+  return (double)column->chips / per_system;
+}
+
 static slip_answer usd_for(const slip_compare_column *column, const slip_compare_job *job, double power_w, double seconds,
                            double scale) {
   slip_econ_terms terms = job->terms;
   slip_cost_rate rate;
   slip_error err;
   terms.region = column->region;
-  if (slip_cost_of(column->system, (double)column->systems, power_w, &terms, &rate, &err) != SLIP_OK)
+  if (slip_cost_of(column->system, share_of_systems(column), power_w, &terms, &rate, &err) != SLIP_OK)
     return unknown(err.message);
   return known(rate.total_usd_per_s * seconds * scale);
 }
@@ -152,10 +158,10 @@ static void open_column(const slip_compare_job *job, const slip_compare_system *
   if (out->chips <= 0)
     out->chips = (int64_t)(ceil((double)job->min_chips / per_system) * per_system);
   out->systems = (int64_t)ceil((double)out->chips / per_system);
-  double chips = (double)out->chips, systems = (double)out->systems;
+  double chips = (double)out->chips, share = share_of_systems(out);
   out->peak_bf16_flops = from_catalog(&system->chip->entry, "bf16_tflops", system->chip->peak_flops[SLIP_BF16], chips);
-  out->power_w = from_catalog(&system->entry, "power_kw", system->power_w, systems);
-  out->price_usd = from_catalog(&system->entry, "price_usd", system->price_usd, systems);
+  out->power_w = from_catalog(&system->entry, "power_kw", system->power_w, share);
+  out->price_usd = from_catalog(&system->entry, "price_usd", system->price_usd, share);
 }
 
 slip_status slip_compare(const slip_compare_job *job, const slip_compare_system *systems, size_t n,
@@ -186,15 +192,21 @@ cleanup:
 
 int slip_bound_text(const double parts[SLIP_PARTS], char *out, int size) {
   double total = 0;
-  int most = 0, length = 0;
-  for (int i = 0; i < SLIP_PARTS; i++) {
+  int first = 0, second = -1, length = 0;
+  for (int i = 0; i < SLIP_PARTS; i++)
     total += parts[i];
-    if (parts[i] > parts[most])
-      most = i;
-  }
-  if (total > 0)
-    slip_append(out, size, &length, "%s %.0f%%", slip_part_name((slip_part)most), 100 * parts[most] / total);
-  else
+  for (int i = 1; i < SLIP_PARTS; i++)
+    if (parts[i] > parts[first])
+      first = i;
+  for (int i = 0; i < SLIP_PARTS; i++)
+    if (i != first && (second < 0 || parts[i] > parts[second]))
+      second = i;
+  if (!(total > 0)) {
     slip_append(out, size, &length, "nothing");
+    return length;
+  }
+  slip_append(out, size, &length, "%s %.0f%%", slip_part_name((slip_part)first), 100 * parts[first] / total);
+  if (parts[second] >= 0.005 * total)
+    slip_append(out, size, &length, ", %s %.0f%%", slip_part_name((slip_part)second), 100 * parts[second] / total);
   return length;
 }

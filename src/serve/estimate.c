@@ -42,10 +42,14 @@ static slip_status split_fleet(const slip_serve *prefill, const slip_pool *a, co
     return SLIP_OK;
   }
   int64_t chips = prefill->job.chips, size_a = a->instance_chips, size_b = b->instance_chips;
+  /* Up to the crossing of the two rates more prefill helps, beyond it less; whole decode instances move the crossing by
+   * at most one of them: size_b / size_a prefill instances. */
+  int64_t crossing = (int64_t)((double)chips * rate_b / (rate_a + rate_b) / (double)size_a);
+  int64_t margin = size_b / size_a + 2;
   double best = 0;
-  for (int64_t n = 1; n * size_a + size_b <= chips; n++) {
+  for (int64_t n = crossing > margin ? crossing - margin : 1; n <= crossing + margin; n++) {
     int64_t m = (chips - n * size_a) / size_b;
-    double rate = fmin(rate_a * (double)(n * size_a), rate_b * (double)(m * size_b));
+    double rate = m < 1 ? 0 : fmin(rate_a * (double)(n * size_a), rate_b * (double)(m * size_b));
     if (rate > best) {
       best = rate;
       *chips_a = (double)(n * size_a);
@@ -119,6 +123,7 @@ slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *
   if (status != SLIP_OK)
     return status;
   const slip_serve_job *job = &serve->job;
+  out->weights = slip_serve_weights(decode), out->compute = decode->compute, out->kv = decode->kv;
   out->tokens_per_step = decode->tokens_per_step;
   out->output_tokens_per_s_per_chip = out->requests_per_s_per_chip * (double)job->osl;
   out->input_tokens_per_s_per_chip = out->requests_per_s_per_chip * (double)job->isl;

@@ -85,7 +85,6 @@ int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size) {
 
 /* ---- legality ---- */
 
-#define REFUSE(...) return slip_fail(err, SLIP_INFEASIBLE, __VA_ARGS__)
 #define LL(x) ((long long)(x))
 
 static slip_status check_experts(const slip_model *model, const slip_serve_plan *p, slip_error *err) {
@@ -95,40 +94,53 @@ static slip_status check_experts(const slip_model *model, const slip_serve_plan 
       moe = &model->kinds[i].ffn;
   if (!moe) {
     if (p->ep > 1 || p->dp > 1)
-      REFUSE("ep=%lld and dp=%lld need a mixture-of-experts model (a dense one is replicated as further instances)", LL(p->ep), LL(p->dp));
+      return slip_fail(
+          err, SLIP_INFEASIBLE,
+          "ep=%lld and dp=%lld need a mixture-of-experts model (a dense one is replicated as further instances)",
+          LL(p->ep), LL(p->dp));
     return SLIP_OK;
   }
   int64_t block = p->tp * p->dp;
   if (block % p->ep != 0)
-    REFUSE("ep=%lld must divide tp x dp = %lld", LL(p->ep), LL(block));
+    return slip_fail(err, SLIP_INFEASIBLE, "ep=%lld must divide tp x dp = %lld", LL(p->ep), LL(block));
   int64_t etp = block / p->ep;
   if (moe->expert_width % etp != 0)
-    REFUSE("experts would be cut in tp x dp / ep = %lld, which does not divide their width %lld", LL(etp), LL(moe->expert_width));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "experts would be cut in tp x dp / ep = %lld, which does not divide their width %lld", LL(etp),
+                     LL(moe->expert_width));
   if (p->ep > 2 * moe->experts)
-    REFUSE("ep=%lld is more than twice the %lld experts", LL(p->ep), LL(moe->experts));
+    return slip_fail(err, SLIP_INFEASIBLE, "ep=%lld is more than twice the %lld experts", LL(p->ep),
+                     LL(moe->experts));
   return SLIP_OK;
 }
 
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *p, slip_error *err) {
   const slip_model *model = serve->job.model;
   if (p->tp < 1 || p->pp < 1 || p->dp < 1 || p->ep < 1 || p->batch < 0 || p->chunk < 0)
-    REFUSE("tp, pp, dp and ep must be at least 1, batch and chunk at least 0");
+    return slip_fail(err, SLIP_INFEASIBLE, "tp, pp, dp and ep must be at least 1, batch and chunk at least 0");
   int64_t ranks_per_chip = (int64_t)serve->job.system->chip->ranks;
   int64_t ranks = p->tp * p->pp * p->dp;
   if (ranks % ranks_per_chip != 0)
-    REFUSE("tp x pp x dp = %lld ranks is not a whole number of chips of %lld ranks", LL(ranks), LL(ranks_per_chip));
+    return slip_fail(err, SLIP_INFEASIBLE, "tp x pp x dp = %lld ranks is not a whole number of chips of %lld ranks",
+                     LL(ranks), LL(ranks_per_chip));
   if (serve->job.chips > 0 && ranks / ranks_per_chip > serve->job.chips)
-    REFUSE("an instance of tp x pp x dp = %lld ranks needs %lld chips; the fleet has %lld", LL(ranks), LL(ranks / ranks_per_chip),
-           LL(serve->job.chips));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "an instance of tp x pp x dp = %lld ranks needs %lld chips; the fleet has %lld", LL(ranks),
+                     LL(ranks / ranks_per_chip), LL(serve->job.chips));
   if (p->pp > model->layers)
-    REFUSE("pp=%lld exceeds the %lld layers of %s", LL(p->pp), LL(model->layers), model->entry.name);
+    return slip_fail(err, SLIP_INFEASIBLE, "pp=%lld exceeds the %lld layers of %s", LL(p->pp), LL(model->layers),
+                     model->entry.name);
   for (int i = 0; i < model->n_kinds; i++) {
     const slip_attention *a = &model->kinds[i].attention;
-    int64_t heads = a->kind == SLIP_ATTENTION_LINEAR ? a->linear_value_heads : a->kind == SLIP_ATTENTION_SSM ? a->ssm_heads : a->heads;
+    int64_t heads = a->kind == SLIP_ATTENTION_LINEAR ? a->linear_value_heads
+                    : a->kind == SLIP_ATTENTION_SSM  ? a->ssm_heads
+                                                     : a->heads;
     if (a->kind != SLIP_ATTENTION_NONE && heads % p->tp != 0)
-      REFUSE("tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(heads), model->entry.name);
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp),
+                       LL(heads), model->entry.name);
     if (model->kinds[i].ffn.kind == SLIP_FFN_DENSE && model->kinds[i].ffn.width % p->tp != 0)
-      REFUSE("tp=%lld does not divide the FFN width %lld", LL(p->tp), LL(model->kinds[i].ffn.width));
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the FFN width %lld", LL(p->tp),
+                       LL(model->kinds[i].ffn.width));
   }
   return check_experts(model, p, err);
 }

@@ -55,8 +55,8 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
   prefill_pass pass = split_prompt(serve, chunk, fmax(1, most));
   double ttft;
   for (;;) {
-    slip_step step = {.prefill_sequences = pass.sequences, .prefill_tokens = pass.tokens, .prefill_past = pass.past};
-    slip_serve_step(serve, plan, &step, &out->step);
+    out->work = (slip_step){.prefill_sequences = pass.sequences, .prefill_tokens = pass.tokens, .prefill_past = pass.past};
+    slip_serve_step(serve, plan, &out->work, &out->step);
     /* A request waits half a pass on average for the next to begin, then for its own passes. */
     ttft = out->step.seconds * (pass.passes + 0.5);
     if (ttft <= serve->job.ttft_s || pass.sequences <= 1)
@@ -81,8 +81,12 @@ static double mean_context(const slip_serve *serve) {
   return (double)serve->job.isl + (double)serve->job.osl / 2;
 }
 
+static slip_step decode_work(const slip_serve *serve, const slip_serve_plan *plan, double per_replica) {
+  return (slip_step){.decoding = per_replica / (double)plan->pp, .context = mean_context(serve)};
+}
+
 static void decode_step(const slip_serve *serve, const slip_serve_plan *plan, double per_replica, slip_step_cost *cost) {
-  slip_step step = {.decoding = per_replica / (double)plan->pp, .context = mean_context(serve)};
+  slip_step step = decode_work(serve, plan, per_replica);
   slip_serve_step(serve, plan, &step, cost);
 }
 
@@ -150,7 +154,8 @@ static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_
 static void fill_decode(const slip_serve *serve, slip_pool *pool, double per_replica) {
   const slip_serve_plan *plan = &pool->plan;
   double sequences = per_replica * (double)plan->dp;
-  decode_step(serve, plan, per_replica, &pool->step);
+  pool->work = decode_work(serve, plan, per_replica);
+  slip_serve_step(serve, plan, &pool->work, &pool->step);
   pool->plan.batch = (int64_t)sequences;
   slip_serve_memory_of(serve, plan, per_replica / (double)plan->pp * (1 + serve->drafts), sequences, &pool->memory);
   pool->tokens_per_s_per_chip = sequences * serve->tokens_per_step / pool->step.seconds / (double)pool->instance_chips;

@@ -241,7 +241,7 @@ static void edge_cost(const slip_train *train, const slip_plan *p, bool head, sl
   double table = (double)model->hidden * (double)model->vocab;
   double tokens = slip_work_tokens(&work) / (double)p->cp;
   if (head) {
-    out->dense_params = table / (double)p->tp; /* a tied matrix has its copy on the last stage too */
+    out->dense_params = table / (double)p->tp; /* a tied matrix has a copy on the last stage, unless that is the first */
     out->saved_bytes = 2.0 * tokens * (double)model->hidden / (double)p->tp; /* the final norm's output */
     out->transient_bytes = 6.0 * tokens * (double)model->vocab / (double)p->tp; /* logits: bf16, and fp32 in the loss */
   } else {
@@ -291,6 +291,7 @@ static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_lay
 void slip_train_layers(const slip_train *train, const slip_plan *p, slip_layer_costs *out) {
   const slip_model *model = train->job.model;
   out->n_kinds = model->n_kinds;
+  out->tied = model->tied_embeddings;
   for (int i = 0; i < model->n_kinds; i++)
     layer_cost(train, p, &model->kinds[i], &out->kinds[i]);
   edge_cost(train, p, false, &out->embedding);

@@ -22,8 +22,17 @@ const char *slip_recompute_name(slip_recompute r) {
 }
 
 slip_plan slip_plan_default(void) {
-  return (slip_plan){.tp = 1, .pp = 1, .vpp = 1, .dp = 0, .cp = 1, .ep = 1, .etp = 1, .micro_batch = 1,
-                     .schedule = SLIP_1F1B, .sharding = SLIP_SHARD_OPTIMIZER, .recompute = SLIP_RECOMPUTE_NONE};
+  return (slip_plan){.tp = 1,
+                     .pp = 1,
+                     .vpp = 1,
+                     .dp = 0,
+                     .cp = 1,
+                     .ep = 1,
+                     .etp = 1,
+                     .micro_batch = 1,
+                     .schedule = SLIP_1F1B,
+                     .sharding = SLIP_SHARD_OPTIMIZER,
+                     .recompute = SLIP_RECOMPUTE_NONE};
 }
 
 /* ---- text ---- */
@@ -37,9 +46,9 @@ static const struct plan_key {
   int64_t low;
   bool always;
 } keys[] = {
-    {"tp", offsetof(slip_plan, tp), 1, true},   {"pp", offsetof(slip_plan, pp), 1, true},
+    {"tp", offsetof(slip_plan, tp), 1, true},    {"pp", offsetof(slip_plan, pp), 1, true},
     {"vpp", offsetof(slip_plan, vpp), 1, false}, {"dp", offsetof(slip_plan, dp), 0, true},
-    {"cp", offsetof(slip_plan, cp), 1, false},  {"ep", offsetof(slip_plan, ep), 1, false},
+    {"cp", offsetof(slip_plan, cp), 1, false},   {"ep", offsetof(slip_plan, ep), 1, false},
     {"etp", offsetof(slip_plan, etp), 1, false}, {"mbs", offsetof(slip_plan, micro_batch), 1, true},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -62,16 +71,19 @@ static slip_status set_choice(slip_plan *plan, const char *key, const char *valu
   int found;
   if (strcmp(key, "schedule") == 0) {
     if ((found = choice(value, schedule_names, SLIP_SCHEDULES)) < 0)
-      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of 1f1b, zero-bubble, dualpipe", value);
+      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of 1f1b, zero-bubble, dualpipe",
+                          value);
     plan->schedule = (slip_schedule)found;
   } else if (strcmp(key, "sharding") == 0) {
     if ((found = choice(value, sharding_names, SLIP_SHARDINGS)) < 0)
       return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key,
-                          "'%s' is not one of none, optimizer, gradients, weights (or 0, 1, 2, 3 as in ZeRO)", value);
+                          "'%s' is not one of none, optimizer, gradients, weights (or 0, 1, 2, 3 as in ZeRO)",
+                          value);
     plan->sharding = (slip_sharding)found;
   } else if (strcmp(key, "recompute") == 0) {
     if ((found = choice(value, recompute_names, SLIP_RECOMPUTES)) < 0)
-      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of none, selective, full", value);
+      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of none, selective, full",
+                          value);
     plan->recompute = (slip_recompute)found;
   } else {
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key,
@@ -147,7 +159,6 @@ int slip_plan_format(const slip_plan *plan, char *out, int size) {
 
 /* ---- legality ---- */
 
-#define REFUSE(...) return slip_fail(err, SLIP_INFEASIBLE, __VA_ARGS__)
 #define LL(x) ((long long)(x))
 
 static bool divides(int64_t a, int64_t b) {
@@ -160,17 +171,21 @@ static slip_status check_layers(const slip_train *train, const slip_plan *p, sli
     const slip_attention *a = &model->kinds[i].attention;
     const slip_ffn *f = &model->kinds[i].ffn;
     if (a->kind != SLIP_ATTENTION_NONE && a->heads > 0 && !divides(p->tp, a->heads))
-      REFUSE("tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(a->heads), model->entry.name);
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp),
+                       LL(a->heads), model->entry.name);
     if (a->kind == SLIP_ATTENTION_LINEAR && !divides(p->tp, a->linear_value_heads))
-      REFUSE("tp=%lld does not divide the %lld linear-attention heads", LL(p->tp), LL(a->linear_value_heads));
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the %lld linear-attention heads", LL(p->tp),
+                       LL(a->linear_value_heads));
     if (a->kind == SLIP_ATTENTION_SSM && !divides(p->tp, a->ssm_heads))
-      REFUSE("tp=%lld does not divide the %lld state-space heads", LL(p->tp), LL(a->ssm_heads));
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the %lld state-space heads", LL(p->tp),
+                       LL(a->ssm_heads));
     if (f->kind == SLIP_FFN_DENSE && !divides(p->tp, f->width))
-      REFUSE("tp=%lld does not divide the FFN width %lld", LL(p->tp), LL(f->width));
+      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the FFN width %lld", LL(p->tp), LL(f->width));
     if (f->kind == SLIP_FFN_MOE && !divides(p->ep, f->experts))
-      REFUSE("ep=%lld does not divide the %lld experts", LL(p->ep), LL(f->experts));
+      return slip_fail(err, SLIP_INFEASIBLE, "ep=%lld does not divide the %lld experts", LL(p->ep), LL(f->experts));
     if (f->kind == SLIP_FFN_MOE && !divides(p->etp, f->expert_width))
-      REFUSE("etp=%lld does not divide the expert width %lld", LL(p->etp), LL(f->expert_width));
+      return slip_fail(err, SLIP_INFEASIBLE, "etp=%lld does not divide the expert width %lld", LL(p->etp),
+                       LL(f->expert_width));
   }
   return SLIP_OK;
 }
@@ -180,53 +195,67 @@ static slip_status check_experts(const slip_train *train, const slip_plan *p, sl
   for (int i = 0; i < train->job.model->n_kinds; i++)
     moe = moe || train->job.model->kinds[i].ffn.kind == SLIP_FFN_MOE;
   if (!moe && (p->ep > 1 || p->etp > 1))
-    REFUSE("ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep), LL(p->etp),
-           train->job.model->entry.name);
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep),
+                     LL(p->etp), train->job.model->entry.name);
   if (p->etp > p->tp || !divides(p->etp, p->tp))
-    REFUSE("etp=%lld must divide tp=%lld", LL(p->etp), LL(p->tp));
+    return slip_fail(err, SLIP_INFEASIBLE, "etp=%lld must divide tp=%lld", LL(p->etp), LL(p->tp));
   if (!divides(p->ep * p->etp, p->tp * p->cp * p->dp))
-    REFUSE("ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp), LL(p->tp * p->cp * p->dp));
+    return slip_fail(err, SLIP_INFEASIBLE, "ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp),
+                     LL(p->tp * p->cp * p->dp));
   return SLIP_OK;
 }
 
 static slip_status check_pipeline(const slip_train *train, const slip_plan *p, slip_error *err) {
   int64_t per_pipeline = train->job.batch / (p->dp * p->micro_batch);
   if (p->pp * p->vpp > train->job.model->layers)
-    REFUSE("pp x vpp = %lld chunks, but %s has %lld layers", LL(p->pp * p->vpp), train->job.model->entry.name,
-           LL(train->job.model->layers));
+    return slip_fail(err, SLIP_INFEASIBLE, "pp x vpp = %lld chunks, but %s has %lld layers", LL(p->pp * p->vpp),
+                     train->job.model->entry.name, LL(train->job.model->layers));
   if (p->vpp > 1 && p->pp == 1)
-    REFUSE("vpp=%lld needs a pipeline (pp > 1)", LL(p->vpp));
+    return slip_fail(err, SLIP_INFEASIBLE, "vpp=%lld needs a pipeline (pp > 1)", LL(p->vpp));
   if (p->vpp > 1 && !divides(p->pp, per_pipeline))
-    REFUSE("interleaving needs micro-batches per pipeline (%lld) to be a multiple of pp=%lld", LL(per_pipeline), LL(p->pp));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "interleaving needs micro-batches per pipeline (%lld) to be a multiple of pp=%lld",
+                     LL(per_pipeline), LL(p->pp));
   if (p->schedule != SLIP_1F1B && (p->pp == 1 || p->vpp > 1))
-    REFUSE("schedule=%s needs pp > 1 and vpp = 1", slip_schedule_name(p->schedule));
+    return slip_fail(err, SLIP_INFEASIBLE, "schedule=%s needs pp > 1 and vpp = 1", slip_schedule_name(p->schedule));
   if (p->schedule == SLIP_DUALPIPE && (!divides(2, p->pp) || per_pipeline < 2 * p->pp || !divides(2, per_pipeline)))
-    REFUSE("dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld", LL(2 * p->pp),
-           LL(per_pipeline));
+    return slip_fail(
+        err, SLIP_INFEASIBLE,
+        "dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld",
+        LL(2 * p->pp), LL(per_pipeline));
   if (p->sharding >= SLIP_SHARD_GRADIENTS && p->pp > 1)
-    REFUSE("sharding=%s with a pipeline would gather at every micro-batch of every stage; use sharding=optimizer with pp > 1",
-           slip_sharding_name(p->sharding));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "sharding=%s with a pipeline would gather at every micro-batch of every stage; use "
+                     "sharding=optimizer with pp > 1",
+                     slip_sharding_name(p->sharding));
   return SLIP_OK;
 }
 
 slip_status slip_train_check(const slip_train *train, slip_plan *p, slip_error *err) {
   int64_t cut = p->tp * p->cp * p->pp;
   if (p->tp > train->ranks || p->cp > train->ranks || p->pp > train->ranks || cut > train->ranks)
-    REFUSE("tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips", LL(p->tp), LL(p->cp), LL(p->pp),
-           LL(train->ranks), LL(train->job.chips));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips", LL(p->tp),
+                     LL(p->cp), LL(p->pp), LL(train->ranks), LL(train->job.chips));
   if (p->dp == 0 && divides(cut, train->ranks))
     p->dp = train->ranks / cut;
   if (p->dp == 0 || p->dp > train->ranks || cut * p->dp != train->ranks)
-    REFUSE("tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips", LL(p->tp), LL(p->cp), LL(p->pp),
-           LL(p->dp), LL(train->ranks), LL(train->job.chips));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips", LL(p->tp),
+                     LL(p->cp), LL(p->pp), LL(p->dp), LL(train->ranks), LL(train->job.chips));
   if (p->micro_batch > train->job.batch || !divides(p->dp * p->micro_batch, train->job.batch))
-    REFUSE("dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp), LL(p->micro_batch),
-           LL(train->job.batch));
+    return slip_fail(err, SLIP_INFEASIBLE, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences",
+                     LL(p->dp), LL(p->micro_batch), LL(train->job.batch));
   if (!divides(2 * p->cp, train->job.seq) && p->cp > 1)
-    REFUSE("2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for causal balance)",
-           LL(2 * p->cp), LL(train->job.seq));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for "
+                     "causal balance)",
+                     LL(2 * p->cp), LL(train->job.seq));
   if (!divides(p->tp, train->job.seq / p->cp))
-    REFUSE("tp=%lld does not divide the %lld tokens of a rank (sequence parallelism)", LL(p->tp), LL(train->job.seq / p->cp));
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "tp=%lld does not divide the %lld tokens of a rank (sequence parallelism)", LL(p->tp),
+                     LL(train->job.seq / p->cp));
   slip_status status = check_layers(train, p, err);
   if (status == SLIP_OK)
     status = check_experts(train, p, err);

@@ -45,6 +45,8 @@ void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *s
     d += costs[i].times * costs[i].cost->dense_params;
     e += costs[i].times * costs[i].cost->expert_params;
   }
+  if (layers->tied && stage->first && stage->last)
+    d -= layers->head.dense_params;
   *dense = d;
   *expert = e;
 }
@@ -135,6 +137,8 @@ static double exposed(double seconds, double overlap, double window) {
 
 /* Gradient reduction and parameter gathering of one step for `params` parameters shared by `group`. */
 static double dp_traffic_s(const slip_train *train, const slip_plan *p, slip_group group, double params) {
+  if (params <= 0)
+    return 0; /* no message, no latency: a model without experts */
   if (p->sharding == SLIP_SHARD_NONE)
     return slip_collective_s(&train->network, SLIP_ALL_REDUCE, group, params * WIRE_BYTES, NULL);
   return slip_collective_s(&train->network, SLIP_REDUCE_SCATTER, group, params * WIRE_BYTES, NULL) +
@@ -249,7 +253,7 @@ static void conclude(const slip_train *train, slip_train_result *out) {
   out->step_high_s = out->step_s * spread;
   out->tokens_per_s = tokens / out->step_s;
   out->tokens_per_s_per_chip = out->tokens_per_s / (double)job->chips;
-  double peak = job->system->chip->peak_flops[SLIP_BF16] * (double)job->chips;
+  double peak = job->system->chip->peak_flops[train->dtype] * (double)job->chips;
   out->mfu = train->flop_per_token * out->tokens_per_s / peak;
   double working = (out->bounds[SLIP_BOUND_COMPUTE] + out->bounds[SLIP_BOUND_MEMORY]) / out->step_s;
   double systems = (double)job->chips / job->system->chips;

@@ -63,6 +63,10 @@ static void missing_numbers_are_named(void **state) {
   kernels.kv_read_fraction = NAN;
   assert_int_equal(slip_device_make(&chip, &d, &err), SLIP_MISSING);
   assert_string_equal(err.field, "kv_read_fraction");
+  kernels = toy_kernels();
+  kernels.attention_keys_half = NAN;
+  assert_int_equal(slip_device_make(&chip, &d, &err), SLIP_MISSING);
+  assert_string_equal(err.field, "attention_keys_half");
   chip.kernels = NULL;
   assert_int_equal(slip_device_make(&chip, &d, &err), SLIP_MISSING);
   assert_non_null(strstr(err.message, "kernel profile"));

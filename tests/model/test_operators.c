@@ -192,6 +192,34 @@ static void attention_pairs_are_a_sum(void **state) {
       }
 }
 
+static double keys_of(const char *model_name, const char *op, int layer, slip_segment segment, int64_t cp,
+                      bool is_training) {
+  const slip_model *model = model_named(model_name);
+  slip_work work = training(model, 1, 1);
+  work.training = is_training;
+  work.segments[0] = segment;
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[layer]], &(slip_shard){1, cp, 1, 1}, &work, &list);
+  return op_named(&list, op)->keys;
+}
+
+/* Keys that a query sees on average: half of a causal sequence, (1 + 4096) / 2, however many sequences or context ranks there
+ * are; with 3,072 keys in the cache, the next 1,024 tokens see 3,073 to 4,096. A window of 128 is full from the 128th token
+ * on: (128 * 129 / 2 + 3968 * 128) / 4096. DeepSeek-V3.2's indexer scores all keys, its attention sees 2,048 of them at
+ * most: (2048 * 2049 / 2 + 6144 * 2048) / 8192. */
+static void attention_says_how_many_keys_a_query_sees(void **state) {
+  const char *const prefill = "prefill attention";
+  close_to(keys_of("llama-3.1-8b", prefill, 0, (slip_segment){1, 4096, 0}, 1, true), 2048.5);
+  close_to(keys_of("llama-3.1-8b", prefill, 0, (slip_segment){7, 4096, 0}, 4, true), 2048.5);
+  close_to(keys_of("llama-3.1-8b", prefill, 0, (slip_segment){3, 1024, 3072}, 1, false), 3584.5);
+  close_to(keys_of("deepseek-v3", prefill, 0, (slip_segment){2, 4096, 0}, 1, true), 2048.5);
+  close_to(keys_of("gpt-oss-120b", prefill, 0, (slip_segment){1, 4096, 0}, 1, true), (8256 + 3968 * 128.0) / 4096);
+  close_to(keys_of("gpt-oss-120b", prefill, 1, (slip_segment){1, 4096, 0}, 1, true), 2048.5);
+  close_to(keys_of("deepseek-v3.2", "indexer scores", 0, (slip_segment){5, 8192, 0}, 1, true), 4096.5);
+  close_to(keys_of("deepseek-v3.2", prefill, 0, (slip_segment){5, 8192, 0}, 1, true),
+           (2048 * 2049 / 2 + 6144 * 2048.0) / 8192);
+}
+
 /* The output matrix of Llama-3.1-8B for 10 tokens, cut over 4: 2 * 10 * 4096 * 128256 / 4. */
 static void the_head_is_cut_over_tensor_ranks(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
@@ -233,6 +261,7 @@ int main(void) {
       cmocka_unit_test(two_tensor_ranks_halve_the_products),
       cmocka_unit_test(context_ranks_share_the_sequence),
       cmocka_unit_test(attention_pairs_are_a_sum),
+      cmocka_unit_test(attention_says_how_many_keys_a_query_sees),
       cmocka_unit_test(the_head_is_cut_over_tensor_ranks),
       cmocka_unit_test(saved_bytes_of_gpt),
   };

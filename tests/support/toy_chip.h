@@ -15,6 +15,7 @@ static inline slip_kernels toy_kernels(void) {
   k.grouped_fraction = 0.9;
   k.attention_fraction = 0.4;
   k.attention_backward_fraction = 0.25;
+  k.attention_keys_half = 1000;
   k.mla_decode_fraction = 0.2;
   k.kv_read_fraction = 0.8;
   k.memory_fraction = 0.5;
