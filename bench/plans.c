@@ -49,8 +49,8 @@ static void run(const slip_catalog *catalog, const char *model, const char *syst
     fail(&err);
   double seconds = now_s() - start, searched = (double)stats.legal / seconds;
   double single = one_at_a_time(train, &best.plan);
-  printf("%-14s %-12s %5lld chips: %9lld plans in %6.3f s, %7.3g plans/s; one at a time %7.3g/s; ratio %.1f\n", model, system,
-         (long long)chips, (long long)stats.legal, seconds, searched, single, searched / single);
+  printf("%-14s %-12s %5lld chips: %9lld plans in %6.3f s, %7.3g plans/s; one at a time %7.3g/s; ratio %.1f\n",
+         model, system, (long long)chips, (long long)stats.legal, seconds, searched, single, searched / single);
   slip_train_free(train);
 }
 

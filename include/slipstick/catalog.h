@@ -53,11 +53,11 @@ const char *slip_kind_name(slip_kind kind);   /* "chip", "kernels", ... ; "" out
 const char *slip_kind_folder(slip_kind kind); /* "chips", "kernels", ... : its folder in data/ and in overlays */
 
 typedef enum slip_confidence {
-  SLIP_HIGH,     /* vendor document, or measured and published by the one who measured */
-  SLIP_MEDIUM,   /* secondary text */
-  SLIP_LOW,      /* forum, aggregator, rumour */
-  SLIP_DERIVED,  /* arithmetic of ours from published figures; the note says which */
-  SLIP_ASSUMED,  /* an assumption of ours, to be replaced by a measurement; the note says why */
+  SLIP_HIGH,    /* vendor document, or measured and published by the one who measured */
+  SLIP_MEDIUM,  /* secondary text */
+  SLIP_LOW,     /* forum, aggregator, rumour */
+  SLIP_DERIVED, /* arithmetic of ours from published figures; the note says which */
+  SLIP_ASSUMED, /* an assumption of ours, to be replaced by a measurement; the note says why */
   SLIP_CONFIDENCES
 } slip_confidence;
 
@@ -102,26 +102,27 @@ const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
  * Shared by every chip of the generation (data/kernels/). All fractions are in (0, 1). */
 typedef struct slip_kernels {
   slip_entry entry;
-  double gemm_fraction[SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
-  double grouped_fraction;  /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double gemm_fraction
+      [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
-  double attention_keys_half; /* keys that a query sees on average at which both have halved */
+  double attention_keys_half;         /* keys that a query sees on average at which both have halved */
   double mla_decode_fraction;         /* of bf16 peak: absorbed-MLA decode when compute bound */
-  double kv_read_fraction;  /* of memory bandwidth: decode attention reading the KV cache */
-  double memory_fraction;   /* of memory bandwidth: streaming elementwise work */
-  double weight_read_fraction; /* of memory bandwidth: skinny GEMMs reading weights */
-  double depth_half;        /* GEMM depth k at which the sustained fraction has halved */
-  double tile_m, tile_n;    /* output tile of the kernel that reaches gemm_fraction */
-  double launch_s;          /* start and end of one kernel in a captured graph */
+  double kv_read_fraction;            /* of memory bandwidth: decode attention reading the KV cache */
+  double memory_fraction;             /* of memory bandwidth: streaming elementwise work */
+  double weight_read_fraction;        /* of memory bandwidth: skinny GEMMs reading weights */
+  double depth_half;                  /* GEMM depth k at which the sustained fraction has halved */
+  double tile_m, tile_n;              /* output tile of the kernel that reaches gemm_fraction */
+  double launch_s;                    /* start and end of one kernel in a captured graph */
 } slip_kernels;
 
 typedef struct slip_chip {
   slip_entry entry;
   const slip_kernels *kernels;
-  double ranks;      /* devices that software addresses in one package: Ascend 910C has 2 dies, each a rank; else 1 */
-  double dies;       /* compute dies in the package */
-  double cores;      /* SMs, AI cores, CUs, of the package: for wave quantisation */
+  double ranks; /* devices that software addresses in one package: Ascend 910C has 2 dies, each a rank; else 1 */
+  double dies;  /* compute dies in the package */
+  double cores; /* SMs, AI cores, CUs, of the package: for wave quantisation */
   double peak_flops[SLIP_DTYPES]; /* dense, per package; int4 is bf16's, in which it computes */
   double memory_bytes;            /* usable by software, per package */
   double memory_bytes_per_s;      /* per package */
@@ -136,21 +137,21 @@ typedef struct slip_chip {
 enum { SLIP_MAX_LEVELS = 4 };
 
 typedef struct slip_level {
-  const char *name;     /* "in-package", "scale-up", "scale-out" */
-  const char *topology; /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
-  const char *fabric;   /* "NVLink 5", "UB", "InfiniBand NDR", ... */
-  double ranks;         /* ranks (not chips) within one domain of this level; infinity for the outermost */
-  double bytes_per_s;   /* per rank and direction */
-  double latency_s;     /* one small message between two ranks, software included */
-  double fraction;      /* of bytes_per_s that large collectives sustain, in (0, 1] */
-  double exchange_s;    /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  const char *name;         /* "in-package", "scale-up", "scale-out" */
+  const char *topology;     /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
+  const char *fabric;       /* "NVLink 5", "UB", "InfiniBand NDR", ... */
+  double ranks;             /* ranks (not chips) within one domain of this level; infinity for the outermost */
+  double bytes_per_s;       /* per rank and direction */
+  double latency_s;         /* one small message between two ranks, software included */
+  double fraction;          /* of bytes_per_s that large collectives sustain, in (0, 1] */
+  double exchange_s;        /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
   double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
 } slip_level;
 
 typedef struct slip_system {
   slip_entry entry;
   const slip_chip *chip;
-  double chips;     /* per system as sold */
+  double chips;                       /* per system as sold */
   slip_level levels[SLIP_MAX_LEVELS]; /* innermost first */
   int n_levels;
   double power_w;   /* whole system, full load, before PUE */
@@ -162,36 +163,38 @@ typedef struct slip_system {
 /* The software of a date: what it overlaps, what the host costs. Few bounded constants, never per model. */
 typedef struct slip_stack {
   slip_entry entry;
-  const char *for_vendor; /* chips' vendor this stack runs on; "any" */
-  const char *for_chip;   /* the one chip it was built for, by name; "" any of the vendor's */
+  const char *for_vendor;                 /* chips' vendor this stack runs on; "any" */
+  const char *for_chip;                   /* the one chip it was built for, by name; "" any of the vendor's */
   const char *framework, *release, *date; /* date is ISO "2026-02" */
   bool trains, serves;
   bool is_prior; /* the prior of its kind: used when nothing is known of the stack */
   /* training */
-  double overlap_dp; /* share of gradient and parameter traffic hidden behind compute, 0..1 */
-  double overlap_tp; /* share of tensor-parallel traffic hidden */
-  double overlap_ep; /* share of expert all-to-all hidden */
-  double overlap_pp; /* share of pipeline transfers hidden */
-  double overlap_cp; /* share of context-parallel traffic hidden */
-  double host_layer_s;     /* host time of one dense layer and micro-batch, forward; what the device does not hide */
+  double overlap_dp;   /* share of gradient and parameter traffic hidden behind compute, 0..1 */
+  double overlap_tp;   /* share of tensor-parallel traffic hidden */
+  double overlap_ep;   /* share of expert all-to-all hidden */
+  double overlap_pp;   /* share of pipeline transfers hidden */
+  double overlap_cp;   /* share of context-parallel traffic hidden */
+  double host_layer_s; /* host time of one dense layer and micro-batch, forward; what the device does not hide */
   double host_moe_layer_s; /* the same of a mixture-of-experts layer */
   double step_overhead_s;  /* per optimizer step */
   double jitter;           /* stragglers and clock: share added to the step */
-  double elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
-  double imbalance_train;  /* hottest expert rank over the mean */
+  double
+      elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
+  double imbalance_train;       /* hottest expert rank over the mean */
   double zero_bubble, dualpipe; /* 1: the stack has this pipeline schedule, so a search may choose it */
-  double flash_attention;  /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
+  double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   /* serving */
-  double host_step_s;      /* host time per engine step */
+  double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
-  double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
+  double two_batch_overlap;  /* share of expert traffic hidden behind the other half batch */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
-  double kv_memory_share;  /* of the memory left after weights that the KV cache may use */
-  double draft_acceptance; /* accepted draft tokens per drafted token (MTP) */
-  double max_sequences;    /* running sequences per replica */
-  double dispatch_s;       /* fixed time of one expert dispatch or combine beyond the fabric's latency */
-  double memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
+  double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
+  double draft_acceptance;     /* accepted draft tokens per drafted token (MTP) */
+  double max_sequences;        /* running sequences per replica */
+  double dispatch_s;           /* fixed time of one expert dispatch or combine beyond the fabric's latency */
+  double
+      memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
 } slip_stack;
@@ -218,10 +221,14 @@ size_t slip_catalog_count(const slip_catalog *catalog, slip_kind kind);
 const slip_entry *slip_catalog_entry(const slip_catalog *catalog, slip_kind kind, size_t i);
 
 /* By name or alias (case does not matter). SLIP_BAD_INPUT with the nearest names when unknown. */
-slip_status slip_catalog_chip(const slip_catalog *catalog, const char *name, const slip_chip **out, slip_error *err);
-slip_status slip_catalog_system(const slip_catalog *catalog, const char *name, const slip_system **out, slip_error *err);
-slip_status slip_catalog_stack(const slip_catalog *catalog, const char *name, const slip_stack **out, slip_error *err);
-slip_status slip_catalog_region(const slip_catalog *catalog, const char *name, const slip_region **out, slip_error *err);
+slip_status slip_catalog_chip(const slip_catalog *catalog, const char *name, const slip_chip **out,
+                              slip_error *err);
+slip_status slip_catalog_system(const slip_catalog *catalog, const char *name, const slip_system **out,
+                                slip_error *err);
+slip_status slip_catalog_stack(const slip_catalog *catalog, const char *name, const slip_stack **out,
+                               slip_error *err);
+slip_status slip_catalog_region(const slip_catalog *catalog, const char *name, const slip_region **out,
+                                slip_error *err);
 struct slip_model; /* <slipstick/model.h> */
 slip_status slip_catalog_model(const slip_catalog *catalog, const char *name, const struct slip_model **out,
                                slip_error *err);
@@ -238,12 +245,13 @@ slip_status slip_require(const slip_entry *entry, const char *field, double valu
 /* The fields that a kind of file may carry, for documentation, `show` and tests. */
 typedef struct slip_field {
   const char *name, *unit;
-  double multiply, divide; /* SI value = value in the file * multiply / divide (two, so that microseconds stay exact) */
-  double low, high;        /* legal range in the file's unit, inclusive; 0 for text */
+  double multiply,
+      divide;       /* SI value = value in the file * multiply / divide (two, so that microseconds stay exact) */
+  double low, high; /* legal range in the file's unit, inclusive; 0 for text */
   bool is_text;
-  bool is_count;           /* a whole number */
-  const char *choices;     /* text: the legal values, separated by spaces; NULL when any text will do */
-  ptrdiff_t offset;        /* of the member that it fills in the struct of its kind; -1: carried for people only */
+  bool is_count;       /* a whole number */
+  const char *choices; /* text: the legal values, separated by spaces; NULL when any text will do */
+  ptrdiff_t offset;    /* of the member that it fills in the struct of its kind; -1: carried for people only */
   const char *meaning;
 } slip_field;
 const slip_field *slip_kind_fields(slip_kind kind, size_t *count);

@@ -14,8 +14,8 @@ enum { SLIP_WHY_SIZE = 256 };
 /* One column to compute. */
 typedef struct slip_compare_system {
   const slip_system *system;
-  int64_t chips;             /* 0: whole systems, at least min_chips of the job */
-  const slip_region *region; /* NULL: the job's */
+  int64_t chips;                               /* 0: whole systems, at least min_chips of the job */
+  const slip_region *region;                   /* NULL: the job's */
   const slip_stack *train_stack, *serve_stack; /* NULL: newest for the chip */
 } slip_compare_system;
 
@@ -23,13 +23,13 @@ typedef struct slip_compare_job {
   const slip_catalog *catalog;
   const slip_model *model;
   bool train, serve;
-  int64_t min_chips;          /* default size of a column's cluster */
-  int64_t seq, batch;         /* training */
-  slip_dtype train_dtype;     /* wanted; a chip without it trains in bf16 */
-  double train_tokens;        /* NAN: the model's own budget */
-  int64_t isl, osl;           /* serving */
+  int64_t min_chips;      /* default size of a column's cluster */
+  int64_t seq, batch;     /* training */
+  slip_dtype train_dtype; /* wanted; a chip without it trains in bf16 */
+  double train_tokens;    /* NAN: the model's own budget */
+  int64_t isl, osl;       /* serving */
   double ttft_s, tpot_s;
-  int disaggregated;          /* -1 either */
+  int disaggregated; /* -1 either */
   slip_econ_terms terms;
 } slip_compare_job;
 
@@ -38,7 +38,7 @@ slip_compare_job slip_compare_job_default(void);
 
 /* A number, or why there is none. */
 typedef struct slip_answer {
-  double value; /* NAN when unknown */
+  double value;            /* NAN when unknown */
   char why[SLIP_WHY_SIZE]; /* "" when known */
 } slip_answer;
 
@@ -47,7 +47,8 @@ typedef struct slip_compare_column {
   const slip_region *region;
   const slip_stack *train_stack, *serve_stack;
   int64_t chips, systems; /* systems: chips / chips per system, rounded up */
-  slip_answer peak_bf16_flops, power_w, price_usd; /* of its chips: dense peak; full load and list price, a part of a system by its chips */
+  slip_answer peak_bf16_flops, power_w,
+      price_usd; /* of its chips: dense peak; full load and list price, a part of a system by its chips */
   /* training; valid when train_why is "" */
   char train_why[SLIP_WHY_SIZE];
   slip_train_result train;

@@ -30,7 +30,8 @@ typedef struct slip_device {
   double peak_flops[SLIP_DTYPES]; /* NAN where the chip has no such unit or no published rate */
   double memory_bytes, memory_bytes_per_s;
   double cores; /* NAN: not known, wave quantisation is left out */
-  double gemm_fraction[SLIP_DTYPES]; /* sustained fraction of peak, inherited from bf16's when the profile has none */
+  double
+      gemm_fraction[SLIP_DTYPES]; /* sustained fraction of peak, inherited from bf16's when the profile has none */
   slip_kernels kernels;
 } slip_device;
 

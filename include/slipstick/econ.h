@@ -9,11 +9,11 @@ extern "C" {
 #endif
 
 typedef struct slip_econ_terms {
-  const slip_region *region;    /* power price and PUE; NULL: both overrides must be set */
-  double power_usd_per_j;       /* > 0 overrides the region; NAN: the region's */
-  double pue;                   /* >= 1 overrides the region; NAN: the region's */
-  double life_years;            /* straight-line life of the hardware */
-  double utilisation;           /* share of its life that it works, (0, 1] */
+  const slip_region *region;     /* power price and PUE; NULL: both overrides must be set */
+  double power_usd_per_j;        /* > 0 overrides the region; NAN: the region's */
+  double pue;                    /* >= 1 overrides the region; NAN: the region's */
+  double life_years;             /* straight-line life of the hardware */
+  double utilisation;            /* share of its life that it works, (0, 1] */
   double rent_usd_per_chip_hour; /* instead of capital and power; NAN: own it */
 } slip_econ_terms;
 

@@ -12,13 +12,13 @@ extern "C" {
 
 typedef enum slip_status {
   SLIP_OK = 0,
-  SLIP_BAD_INPUT,    /* the caller's input is wrong: syntax, type, range, unknown name */
-  SLIP_MISSING,      /* a value that the answer needs is not published; the field is named */
-  SLIP_UNSUPPORTED,  /* a feature of the input is not modelled; it is named, never guessed */
-  SLIP_INFEASIBLE,   /* well-formed, but no plan (or not this plan) can do it; the reason is named */
-  SLIP_IO_FAILURE,   /* a file could not be read or written */
-  SLIP_NO_MEMORY,    /* an allocation failed */
-  SLIP_INTERRUPTED,  /* the caller's stop flag was raised */
+  SLIP_BAD_INPUT,   /* the caller's input is wrong: syntax, type, range, unknown name */
+  SLIP_MISSING,     /* a value that the answer needs is not published; the field is named */
+  SLIP_UNSUPPORTED, /* a feature of the input is not modelled; it is named, never guessed */
+  SLIP_INFEASIBLE,  /* well-formed, but no plan (or not this plan) can do it; the reason is named */
+  SLIP_IO_FAILURE,  /* a file could not be read or written */
+  SLIP_NO_MEMORY,   /* an allocation failed */
+  SLIP_INTERRUPTED, /* the caller's stop flag was raised */
   SLIP_STATUS_COUNT
 } slip_status;
 

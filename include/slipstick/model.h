@@ -49,23 +49,23 @@ typedef enum slip_ffn_kind { SLIP_FFN_NONE, SLIP_FFN_DENSE, SLIP_FFN_MOE } slip_
 
 typedef struct slip_ffn {
   slip_ffn_kind kind;
-  bool gated;      /* SwiGLU and kin: three matrices; else two. Holds for dense, routed and shared alike */
-  int64_t width;   /* inner width of the dense FFN (kind DENSE) */
+  bool gated;    /* SwiGLU and kin: three matrices; else two. Holds for dense, routed and shared alike */
+  int64_t width; /* inner width of the dense FFN (kind DENSE) */
   int64_t experts, top_k, expert_width; /* routed experts (kind MOE) */
-  int64_t shared_width;   /* inner width of all shared experts together; 0 none */
-  int64_t expert_hidden;  /* width of what routed experts read and write: hidden, unless a latent projection narrows
+  int64_t shared_width;                 /* inner width of all shared experts together; 0 none */
+  int64_t expert_hidden; /* width of what routed experts read and write: hidden, unless a latent projection narrows
                            * it (a matrix hidden x expert_hidden before, one after; shared experts see hidden) */
   int64_t groups, top_groups; /* group-limited routing: experts come from top_groups of groups; 0 no limit */
 } slip_ffn;
 
 /* Parameters of one layer (or of the model) by what they are, counted exactly, biases and norms included. */
 typedef struct slip_params {
-  double attention;     /* token mixer: projections, indexer, convolution, its own norms */
+  double attention; /* token mixer: projections, indexer, convolution, its own norms */
   double dense_ffn;
   double shared_experts; /* with latent projections around the experts, and shared-expert gates */
   double routed_experts;
   double router;
-  double norms;         /* layer norms of the hidden state */
+  double norms; /* layer norms of the hidden state */
 } slip_params;
 
 /* Layers that are alike. A hybrid's layer may be a token mixer alone or an FFN alone: the other half is NONE. */
@@ -86,20 +86,20 @@ typedef struct slip_weight_formats {
 
 typedef struct slip_model {
   slip_entry entry;
-  const char *family;      /* the configuration's model_type */
+  const char *family; /* the configuration's model_type */
   int64_t hidden, vocab, layers;
-  int64_t max_context;     /* tokens; 0 unknown */
+  int64_t max_context; /* tokens; 0 unknown */
   const slip_layer_kind *kinds;
   int n_kinds;
   const uint8_t *kind_of_layer; /* layers entries, in order, indices into kinds */
   bool tied_embeddings;
-  int64_t learned_positions; /* rows of a learned position table; 0 with rotary embeddings */
-  double embedding_params;   /* input embedding (with the position table) */
-  double head_params;        /* output matrix; 0 when tied */
-  double other_params;       /* final norm and what belongs to no layer */
-  int64_t mtp_modules;       /* multi-token prediction: each a layer, a projection 2 hidden x hidden, 3 norms */
-  int mtp_kind;              /* index into kinds of an MTP module's layer; -1 without */
-  double mtp_params;         /* of all MTP modules, embeddings and head shared with the model */
+  int64_t learned_positions;   /* rows of a learned position table; 0 with rotary embeddings */
+  double embedding_params;     /* input embedding (with the position table) */
+  double head_params;          /* output matrix; 0 when tied */
+  double other_params;         /* final norm and what belongs to no layer */
+  int64_t mtp_modules;         /* multi-token prediction: each a layer, a projection 2 hidden x hidden, 3 norms */
+  int mtp_kind;                /* index into kinds of an MTP module's layer; -1 without */
+  double mtp_params;           /* of all MTP modules, embeddings and head shared with the model */
   slip_weight_formats weights; /* as released */
   slip_dtype kv_dtype;         /* as released; bf16 unless the configuration says otherwise */
   double train_tokens;         /* published training budget; NAN unknown */

@@ -57,27 +57,34 @@ typedef enum slip_collective {
 
 const char *slip_collective_name(slip_collective collective);
 
-typedef enum slip_axis { SLIP_AXIS_TP, SLIP_AXIS_CP, SLIP_AXIS_EP, SLIP_AXIS_ETP, SLIP_AXIS_PP, SLIP_AXIS_DP } slip_axis;
+typedef enum slip_axis {
+  SLIP_AXIS_TP,
+  SLIP_AXIS_CP,
+  SLIP_AXIS_EP,
+  SLIP_AXIS_ETP,
+  SLIP_AXIS_PP,
+  SLIP_AXIS_DP
+} slip_axis;
 
 typedef struct slip_op {
   slip_op_kind kind;
   slip_part part;
-  const char *name;  /* static text */
-  slip_dtype dtype;  /* in which it computes */
-  double m, n, k;    /* GEMM, grouped GEMM: rows of all groups together, columns and depth of one */
-  double groups;     /* grouped GEMM: groups that have rows */
-  double flops;      /* forward */
+  const char *name; /* static text */
+  slip_dtype dtype; /* in which it computes */
+  double m, n, k;   /* GEMM, grouped GEMM: rows of all groups together, columns and depth of one */
+  double groups;    /* grouped GEMM: groups that have rows */
+  double flops;     /* forward */
   double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
-  bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
-  bool decode;       /* attention: few queries a sequence, the decode kernel */
-  bool mla;          /* attention on the latent cache */
-  double keys;       /* attention: keys that a query sees, on average; 0 unknown */
-  double scores;     /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
+  bool trainable; /* has weights: its backward is two products, else attention's or a stream's */
+  bool decode;    /* attention: few queries a sequence, the decode kernel */
+  bool mla;       /* attention on the latent cache */
+  double keys;    /* attention: keys that a query sees, on average; 0 unknown */
+  double scores;  /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
   slip_collective collective;
   slip_axis axis;
-  double bytes;      /* collective: payload per rank as its kind defines it (fabric.h); exchange: of one token */
-  double tokens;     /* exchange: tokens that this rank sends */
-  double fan_out;    /* exchange: experts per token */
+  double bytes;       /* collective: payload per rank as its kind defines it (fabric.h); exchange: of one token */
+  double tokens;      /* exchange: tokens that this rank sends */
+  double fan_out;     /* exchange: experts per token */
   double group_limit; /* exchange: at most so many expert groups per token; 0 no limit */
 } slip_op;
 
@@ -97,12 +104,12 @@ enum { SLIP_MAX_SEGMENTS = 2, SLIP_MAX_OPS = 48 };
 typedef struct slip_work {
   slip_segment segments[SLIP_MAX_SEGMENTS];
   int n_segments;
-  bool training;       /* no cache; causal from the first token */
-  slip_dtype compute;  /* of GEMMs whose weights are stored in it or in more bits */
-  slip_dtype kv;       /* of the cache */
+  bool training;               /* no cache; causal from the first token */
+  slip_dtype compute;          /* of GEMMs whose weights are stored in it or in more bits */
+  slip_dtype kv;               /* of the cache */
   slip_weight_formats weights; /* as stored in this job */
-  double dispatch_bytes; /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
-  double imbalance;    /* hottest expert rank over the mean, >= 1 */
+  double dispatch_bytes;       /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
+  double imbalance;            /* hottest expert rank over the mean, >= 1 */
 } slip_work;
 
 /* Tokens of the work: sum of sequences * new_tokens. */

@@ -11,14 +11,14 @@ extern "C" {
 
 /* What a search looked at. */
 typedef struct slip_search_stats {
-  int64_t legal;      /* plans whose objective was computed */
-  int64_t feasible;   /* of these, that fit memory and meet the objectives */
-  int64_t illegal;    /* combinations that a rule refused */
+  int64_t legal;    /* plans whose objective was computed */
+  int64_t feasible; /* of these, that fit memory and meet the objectives */
+  int64_t illegal;  /* combinations that a rule refused */
 } slip_search_stats;
 
 /* Values to fix: a field > 0 (or >= 0 for the enums) is kept, others are searched. */
 typedef struct slip_train_space {
-  slip_plan fixed;      /* 0 in a numeric field: search it */
+  slip_plan fixed;                   /* 0 in a numeric field: search it */
   int schedule, sharding, recompute; /* -1: search it */
 } slip_train_space;
 

@@ -18,8 +18,8 @@ extern "C" {
  * sequences); experts are spread over ep ranks, each cut in tp * dp / ep. */
 typedef struct slip_serve_plan {
   int64_t tp, pp, dp, ep;
-  int64_t batch;         /* running sequences of the instance; 0: the largest that memory and the objectives allow */
-  int64_t chunk;         /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
+  int64_t batch; /* running sequences of the instance; 0: the largest that memory and the objectives allow */
+  int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
   bool disaggregated;
 } slip_serve_plan;
 
@@ -32,13 +32,15 @@ typedef struct slip_serve_job {
   const slip_model *model;
   const slip_system *system;
   const slip_stack *stack;
-  int64_t chips;     /* of the fleet; instances are packed into it; 0: one instance */
-  int64_t isl, osl;  /* tokens in and out of a request, >= 1 */
-  double prefix_hit; /* share of the input found in the prefix cache, [0, 1) */
-  double ttft_s, tpot_s;   /* objectives; infinity: none */
-  slip_dtype weights; /* format the weights are served in; SLIP_DTYPES: as released, or the nearest that the chip computes */
-  slip_dtype kv;      /* SLIP_DTYPES: as released (bf16 unless the configuration says otherwise), if the chip computes it */
-  bool speculate;     /* draft with the model's MTP modules */
+  int64_t chips;         /* of the fleet; instances are packed into it; 0: one instance */
+  int64_t isl, osl;      /* tokens in and out of a request, >= 1 */
+  double prefix_hit;     /* share of the input found in the prefix cache, [0, 1) */
+  double ttft_s, tpot_s; /* objectives; infinity: none */
+  slip_dtype
+      weights; /* format the weights are served in; SLIP_DTYPES: as released, or the nearest that the chip computes */
+  slip_dtype
+      kv; /* SLIP_DTYPES: as released (bf16 unless the configuration says otherwise), if the chip computes it */
+  bool speculate; /* draft with the model's MTP modules */
 } slip_serve_job;
 
 /* isl 4096, osl 1024, no objectives, prefix_hit 0, formats as released, speculate true. */
@@ -72,7 +74,7 @@ typedef struct slip_step_cost {
 
 /* The plan must be legal. O(kinds). */
 void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
-                     slip_step_cost *out);
+                     slip_step_cost *cost);
 
 /* Bytes per rank. */
 typedef struct slip_serve_memory {
@@ -83,11 +85,11 @@ typedef struct slip_serve_memory {
 
 /* A pool of one phase, or both phases on the same chips. */
 typedef struct slip_pool {
-  slip_serve_plan plan;      /* batch filled in */
+  slip_serve_plan plan; /* batch filled in */
   int64_t instance_chips;
-  double chips_share;        /* of all chips of the estimate: 1 when aggregated */
-  slip_step work;            /* its typical step, of one attention replica */
-  slip_step_cost step;       /* what that costs */
+  double chips_share;  /* of all chips of the estimate: 1 when aggregated */
+  slip_step work;      /* its typical step, of one attention replica */
+  slip_step_cost step; /* what that costs */
   slip_serve_memory memory;
   double tokens_per_s_per_chip; /* of this pool: input tokens computed (prefill), output tokens (decode) */
 } slip_pool;

@@ -23,17 +23,17 @@ typedef enum slip_schedule {
 } slip_schedule;
 
 typedef enum slip_sharding { /* what data-parallel ranks share out (ZeRO, arXiv 1910.02054) */
-  SLIP_SHARD_NONE,
-  SLIP_SHARD_OPTIMIZER, /* ZeRO-1, Megatron's distributed optimizer */
-  SLIP_SHARD_GRADIENTS, /* ZeRO-2 */
-  SLIP_SHARD_WEIGHTS,   /* ZeRO-3, FSDP */
-  SLIP_SHARDINGS
+                             SLIP_SHARD_NONE,
+                             SLIP_SHARD_OPTIMIZER, /* ZeRO-1, Megatron's distributed optimizer */
+                             SLIP_SHARD_GRADIENTS, /* ZeRO-2 */
+                             SLIP_SHARD_WEIGHTS,   /* ZeRO-3, FSDP */
+                             SLIP_SHARDINGS
 } slip_sharding;
 
 typedef enum slip_recompute {
   SLIP_RECOMPUTE_NONE,
   SLIP_RECOMPUTE_SELECTIVE, /* norms, activation functions, MLA's expansions; the score matrices without flash attention */
-  SLIP_RECOMPUTE_FULL,      /* every layer's forward again; only its input is kept */
+  SLIP_RECOMPUTE_FULL, /* every layer's forward again; only its input is kept */
   SLIP_RECOMPUTES
 } slip_recompute;
 
@@ -65,11 +65,12 @@ typedef struct slip_train_job {
   const slip_model *model;
   const slip_system *system;
   const slip_stack *stack;
-  int64_t chips;      /* in the cluster, >= 1 */
-  int64_t seq;        /* tokens per sequence */
-  int64_t batch;      /* sequences per optimizer step */
-  slip_dtype dtype;   /* of the layers' GEMMs: bf16 or fp8; what the chip lacks falls to bf16 and the result says so */
-  bool mtp;           /* train the model's multi-token prediction modules, if it has any */
+  int64_t chips; /* in the cluster, >= 1 */
+  int64_t seq;   /* tokens per sequence */
+  int64_t batch; /* sequences per optimizer step */
+  slip_dtype
+      dtype; /* of the layers' GEMMs: bf16 or fp8; what the chip lacks falls to bf16 and the result says so */
+  bool mtp;  /* train the model's multi-token prediction modules, if it has any */
 } slip_train_job;
 
 /* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips 0. */
@@ -98,15 +99,15 @@ typedef struct slip_train_memory {
 
 typedef struct slip_train_result {
   slip_plan plan;
-  slip_dtype dtype;           /* the layers' GEMMs really compute in it */
-  int64_t micro_batches;      /* per pipeline */
+  slip_dtype dtype;                       /* the layers' GEMMs really compute in it */
+  int64_t micro_batches;                  /* per pipeline */
   double step_s, step_low_s, step_high_s; /* with its 80% interval */
   double tokens_per_s, tokens_per_s_per_chip;
   double mfu;                 /* useful FLOP / (chips * dense peak of `dtype` * step); recompute not counted */
   double parts[SLIP_PARTS];   /* seconds; add up to step_s */
   double bounds[SLIP_BOUNDS]; /* seconds by what bound them; add up to step_s */
   slip_train_memory memory;
-  double system_power_w;      /* average of the whole cluster before PUE; NAN when the system's power is not published */
+  double system_power_w; /* average of the whole cluster before PUE; NAN when the system's power is not published */
 } slip_train_result;
 
 /* SLIP_INFEASIBLE when the plan is illegal or does not fit; then *out still holds the memory account (of a plan that
@@ -124,10 +125,10 @@ typedef struct slip_pass {
 } slip_pass;
 
 typedef struct slip_layer_cost {
-  slip_pass forward, backward; /* backward with its recompute */
-  double weight_gradient_s;    /* the part of backward that no other stage waits for */
-  double saved_bytes;          /* kept from forward to backward, per rank and micro-batch */
-  double transient_bytes;      /* needed only while the layer runs backward (full recompute) */
+  slip_pass forward, backward;        /* backward with its recompute */
+  double weight_gradient_s;           /* the part of backward that no other stage waits for */
+  double saved_bytes;                 /* kept from forward to backward, per rank and micro-batch */
+  double transient_bytes;             /* needed only while the layer runs backward (full recompute) */
   double dense_params, expert_params; /* per rank */
 } slip_layer_cost;
 
@@ -135,7 +136,7 @@ typedef struct slip_layer_costs {
   int n_kinds;
   slip_layer_cost kinds[SLIP_MAX_LAYER_KINDS];
   slip_layer_cost embedding, head, mtp; /* mtp: all modules with their heads */
-  bool tied; /* a stage that has both holds one matrix for embedding and head */
+  bool tied;                            /* a stage that has both holds one matrix for embedding and head */
 } slip_layer_costs;
 
 /* Depends only on the plan's tp, cp, ep, etp, micro_batch, recompute and on whether its schedule is DualPipe. The plan
@@ -182,7 +183,8 @@ typedef struct slip_slice {
  * returns false. The last end equals the estimate's step_s up to the closed form's idealisation of the bubble (docs/cost-model.md).
  * O(stages * chunks * micro-batches). */
 slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan,
-                                bool (*visit)(const slip_slice *slice, void *context), void *context, slip_error *err);
+                                bool (*visit)(const slip_slice *slice, void *context), void *context,
+                                slip_error *err);
 
 #ifdef __cplusplus
 }

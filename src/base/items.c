@@ -49,7 +49,8 @@ slip_status slip_next_item(slip_item_reader *reader, const char *what, slip_item
   if (!equals || !copy_trimmed(item->key, sizeof item->key, start, equals) ||
       !copy_trimmed(item->value, sizeof item->value, equals + 1, end)) {
     item->key[0] = '\0';
-    return slip_fail_at(err, SLIP_BAD_INPUT, what, 0, 0, NULL, "'%.*s' is not of the form key=value; write for instance tp=8,pp=4",
+    return slip_fail_at(err, SLIP_BAD_INPUT, what, 0, 0, NULL,
+                        "'%.*s' is not of the form key=value; write for instance tp=8,pp=4",
                         (int)(end - start < 40 ? end - start : 40), start);
   }
   reader->text = end;

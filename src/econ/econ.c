@@ -7,8 +7,8 @@
 #define SECONDS_PER_YEAR (365.25 * 86400.0)
 
 slip_econ_terms slip_econ_terms_default(void) {
-  return (slip_econ_terms){.power_usd_per_j = NAN, .pue = NAN, .life_years = 4, .utilisation = 0.8,
-                           .rent_usd_per_chip_hour = NAN};
+  return (slip_econ_terms){
+      .power_usd_per_j = NAN, .pue = NAN, .life_years = 4, .utilisation = 0.8, .rent_usd_per_chip_hour = NAN};
 }
 
 static slip_status check_terms(const slip_econ_terms *t, slip_error *err) {
@@ -42,7 +42,8 @@ slip_status slip_cost_of(const slip_system *system, double systems, double power
       SLIP_FAIL(err, SLIP_BAD_INPUT, "the cost of energy needs a region, or a power price and a PUE");
     SLIP_TRY(slip_require(&system->entry, "price_usd", system->price_usd, err));
     SLIP_TRY(slip_require(&system->entry, "power_kw", system->power_w, err));
-    rate.capital_usd_per_s = system->price_usd * systems / (terms->life_years * SECONDS_PER_YEAR * terms->utilisation);
+    rate.capital_usd_per_s =
+        system->price_usd * systems / (terms->life_years * SECONDS_PER_YEAR * terms->utilisation);
     rate.energy_usd_per_s = power_w * pue * price;
   }
   rate.total_usd_per_s = rate.capital_usd_per_s + rate.energy_usd_per_s;

@@ -8,7 +8,8 @@
 slip_status slip_network_make(const slip_system *system, slip_network *out, slip_error *err) {
   slip_status status = SLIP_OK;
   if (system->n_levels == 0)
-    SLIP_FAIL(err, SLIP_MISSING, "%s has no published network levels (%s); add them there or in an overlay (--catalog)",
+    SLIP_FAIL(err, SLIP_MISSING,
+              "%s has no published network levels (%s); add them there or in an overlay (--catalog)",
               system->entry.name, system->entry.file);
   for (int i = 0; i < system->n_levels; i++) {
     const slip_level *level = &system->levels[i];
@@ -170,7 +171,8 @@ double slip_exchange_s(const slip_network *net, slip_group group, double tokens,
       continue;
     if (strcmp(level->topology, "die-to-die") == 0 && members < group.ranks)
       continue; /* each die has its own link to the next level, which carries this traffic as well */
-    double copies = crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
+    double copies =
+        crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
     slowest = fmax(slowest, tokens * copies * bytes / (level->bytes_per_s * level->exchange_fraction));
     latency = fmax(latency, level->exchange_s);
     inside = members;

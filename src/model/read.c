@@ -52,16 +52,16 @@ static slip_status fill_entry(slip_model_file *file, const char *path, slip_erro
   return SLIP_OK;
 }
 
-static slip_status open_file(slip_model_file **out, slip_error *err) {
+/* NULL when out of memory. */
+static slip_model_file *open_file(void) {
   slip_model_file *file = calloc(1, sizeof *file);
   if (file != NULL)
     file->arena = slip_arena_open();
   if (file == NULL || file->arena == NULL) {
     slip_model_free(file);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return NULL;
   }
-  *out = file;
-  return SLIP_OK;
+  return file;
 }
 
 static bool is_folder(const char *path) {
@@ -84,10 +84,11 @@ static char *folder_of(slip_arena *arena, const char *path) {
 
 slip_status slip_model_read(const char *path, slip_model_file **out, slip_error *err) {
   slip_status status = SLIP_OK;
-  slip_model_file *file = NULL;
+  slip_model_file *file = open_file();
   const slip_node *root, *quant;
   const char *config = path, *folder;
-  SLIP_TRY(open_file(&file, err));
+  if (file == NULL)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   if (is_folder(path)) {
     folder = path;
     config = slip_arena_printf(file->arena, "%s/config.json", path);
@@ -117,9 +118,10 @@ cleanup:
 
 slip_status slip_model_parse(const char *name, const char *json, size_t n, slip_model_file **out, slip_error *err) {
   slip_status status = SLIP_OK;
-  slip_model_file *file = NULL;
+  slip_model_file *file = open_file();
   const slip_node *root;
-  SLIP_TRY(open_file(&file, err));
+  if (file == NULL)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   SLIP_TRY(slip_doc_parse(file->arena, name, json, n, &root, err));
   SLIP_TRY(slip_model_build(file->arena, root, &file->model, err));
   SLIP_TRY(fill_entry(file, name, err));

@@ -8,9 +8,19 @@
 #include "base/text.h"
 
 slip_compare_job slip_compare_job_default(void) {
-  return (slip_compare_job){.train = true, .serve = true, .min_chips = 256, .seq = 4096, .batch = 15360,
-                            .train_dtype = SLIP_FP8, .train_tokens = NAN, .isl = 4096, .osl = 1024, .ttft_s = 5,
-                            .tpot_s = 0.05, .disaggregated = -1, .terms = slip_econ_terms_default()};
+  return (slip_compare_job){.train = true,
+                            .serve = true,
+                            .min_chips = 256,
+                            .seq = 4096,
+                            .batch = 15360,
+                            .train_dtype = SLIP_FP8,
+                            .train_tokens = NAN,
+                            .isl = 4096,
+                            .osl = 1024,
+                            .ttft_s = 5,
+                            .tpot_s = 0.05,
+                            .disaggregated = -1,
+                            .terms = slip_econ_terms_default()};
 }
 
 static slip_answer known(double value) {
@@ -59,8 +69,8 @@ static double share_of_systems(const slip_compare_column *column) {
   return (double)column->chips / per_system;
 }
 
-static slip_answer usd_for(const slip_compare_column *column, const slip_compare_job *job, double power_w, double seconds,
-                           double scale) {
+static slip_answer usd_for(const slip_compare_column *column, const slip_compare_job *job, double power_w,
+                           double seconds, double scale) {
   slip_econ_terms terms = job->terms;
   slip_cost_rate rate;
   slip_error err;
@@ -136,7 +146,8 @@ static slip_status serve_column(const slip_compare_job *job, const volatile int 
   slip_status status = slip_serve_open(&serve_job, &serve, &reason);
   if (status == SLIP_OK) {
     slip_serve_plan any = {0};
-    status = slip_serve_best(serve, NULL, &any, job->disaggregated, stop, &column->serve, &column->serve_stats, &reason);
+    status =
+        slip_serve_best(serve, NULL, &any, job->disaggregated, stop, &column->serve, &column->serve_stats, &reason);
   }
   if (is_answer(status))
     conclude_serving(job, column);
@@ -151,15 +162,18 @@ static void open_column(const slip_compare_job *job, const slip_compare_system *
   memset(out, 0, sizeof *out);
   out->system = system;
   out->region = in->region ? in->region : job->terms.region;
-  out->train_stack = in->train_stack ? in->train_stack : slip_catalog_newest_stack(job->catalog, system->chip, true);
-  out->serve_stack = in->serve_stack ? in->serve_stack : slip_catalog_newest_stack(job->catalog, system->chip, false);
+  out->train_stack =
+      in->train_stack ? in->train_stack : slip_catalog_newest_stack(job->catalog, system->chip, true);
+  out->serve_stack =
+      in->serve_stack ? in->serve_stack : slip_catalog_newest_stack(job->catalog, system->chip, false);
   double per_system = isnan(system->chips) ? 1 : system->chips;
   out->chips = in->chips;
   if (out->chips <= 0)
     out->chips = (int64_t)(ceil((double)job->min_chips / per_system) * per_system);
   out->systems = (int64_t)ceil((double)out->chips / per_system);
   double chips = (double)out->chips, share = share_of_systems(out);
-  out->peak_bf16_flops = from_catalog(&system->chip->entry, "bf16_tflops", system->chip->peak_flops[SLIP_BF16], chips);
+  out->peak_bf16_flops =
+      from_catalog(&system->chip->entry, "bf16_tflops", system->chip->peak_flops[SLIP_BF16], chips);
   out->power_w = from_catalog(&system->entry, "power_kw", system->power_w, share);
   out->price_usd = from_catalog(&system->entry, "price_usd", system->price_usd, share);
 }

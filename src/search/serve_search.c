@@ -47,7 +47,8 @@ static bool has_experts(const slip_model *model) {
 
 /* Instance shapes: tp, pp and dp powers of two or what makes up a whole scale-up domain; ep all of tp x dp, or 1, or what lies between
  * by powers of two. Writes legal ones; returns how many. */
-static int list_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out, int64_t *illegal) {
+static int list_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out,
+                       int64_t *illegal) {
   const slip_serve_job *job = slip_serve_job_of(serve);
   int64_t ranks_per_chip = (int64_t)job->system->chip->ranks;
   int64_t most = job->chips > 0 ? job->chips * ranks_per_chip : (int64_t)(job->system->chips) * ranks_per_chip;
@@ -66,8 +67,8 @@ static int list_shapes(const slip_serve *serve, const slip_serve_plan *fixed, sl
           if ((!power && !whole) || block % ep != 0 || (ep > 1 && !moe) || (ep != block && (ep & (ep - 1)) != 0))
             continue;
           slip_serve_plan plan = *fixed;
-          if ((fixed->tp > 0 && fixed->tp != tp) || (fixed->pp > 0 && fixed->pp != pp) || (fixed->dp > 0 && fixed->dp != dp) ||
-              (fixed->ep > 0 && fixed->ep != ep))
+          if ((fixed->tp > 0 && fixed->tp != tp) || (fixed->pp > 0 && fixed->pp != pp) ||
+              (fixed->dp > 0 && fixed->dp != dp) || (fixed->ep > 0 && fixed->ep != ep))
             continue;
           plan.tp = tp, plan.pp = pp, plan.dp = dp, plan.ep = ep;
           if (slip_serve_check(serve, &plan, NULL) != SLIP_OK)
@@ -111,7 +112,8 @@ static int keep_front(shape *shapes, int n, bool latency_matters) {
     bool beaten = false;
     for (int j = 0; j < n && !beaten; j++) {
       const slip_pool *a = &shapes[i].pool, *b = &shapes[j].pool;
-      bool as_good = b->tokens_per_s_per_chip >= a->tokens_per_s_per_chip && b->instance_chips <= a->instance_chips &&
+      bool as_good = b->tokens_per_s_per_chip >= a->tokens_per_s_per_chip &&
+                     b->instance_chips <= a->instance_chips &&
                      (!latency_matters || shapes[j].latency_s <= shapes[i].latency_s);
       bool better = b->tokens_per_s_per_chip > a->tokens_per_s_per_chip || b->instance_chips < a->instance_chips ||
                     (latency_matters && shapes[j].latency_s < shapes[i].latency_s) || j < i;
@@ -123,8 +125,8 @@ static int keep_front(shape *shapes, int n, bool latency_matters) {
   return kept;
 }
 
-static void try_disaggregated(serve_search *s, const slip_serve_plan *plans_a, int n_a, const slip_serve_plan *plans_b,
-                              int n_b, shape *a, shape *b) {
+static void try_disaggregated(serve_search *s, const slip_serve_plan *plans_a, int n_a,
+                              const slip_serve_plan *plans_b, int n_b, shape *a, shape *b) {
   n_a = keep_front(a, list_pools(s, s->prefill, true, plans_a, n_a, a), true);
   n_b = keep_front(b, list_pools(s, s->decode, false, plans_b, n_b, b), true);
   for (int i = 0; i < n_a; i++)
@@ -173,8 +175,8 @@ slip_status slip_serve_best(const slip_serve *serve, const slip_serve *decode, c
   if (stats)
     *stats = s.stats;
   if (s.stopped)
-    SLIP_FAIL(err, s.found ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s", (long long)s.stats.legal,
-              s.found ? "" : "; none of them serves");
+    SLIP_FAIL(err, s.found ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s",
+              (long long)s.stats.legal, s.found ? "" : "; none of them serves");
   if (!s.found)
     SLIP_FAIL(err, SLIP_INFEASIBLE, "none of %lld plans serves; the first %s", (long long)s.stats.legal,
               s.reason.code != SLIP_OK ? s.reason.message : "shape is illegal");

@@ -101,7 +101,8 @@ static bool add_cut(layer_cut **cuts, size_t *count, size_t *capacity, layer_cut
   return true;
 }
 
-static bool add_modes(const train_problem *problem, layer_cut cut, layer_cut **cuts, size_t *count, size_t *capacity) {
+static bool add_modes(const train_problem *problem, layer_cut cut, layer_cut **cuts, size_t *count,
+                      size_t *capacity) {
   for (int recompute = 0; recompute < SLIP_RECOMPUTES; recompute++)
     for (int dualpipe = 0; dualpipe < 2; dualpipe++) {
       if (!allowed(problem->space->recompute, recompute))
@@ -146,10 +147,28 @@ static slip_status list_cuts(const train_problem *problem, layer_cut **cuts, siz
 
 /* The order that breaks ties: field by field. */
 static int compare_plans(const slip_plan *a, const slip_plan *b) {
-  const int64_t left[] = {a->tp, a->pp, a->vpp, a->dp, a->cp, a->ep, a->etp, a->micro_batch,
-                          (int64_t)a->schedule, (int64_t)a->sharding, (int64_t)a->recompute};
-  const int64_t right[] = {b->tp, b->pp, b->vpp, b->dp, b->cp, b->ep, b->etp, b->micro_batch,
-                           (int64_t)b->schedule, (int64_t)b->sharding, (int64_t)b->recompute};
+  const int64_t left[] = {a->tp,
+                          a->pp,
+                          a->vpp,
+                          a->dp,
+                          a->cp,
+                          a->ep,
+                          a->etp,
+                          a->micro_batch,
+                          (int64_t)a->schedule,
+                          (int64_t)a->sharding,
+                          (int64_t)a->recompute};
+  const int64_t right[] = {b->tp,
+                           b->pp,
+                           b->vpp,
+                           b->dp,
+                           b->cp,
+                           b->ep,
+                           b->etp,
+                           b->micro_batch,
+                           (int64_t)b->schedule,
+                           (int64_t)b->sharding,
+                           (int64_t)b->recompute};
   for (size_t i = 0; i < sizeof left / sizeof *left; i++)
     if (left[i] != right[i])
       return left[i] < right[i] ? -1 : 1;
@@ -183,7 +202,11 @@ static void try_cut(const train_problem *problem, const layer_cut *cut, train_se
   int64_t ranks = slip_train_ranks(problem->train);
   slip_layer_costs layers;
   bool costed = false;
-  slip_plan plan = {.tp = cut->tp, .cp = cut->cp, .ep = cut->ep, .etp = cut->etp, .micro_batch = cut->micro_batch,
+  slip_plan plan = {.tp = cut->tp,
+                    .cp = cut->cp,
+                    .ep = cut->ep,
+                    .etp = cut->etp,
+                    .micro_batch = cut->micro_batch,
                     .recompute = cut->recompute};
   for (int i = 0; i < problem->n_pp; i++) {
     int64_t block = cut->tp * cut->cp * problem->pps[i];
@@ -222,7 +245,8 @@ static void merge(train_search *into, const train_search *from) {
   into->stats.legal += from->stats.legal;
   into->stats.feasible += from->stats.feasible;
   into->stats.illegal += from->stats.illegal;
-  if (from->found && (!into->found || better(from->best.step_s, &from->best.plan, into->best.step_s, &into->best.plan)))
+  if (from->found &&
+      (!into->found || better(from->best.step_s, &from->best.plan, into->best.step_s, &into->best.plan)))
     into->best = from->best;
   into->found = into->found || from->found;
   if (better(from->nearest, &from->nearest_plan, into->nearest, &into->nearest_plan)) {
@@ -254,7 +278,7 @@ static slip_status make_layouts(train_problem *problem, slip_error *err) {
   const slip_train_job *job = slip_train_job_of(problem->train);
   const slip_plan *fixed = &problem->space->fixed;
   problem->n_pp = choices(fixed->pp, slip_train_ranks(problem->train), job->model->layers, problem->pps);
-  problem->layouts = calloc((size_t)problem->n_pp * LAYOUTS, sizeof *problem->layouts);
+  problem->layouts = calloc((size_t)(problem->n_pp > 0 ? problem->n_pp : 1) * LAYOUTS, sizeof *problem->layouts);
   if (!problem->layouts)
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for the search");
   for (int i = 0; i < problem->n_pp; i++)
@@ -274,14 +298,17 @@ static slip_status make_layouts(train_problem *problem, slip_error *err) {
 static slip_status nothing_fits(const train_problem *problem, const train_search *all, slip_error *err) {
   const slip_train_job *job = slip_train_job_of(problem->train);
   if (all->stats.legal == 0)
-    return slip_fail(err, SLIP_INFEASIBLE, "no legal plan: no cut of %lld ranks divides the model, the batch of %lld sequences and what was fixed",
-                     (long long)slip_train_ranks(problem->train), (long long)job->batch);
+    return slip_fail(
+        err, SLIP_INFEASIBLE,
+        "no legal plan: no cut of %lld ranks divides the model, the batch of %lld sequences and what was fixed",
+        (long long)slip_train_ranks(problem->train), (long long)job->batch);
   slip_train_result result;
   slip_error reason;
   slip_train_estimate(problem->train, &all->nearest_plan, &result, &reason);
   char plan[160];
   slip_plan_format(&all->nearest_plan, plan, sizeof plan);
-  return slip_fail(err, SLIP_INFEASIBLE, "none of %lld plans fits; the nearest, %s, %s", (long long)all->stats.legal, plan, reason.message);
+  return slip_fail(err, SLIP_INFEASIBLE, "none of %lld plans fits; the nearest, %s, %s",
+                   (long long)all->stats.legal, plan, reason.message);
 }
 
 slip_status slip_train_best(const slip_train *train, const slip_train_space *space, const volatile int *stop,
@@ -299,8 +326,8 @@ slip_status slip_train_best(const slip_train *train, const slip_train_space *spa
   if (all.found)
     *out = all.best;
   if (stopped(&problem))
-    SLIP_FAIL(err, all.found ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s", (long long)all.stats.legal,
-              all.found ? "" : "; none of them fits");
+    SLIP_FAIL(err, all.found ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s",
+              (long long)all.stats.legal, all.found ? "" : "; none of them fits");
   if (!all.found)
     status = nothing_fits(&problem, &all, err);
 cleanup:

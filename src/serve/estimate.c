@@ -7,13 +7,15 @@
 
 static double pool_power_w(const slip_serve *serve, const slip_pool *pool) {
   const slip_system *system = serve->job.system;
-  double working = (pool->step.bounds[SLIP_BOUND_COMPUTE] + pool->step.bounds[SLIP_BOUND_MEMORY]) / pool->step.seconds;
+  double working =
+      (pool->step.bounds[SLIP_BOUND_COMPUTE] + pool->step.bounds[SLIP_BOUND_MEMORY]) / pool->step.seconds;
   return system->power_w / system->chips * slip_load_share(working);
 }
 
 /* The prompt's cache goes from the prefill instance to the decode instance: over the scale-up network when both systems
  * are one and its domain holds both instances, else over the outermost level of the slower side. */
-static double transfer_s(const slip_serve *prefill, const slip_pool *a, const slip_serve *decode, const slip_pool *b) {
+static double transfer_s(const slip_serve *prefill, const slip_pool *a, const slip_serve *decode,
+                         const slip_pool *b) {
   double bytes = slip_model_kv_bytes(prefill->job.model, (double)prefill->job.isl, decode->kv);
   const slip_network *net = &prefill->network;
   int last = net->n_levels - 1;
@@ -33,7 +35,8 @@ static double transfer_s(const slip_serve *prefill, const slip_pool *a, const sl
 
 /* Chips of each pool so that neither waits: whole instances of a fleet, or the exact ratio when the fleet is open. */
 static slip_status split_fleet(const slip_serve *prefill, const slip_pool *a, const slip_pool *b, double request_in,
-                               double request_out, double *chips_a, double *chips_b, double *chips_all, slip_error *err) {
+                               double request_out, double *chips_a, double *chips_b, double *chips_all,
+                               slip_error *err) {
   double rate_a = a->tokens_per_s_per_chip / request_in, rate_b = b->tokens_per_s_per_chip / request_out;
   if (prefill->job.chips == 0) {
     *chips_a = rate_b / (rate_a + rate_b);
@@ -58,8 +61,10 @@ static slip_status split_fleet(const slip_serve *prefill, const slip_pool *a, co
   }
   *chips_all = (double)chips;
   if (best <= 0)
-    return slip_fail(err, SLIP_INFEASIBLE, "one prefill instance (%lld chips) and one decode instance (%lld) need more than the fleet's %lld chips",
-                     (long long)size_a, (long long)size_b, (long long)chips);
+    return slip_fail(
+        err, SLIP_INFEASIBLE,
+        "one prefill instance (%lld chips) and one decode instance (%lld) need more than the fleet's %lld chips",
+        (long long)size_a, (long long)size_b, (long long)chips);
   return SLIP_OK;
 }
 
@@ -74,8 +79,9 @@ static slip_status disaggregated(const slip_serve *prefill, const slip_serve_pla
   out->transfer_s = transfer_s(prefill, &out->prefill, decode, &out->decode);
   out->ttft_s += out->transfer_s + out->decode.step.seconds;
   if (out->ttft_s > prefill->job.ttft_s)
-    SLIP_FAIL(err, SLIP_INFEASIBLE, "TTFT is %.3g s with the KV cache's transfer of %.3g s, above the objective of %.3g s",
-              out->ttft_s, out->transfer_s, prefill->job.ttft_s);
+    SLIP_FAIL(err, SLIP_INFEASIBLE,
+              "TTFT is %.3g s with the KV cache's transfer of %.3g s, above the objective of %.3g s", out->ttft_s,
+              out->transfer_s, prefill->job.ttft_s);
   out->prefill.chips_share = chips_a / all;
   out->decode.chips_share = chips_b / all;
   double by_prefill = out->prefill.tokens_per_s_per_chip * out->prefill.chips_share / isl;
@@ -84,7 +90,8 @@ static slip_status disaggregated(const slip_serve *prefill, const slip_serve_pla
   double idle = 1 - out->prefill.chips_share - out->decode.chips_share;
   double idle_w = prefill->job.system->power_w / prefill->job.system->chips * slip_load_share(0);
   out->system_power_w_per_chip = out->prefill.chips_share * pool_power_w(prefill, &out->prefill) +
-                                 out->decode.chips_share * pool_power_w(decode, &out->decode) + fmax(0, idle) * idle_w;
+                                 out->decode.chips_share * pool_power_w(decode, &out->decode) +
+                                 fmax(0, idle) * idle_w;
 cleanup:
   return status;
 }
@@ -95,18 +102,20 @@ static slip_status aggregated(const slip_serve *serve, const slip_serve_plan *pl
   if (status != SLIP_OK)
     return status;
   if (out->ttft_s > serve->job.ttft_s)
-    return slip_fail(err, SLIP_INFEASIBLE, "TTFT is %.3g s beside decoding, above the objective of %.3g s", out->ttft_s,
-                     serve->job.ttft_s);
+    return slip_fail(err, SLIP_INFEASIBLE, "TTFT is %.3g s beside decoding, above the objective of %.3g s",
+                     out->ttft_s, serve->job.ttft_s);
   double used = 1;
   if (serve->job.chips > 0) { /* whole instances; the chips left over wait */
-    int64_t size = out->decode.instance_chips;
-    used = (double)(serve->job.chips / size * size) / (double)serve->job.chips;
+    int64_t size = out->decode.instance_chips, left_over = serve->job.chips % size;
+    used = (double)(serve->job.chips - left_over) / (double)serve->job.chips;
   }
   double fresh = fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
-  double prefill_share = out->requests_per_s_per_chip * fresh / out->prefill.tokens_per_s_per_chip; /* of the time */
+  double prefill_share =
+      out->requests_per_s_per_chip * fresh / out->prefill.tokens_per_s_per_chip; /* of the time */
   double idle_w = serve->job.system->power_w / serve->job.system->chips * slip_load_share(0);
   out->system_power_w_per_chip = used * (prefill_share * pool_power_w(serve, &out->prefill) +
-                                         (1 - prefill_share) * pool_power_w(serve, &out->decode)) + (1 - used) * idle_w;
+                                         (1 - prefill_share) * pool_power_w(serve, &out->decode)) +
+                                 (1 - used) * idle_w;
   out->requests_per_s_per_chip *= used;
   return SLIP_OK;
 }

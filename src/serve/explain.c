@@ -53,7 +53,8 @@ static void explain_layers(explain *e, const slip_step *step) {
   slip_edge_operators(model, false, 0, &shard, &work, &ops);
   e->prefill = false;
   explain_ops(e, "embedding", &ops, 1);
-  slip_edge_operators(model, true, step->prefill_sequences + step->decoding * (1 + e->serve->drafts), &shard, &work, &ops);
+  slip_edge_operators(model, true, step->prefill_sequences + step->decoding * (1 + e->serve->drafts), &shard, &work,
+                      &ops);
   explain_ops(e, drafting ? "head, also for drafts" : "head", &ops, drafting ? 1 + e->serve->drafts : 1);
 }
 

@@ -9,7 +9,8 @@ static double layer_weight_bytes(const slip_serve *serve, const slip_layer_kind 
   const slip_weight_formats *f = &serve->weights;
   double tp = (double)p->tp;
   double shared_cut = p->ep > 1 ? 1 : tp; /* as in slip_layer_operators: replicated beside spread experts */
-  double bytes = w->attention / tp * slip_dtype_bytes(f->attention) + w->dense_ffn / tp * slip_dtype_bytes(f->dense_ffn) +
+  double bytes = w->attention / tp * slip_dtype_bytes(f->attention) +
+                 w->dense_ffn / tp * slip_dtype_bytes(f->dense_ffn) +
                  w->shared_experts / shared_cut * slip_dtype_bytes(f->shared_experts) + (w->router + w->norms) * 2;
   if (kind->ffn.kind == SLIP_FFN_MOE) {
     double slots = slip_expert_slots(&kind->ffn, p->ep) / (double)kind->ffn.experts;
@@ -24,7 +25,8 @@ static double weight_bytes(const slip_serve *serve, const slip_serve_plan *p) {
   double layers = 0;
   for (int i = 0; i < model->n_kinds; i++)
     layers += (double)model->kinds[i].count * layer_weight_bytes(serve, &model->kinds[i], p);
-  double table = (double)model->hidden * (double)model->vocab * slip_dtype_bytes(serve->weights.embedding) / (double)p->tp;
+  double table =
+      (double)model->hidden * (double)model->vocab * slip_dtype_bytes(serve->weights.embedding) / (double)p->tp;
   double tables = model->tied_embeddings && p->pp == 1 ? table : 2 * table;
   if (serve->drafts > 0)
     tables += serve->drafts * (layer_weight_bytes(serve, &model->kinds[model->mtp_kind], p) +
@@ -56,8 +58,8 @@ static double pass_bytes(const slip_serve *serve, const slip_serve_plan *p, doub
   for (int i = 0; i < model->n_kinds; i++) {
     slip_saved s;
     slip_layer_saved_bytes(model, &model->kinds[i], &shard, 1, true, serve->job.stack->imbalance_serve, &s);
-    most = fmax(most, s.attention_in + s.qkv + s.attention_out + s.ffn_in + s.ffn_inner + s.activation + s.expert_in +
-                          s.expert_inner + s.expert_activation);
+    most = fmax(most, s.attention_in + s.qkv + s.attention_out + s.ffn_in + s.ffn_inner + s.activation +
+                          s.expert_in + s.expert_inner + s.expert_activation);
   }
   return most * tokens;
 }
@@ -79,11 +81,13 @@ void slip_serve_memory_of(const slip_serve *serve, const slip_serve_plan *p, dou
 slip_status slip_serve_check_memory(const slip_serve *serve, const slip_serve_memory *m, slip_error *err) {
   (void)serve;
   if (m->weights + m->buffers > m->capacity)
-    return slip_fail(err, SLIP_INFEASIBLE, "does not fit: the weights need %.1f GB per rank and a pass %.1f GB; %.1f GB may be used",
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "does not fit: the weights need %.1f GB per rank and a pass %.1f GB; %.1f GB may be used",
                      m->weights / 1e9, m->buffers / 1e9, m->capacity / 1e9);
   if (m->sequences_max < 1)
     return slip_fail(err, SLIP_INFEASIBLE,
-                     "does not fit: after weights (%.1f GB per rank) and a pass (%.1f GB) the KV cache of one sequence has no room in %.1f GB",
+                     "does not fit: after weights (%.1f GB per rank) and a pass (%.1f GB) the KV cache of one "
+                     "sequence has no room in %.1f GB",
                      m->weights / 1e9, m->buffers / 1e9, m->capacity / 1e9);
   return SLIP_OK;
 }

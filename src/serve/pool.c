@@ -55,7 +55,8 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
   prefill_pass pass = split_prompt(serve, chunk, fmax(1, most));
   double ttft;
   for (;;) {
-    out->work = (slip_step){.prefill_sequences = pass.sequences, .prefill_tokens = pass.tokens, .prefill_past = pass.past};
+    out->work =
+        (slip_step){.prefill_sequences = pass.sequences, .prefill_tokens = pass.tokens, .prefill_past = pass.past};
     slip_serve_step(serve, plan, &out->work, &out->step);
     /* A request waits half a pass on average for the next to begin, then for its own passes. */
     ttft = out->step.seconds * (pass.passes + 0.5);
@@ -64,7 +65,8 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
     pass = split_prompt(serve, chunk, floor(pass.sequences / 2));
   }
   if (ttft > serve->job.ttft_s)
-    return slip_fail(err, SLIP_INFEASIBLE, "prefilling %lld tokens takes %.3g s, above the TTFT objective of %.3g s",
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "prefilling %lld tokens takes %.3g s, above the TTFT objective of %.3g s",
                      (long long)serve->job.isl, ttft, serve->job.ttft_s);
   /* pp stages work on different passes at the same time */
   double rate = pass.sequences * pass.tokens / out->step.seconds * (double)plan->dp * (double)plan->pp;
@@ -85,7 +87,8 @@ static slip_step decode_work(const slip_serve *serve, const slip_serve_plan *pla
   return (slip_step){.decoding = per_replica / (double)plan->pp, .context = mean_context(serve)};
 }
 
-static void decode_step(const slip_serve *serve, const slip_serve_plan *plan, double per_replica, slip_step_cost *cost) {
+static void decode_step(const slip_serve *serve, const slip_serve_plan *plan, double per_replica,
+                        slip_step_cost *cost) {
   slip_step step = decode_work(serve, plan, per_replica);
   slip_serve_step(serve, plan, &step, cost);
 }
@@ -123,21 +126,23 @@ static double largest_batch(const slip_serve *serve, const slip_serve_plan *plan
 }
 
 /* Sequences per replica: the plan's, or the largest that memory, the scheduler and the objective allow. */
-static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_time time, double extra, double *out,
-                                slip_error *err) {
+static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_time time, double extra,
+                                double *out, slip_error *err) {
   const slip_serve_plan *plan = &pool->plan;
   double replicas = (double)plan->dp, memory = floor(pool->memory.sequences_max / replicas);
   if (plan->batch > 0) {
     *out = ceil((double)plan->batch / replicas);
     if (*out > memory)
       return slip_fail(err, SLIP_INFEASIBLE,
-                       "a batch of %lld does not fit: the KV cache has room for %.0f sequences of %lld tokens after weights (%.1f GB per rank)",
-                       (long long)plan->batch, pool->memory.sequences_max, (long long)(serve->job.isl + serve->job.osl),
-                       pool->memory.weights / 1e9);
+                       "a batch of %lld does not fit: the KV cache has room for %.0f sequences of %lld tokens "
+                       "after weights (%.1f GB per rank)",
+                       (long long)plan->batch, pool->memory.sequences_max,
+                       (long long)serve->job.isl + (long long)serve->job.osl, pool->memory.weights / 1e9);
     slip_step_cost cost;
     double tpot = time(serve, plan, *out, extra, &cost);
     if (tpot > serve->job.tpot_s)
-      return slip_fail(err, SLIP_INFEASIBLE, "a batch of %lld takes %.3g ms per token, above the objective of %.3g ms",
+      return slip_fail(err, SLIP_INFEASIBLE,
+                       "a batch of %lld takes %.3g ms per token, above the objective of %.3g ms",
                        (long long)plan->batch, tpot * 1e3, serve->job.tpot_s * 1e3);
     return SLIP_OK;
   }
@@ -145,7 +150,8 @@ static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_
   *out = largest_batch(serve, plan, time, extra, most);
   if (*out < 1) {
     slip_step_cost cost;
-    return slip_fail(err, SLIP_INFEASIBLE, "even one sequence per replica takes %.3g ms per token, above the objective of %.3g ms",
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "even one sequence per replica takes %.3g ms per token, above the objective of %.3g ms",
                      time(serve, plan, 1, extra, &cost) * 1e3, serve->job.tpot_s * 1e3);
   }
   return SLIP_OK;
@@ -158,7 +164,8 @@ static void fill_decode(const slip_serve *serve, slip_pool *pool, double per_rep
   slip_serve_step(serve, plan, &pool->work, &pool->step);
   pool->plan.batch = (int64_t)sequences;
   slip_serve_memory_of(serve, plan, per_replica / (double)plan->pp * (1 + serve->drafts), sequences, &pool->memory);
-  pool->tokens_per_s_per_chip = sequences * serve->tokens_per_step / pool->step.seconds / (double)pool->instance_chips;
+  pool->tokens_per_s_per_chip =
+      sequences * serve->tokens_per_step / pool->step.seconds / (double)pool->instance_chips;
 }
 
 slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *tpot_s,

@@ -6,8 +6,13 @@
 #include "serve/serve_internal.h"
 
 slip_serve_job slip_serve_job_default(void) {
-  return (slip_serve_job){.isl = 4096, .osl = 1024, .ttft_s = INFINITY, .tpot_s = INFINITY, .weights = SLIP_DTYPES,
-                          .kv = SLIP_DTYPES, .speculate = true};
+  return (slip_serve_job){.isl = 4096,
+                          .osl = 1024,
+                          .ttft_s = INFINITY,
+                          .tpot_s = INFINITY,
+                          .weights = SLIP_DTYPES,
+                          .kv = SLIP_DTYPES,
+                          .speculate = true};
 }
 
 static slip_status check_job(const slip_serve_job *job, slip_error *err) {
@@ -21,7 +26,8 @@ static slip_status check_job(const slip_serve_job *job, slip_error *err) {
   if (!(job->prefix_hit >= 0 && job->prefix_hit < 1))
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "prefix_hit", "must be at least 0 and below 1");
   if (!(job->ttft_s > 0) || !(job->tpot_s > 0))
-    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, job->ttft_s > 0 ? "tpot" : "ttft", "must be a time above 0");
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, job->ttft_s > 0 ? "tpot" : "ttft",
+                        "must be a time above 0");
   return SLIP_OK;
 }
 
@@ -67,7 +73,8 @@ static void choose_formats(slip_serve *serve) {
   serve->weights.embedding = released->embedding == SLIP_FP32 ? SLIP_BF16 : released->embedding;
   /* Products compute in the format of the class that was quantised most. */
   slip_dtype narrowest = serve->weights.attention;
-  const slip_dtype classes[] = {serve->weights.dense_ffn, serve->weights.shared_experts, serve->weights.routed_experts};
+  const slip_dtype classes[] = {serve->weights.dense_ffn, serve->weights.shared_experts,
+                                serve->weights.routed_experts};
   for (int i = 0; i < 3; i++)
     if (slip_dtype_bytes(classes[i]) < slip_dtype_bytes(narrowest))
       narrowest = classes[i];

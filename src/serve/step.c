@@ -25,11 +25,14 @@ slip_group slip_serve_group(const slip_serve_plan *p, slip_axis axis) {
 }
 
 slip_work slip_serve_work(const slip_serve *serve, const slip_step *step) {
-  slip_work work = {.compute = serve->compute, .kv = serve->kv, .weights = serve->weights,
+  slip_work work = {.compute = serve->compute,
+                    .kv = serve->kv,
+                    .weights = serve->weights,
                     .dispatch_bytes = slip_dtype_bytes(serve->compute == SLIP_FP4 ? SLIP_FP8 : serve->compute),
                     .imbalance = serve->job.stack->imbalance_serve};
   if (step->prefill_sequences > 0)
-    work.segments[work.n_segments++] = (slip_segment){step->prefill_sequences, step->prefill_tokens, step->prefill_past};
+    work.segments[work.n_segments++] =
+        (slip_segment){step->prefill_sequences, step->prefill_tokens, step->prefill_past};
   if (step->decoding > 0)
     work.segments[work.n_segments++] = (slip_segment){step->decoding, 1 + serve->drafts, step->context};
   return work;
@@ -48,7 +51,8 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
     double latency = 0, seconds;
     slip_group group = slip_serve_group(p, op->axis);
     if (op->collective == SLIP_EXCHANGE) {
-      seconds = slip_exchange_s(&serve->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit, prefill, &latency) +
+      seconds = slip_exchange_s(&serve->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit,
+                                prefill, &latency) +
                 stack->dispatch_s;
       latency += stack->dispatch_s;
     } else {
@@ -100,23 +104,25 @@ static void overlap_batches(const slip_serve *serve, slip_step_cost *cost) {
   cost->seconds -= hidden;
 }
 
-void slip_serve_step(const slip_serve *serve, const slip_serve_plan *p, const slip_step *step, slip_step_cost *cost) {
+void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                     slip_step_cost *cost) {
   const slip_model *model = serve->job.model;
   const slip_stack *stack = serve->job.stack;
   memset(cost, 0, sizeof *cost);
   for (int i = 0; i < model->n_kinds; i++)
-    add_layer(serve, p, step, &model->kinds[i], (double)model->kinds[i].count, cost);
+    add_layer(serve, plan, step, &model->kinds[i], (double)model->kinds[i].count, cost);
   bool drafting = serve->drafts > 0 && step->decoding > 0;
   if (drafting) /* each draft is one pass through an MTP module's layer and the head */
-    add_layer(serve, p, step, &model->kinds[model->mtp_kind], serve->drafts, cost);
-  add_edges(serve, p, step, drafting ? 1 + serve->drafts : 1, cost);
+    add_layer(serve, plan, step, &model->kinds[model->mtp_kind], serve->drafts, cost);
+  add_edges(serve, plan, step, drafting ? 1 + serve->drafts : 1, cost);
   overlap_batches(serve, cost);
-  if (p->pp > 1) {
+  if (plan->pp > 1) {
     double tokens = step->prefill_sequences * step->prefill_tokens + step->decoding * (1 + serve->drafts);
-    slip_group next = {2, slip_serve_group(p, SLIP_AXIS_PP).stride};
-    double latency = 0, bytes = tokens * (double)model->hidden * 2 / (double)p->tp;
+    slip_group next = {2, slip_serve_group(plan, SLIP_AXIS_PP).stride};
+    double latency = 0, bytes = tokens * (double)model->hidden * 2 / (double)plan->tp;
     double send = slip_collective_s(&serve->network, SLIP_SEND, next, bytes, &latency);
-    add_time(cost, SLIP_PART_PP, latency > send / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK, send * (double)(p->pp - 1));
+    add_time(cost, SLIP_PART_PP, latency > send / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK,
+             send * (double)(plan->pp - 1));
   }
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * (double)model->layers);
   if (stack->host_step_s > cost->seconds) /* max(host, device) */

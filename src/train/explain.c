@@ -63,8 +63,10 @@ static void explain_layers(const slip_train *train, const slip_plan *plan, const
     explain_pass(train, plan, &ops, true, &edges[i].cost->backward, batches, edges[i].backward, list);
   }
   if (stage->last && costs->mtp.forward.seconds > 0) {
-    slip_why_add(list, 0, "MTP modules: forward", costs->mtp.forward.seconds * batches, slip_main_bound(costs->mtp.forward.bounds));
-    slip_why_add(list, 0, "MTP modules: backward", costs->mtp.backward.seconds * batches, slip_main_bound(costs->mtp.backward.bounds));
+    slip_why_add(list, 0, "MTP modules: forward", costs->mtp.forward.seconds * batches,
+                 slip_main_bound(costs->mtp.forward.bounds));
+    slip_why_add(list, 0, "MTP modules: backward", costs->mtp.backward.seconds * batches,
+                 slip_main_bound(costs->mtp.backward.bounds));
   }
 }
 

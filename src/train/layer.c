@@ -67,7 +67,8 @@ static double collective_s(const slip_train *train, const slip_plan *p, const sl
                            double *latency) {
   slip_group group = slip_plan_group(p, op->axis);
   if (op->collective == SLIP_EXCHANGE)
-    return slip_exchange_s(&train->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit, true, latency);
+    return slip_exchange_s(&train->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit, true,
+                           latency);
   double seconds = slip_collective_s(&train->network, op->collective, group, op->bytes, latency);
   /* A gather of keys and values comes back as a scatter of their gradients, after a second gather. */
   return backward && op->part == SLIP_PART_CP ? 2 * seconds : seconds;
@@ -119,7 +120,8 @@ static void hide(slip_pass *pass, slip_part part, double seconds) {
 
 void slip_train_close_pass(const slip_train *train, const slip_plan *p, bool moe, slip_pass *pass) {
   if (p->schedule == SLIP_DUALPIPE && pass->parts[SLIP_PART_EP] > 0) {
-    double compute = pass->seconds - pass->parts[SLIP_PART_EP] - pass->parts[SLIP_PART_TP] - pass->parts[SLIP_PART_CP];
+    double compute =
+        pass->seconds - pass->parts[SLIP_PART_EP] - pass->parts[SLIP_PART_TP] - pass->parts[SLIP_PART_CP];
     hide(pass, SLIP_PART_EP, fmin(pass->parts[SLIP_PART_EP], compute));
   }
   double host = moe ? train->job.stack->host_moe_layer_s : train->job.stack->host_layer_s;
@@ -138,7 +140,8 @@ static bool selective_repeats(const slip_train *train, const slip_op *op) {
   return op->kind == SLIP_OP_GEMM && (strcmp(op->name, "kv up") == 0 || strcmp(op->name, "q up") == 0);
 }
 
-static void add_recompute(const slip_train *train, const slip_plan *p, const slip_op_list *ops, slip_pass *backward) {
+static void add_recompute(const slip_train *train, const slip_plan *p, const slip_op_list *ops,
+                          slip_pass *backward) {
   if (p->recompute == SLIP_RECOMPUTE_NONE)
     return;
   slip_pass again = {{0}, {0}, 0};
@@ -183,7 +186,8 @@ static void keep_activations(const slip_train *train, const slip_plan *p, const 
                              const slip_shard *shard, slip_layer_cost *out) {
   slip_saved s;
   bool flash = train->job.stack->flash_attention >= 0.5;
-  slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash, train->job.stack->imbalance_train, &s);
+  slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash,
+                         train->job.stack->imbalance_train, &s);
   if (train->dtype == SLIP_FP8)
     store_inputs_in_fp8(&s);
   double tokens = (double)p->micro_batch * (double)train->job.seq / (double)p->cp;
@@ -213,7 +217,8 @@ static void run_ops(const slip_train *train, const slip_plan *p, const slip_op_l
   out->weight_gradient_s += backward_gemm / 2; /* dX and dW have the same FLOP */
 }
 
-static void layer_cost(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind, slip_layer_cost *out) {
+static void layer_cost(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind,
+                       slip_layer_cost *out) {
   memset(out, 0, sizeof *out);
   slip_shard shard = slip_plan_shard(p);
   slip_work work = slip_plan_work(train, p);
@@ -226,7 +231,9 @@ static void layer_cost(const slip_train *train, const slip_plan *p, const slip_l
   slip_train_close_pass(train, p, moe, &out->backward);
   keep_activations(train, p, kind, &shard, out);
   const slip_params *params = &kind->params;
-  out->dense_params = (params->attention + params->dense_ffn + params->shared_experts + params->router + params->norms) / (double)p->tp;
+  out->dense_params =
+      (params->attention + params->dense_ffn + params->shared_experts + params->router + params->norms) /
+      (double)p->tp;
   out->expert_params = params->routed_experts / (double)(p->ep * p->etp);
 }
 
@@ -241,9 +248,11 @@ static void edge_cost(const slip_train *train, const slip_plan *p, bool head, sl
   double table = (double)model->hidden * (double)model->vocab;
   double tokens = slip_work_tokens(&work) / (double)p->cp;
   if (head) {
-    out->dense_params = table / (double)p->tp; /* a tied matrix has a copy on the last stage, unless that is the first */
+    out->dense_params =
+        table / (double)p->tp; /* a tied matrix has a copy on the last stage, unless that is the first */
     out->saved_bytes = 2.0 * tokens * (double)model->hidden / (double)p->tp; /* the final norm's output */
-    out->transient_bytes = 6.0 * tokens * (double)model->vocab / (double)p->tp; /* logits: bf16, and fp32 in the loss */
+    out->transient_bytes =
+        6.0 * tokens * (double)model->vocab / (double)p->tp; /* logits: bf16, and fp32 in the loss */
   } else {
     out->dense_params = model->embedding_params / (double)p->tp;
   }
@@ -266,7 +275,8 @@ static void accumulate_layer(slip_layer_cost *into, const slip_layer_cost *add, 
 }
 
 /* An MTP module: a layer, the projection of two hidden states to one, and the shared head again (arXiv 2412.19437, section 2.2). */
-static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_layer_costs *costs, slip_layer_cost *out) {
+static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_layer_costs *costs,
+                     slip_layer_cost *out) {
   memset(out, 0, sizeof *out);
   const slip_model *model = train->job.model;
   if (!train->mtp)
@@ -276,10 +286,19 @@ static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_lay
   accumulate_layer(out, &costs->head, modules);
   slip_work work = slip_plan_work(train, p);
   double tokens = slip_work_tokens(&work) / (double)(p->cp * p->tp);
-  slip_op projection = {.kind = SLIP_OP_GEMM, .part = SLIP_PART_HEAD, .name = "MTP projection", .dtype = SLIP_BF16,
-                        .m = tokens, .n = hidden, .k = 2 * hidden, .groups = 1, .flops = 4 * tokens * hidden * hidden,
-                        .weight_bytes = 4 * hidden * hidden, .read_bytes = 4 * tokens * hidden,
-                        .write_bytes = 2 * tokens * hidden, .trainable = true};
+  slip_op projection = {.kind = SLIP_OP_GEMM,
+                        .part = SLIP_PART_HEAD,
+                        .name = "MTP projection",
+                        .dtype = SLIP_BF16,
+                        .m = tokens,
+                        .n = hidden,
+                        .k = 2 * hidden,
+                        .groups = 1,
+                        .flops = 4 * tokens * hidden * hidden,
+                        .weight_bytes = 4 * hidden * hidden,
+                        .read_bytes = 4 * tokens * hidden,
+                        .write_bytes = 2 * tokens * hidden,
+                        .trainable = true};
   slip_op_list ops = {.count = 1};
   ops.ops[0] = projection;
   for (int i = 0; i < model->mtp_modules; i++)

@@ -37,7 +37,8 @@ slip_stage_time slip_train_stage_time(const slip_layer_costs *layers, const slip
   return t;
 }
 
-void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense, double *expert) {
+void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense,
+                             double *expert) {
   double d = 0, e = 0;
   slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
   int count = slip_train_stage_costs(layers, stage, costs);
@@ -70,7 +71,7 @@ static double in_flight(const slip_plan *p, int64_t stage, int64_t micro_batches
   double all = (double)micro_batches, waves;
   if (p->schedule == SLIP_DUALPIPE)
     waves = (double)p->pp + 1; /* arXiv 2412.19437, table 2 */
-  else if (p->vpp > 1) /* chunks warmed up (arXiv 2104.04473, figure 4), each 1/vpp of a stage */
+  else if (p->vpp > 1)         /* chunks warmed up (arXiv 2104.04473, figure 4), each 1/vpp of a stage */
     waves = ((double)(p->pp - stage - 1) * 2 + (double)(p->vpp - 1) * (double)p->pp + 1) / (double)p->vpp;
   else
     waves = (double)(p->pp - stage);
@@ -86,14 +87,16 @@ void slip_train_stage_memory(const slip_train *train, const slip_plan *p, const 
   double dense_share = (double)slip_plan_group(p, SLIP_AXIS_DP).ranks;
   double expert_share = (double)slip_plan_expert_dp_group(p).ranks;
   double whole = dense + expert, shared_out = dense / dense_share + expert / expert_share;
-  *out = (slip_train_memory){.stage = group->index, .capacity = train->device.memory_bytes * train->job.stack->memory_share};
+  *out = (slip_train_memory){.stage = group->index,
+                             .capacity = train->device.memory_bytes * train->job.stack->memory_share};
   out->weights = 2 * (p->sharding >= SLIP_SHARD_WEIGHTS ? shared_out : whole);
   out->gradients = 4 * (p->sharding >= SLIP_SHARD_GRADIENTS ? shared_out : whole);
   out->optimizer = 12 * (p->sharding >= SLIP_SHARD_OPTIMIZER ? shared_out : whole);
   double saved = stage_saved(layers, stage, &transient) * layout->share;
   out->activations = saved * in_flight(p, group->index, micro_batches);
   out->buffers = transient;
-  if (p->sharding >= SLIP_SHARD_WEIGHTS && stage->total > 0) /* this layer's weights whole, and the next one's on their way */
+  if (p->sharding >= SLIP_SHARD_WEIGHTS &&
+      stage->total > 0) /* this layer's weights whole, and the next one's on their way */
     out->buffers += 2 * 2 * whole / (double)stage->total;
   out->total = out->weights + out->gradients + out->optimizer + out->activations + out->buffers;
 }
@@ -155,7 +158,8 @@ static slip_step_extras step_extras(const slip_train *train, const slip_plan *p,
   slip_stage_time t = slip_train_stage_time(layers, stage);
   double window = t.forward_s + t.backward_s;
   if (p->sharding >= SLIP_SHARD_WEIGHTS) { /* every micro-batch gathers twice and scatters once */
-    double once = dp_traffic_s(train, p, dense_group, dense) * 1.5 + dp_traffic_s(train, p, expert_group, expert) * 1.5;
+    double once =
+        dp_traffic_s(train, p, dense_group, dense) * 1.5 + dp_traffic_s(train, p, expert_group, expert) * 1.5;
     x.dp_s = once * (double)micro_batches;
     window *= (double)micro_batches;
   } else {
@@ -165,7 +169,8 @@ static slip_step_extras step_extras(const slip_train *train, const slip_plan *p,
 
   double shard_dense = p->sharding >= SLIP_SHARD_OPTIMIZER ? (double)dense_group.ranks : 1;
   double shard_expert = p->sharding >= SLIP_SHARD_OPTIMIZER ? (double)expert_group.ranks : 1;
-  x.optimizer_s = slip_stream_s(&train->device, OPTIMIZER_TRAFFIC_BYTES * (dense / shard_dense + expert / shard_expert));
+  x.optimizer_s =
+      slip_stream_s(&train->device, OPTIMIZER_TRAFFIC_BYTES * (dense / shard_dense + expert / shard_expert));
 
   if (p->pp > 1) { /* each chunk hands its output on and gets its gradient back */
     double tokens = (double)p->micro_batch * (double)train->job.seq / (double)(p->cp * p->tp);
@@ -216,8 +221,11 @@ static const char *largest_component(const slip_train_memory *m) {
   const struct {
     const char *name;
     double bytes;
-  } parts[] = {{"weights", m->weights}, {"gradients", m->gradients}, {"optimizer states", m->optimizer},
-               {"activations", m->activations}, {"buffers", m->buffers}};
+  } parts[] = {{"weights", m->weights},
+               {"gradients", m->gradients},
+               {"optimizer states", m->optimizer},
+               {"activations", m->activations},
+               {"buffers", m->buffers}};
   int most = 0;
   for (int i = 1; i < 5; i++)
     if (parts[i].bytes > parts[most].bytes)
@@ -239,7 +247,8 @@ static slip_status check_memory(const slip_train *train, const slip_plan *p, con
   if (m->total <= m->capacity)
     return SLIP_OK;
   return slip_fail(err, SLIP_INFEASIBLE,
-                   "does not fit: stage %lld needs %.1f GB per rank, %.1f GB may be used; most of it is %s (weights %.1f, gradients %.1f, "
+                   "does not fit: stage %lld needs %.1f GB per rank, %.1f GB may be used; most of it is %s "
+                   "(weights %.1f, gradients %.1f, "
                    "optimizer %.1f, activations %.1f, buffers %.1f GB)",
                    (long long)m->stage, m->total / 1e9, m->capacity / 1e9, largest_component(m), m->weights / 1e9,
                    m->gradients / 1e9, m->optimizer / 1e9, m->activations / 1e9, m->buffers / 1e9);

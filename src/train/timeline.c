@@ -5,6 +5,16 @@
 #include "base/fail.h"
 #include "train/timeline_internal.h"
 
+/* A step of more slices than this fills no screen and would fill the memory. */
+#define MAX_UNITS 1e7
+
+double *slip_nan_array(int64_t n) {
+  double *array = malloc((size_t)n * sizeof *array);
+  for (int64_t i = 0; array && i < n; i++)
+    array[i] = NAN;
+  return array;
+}
+
 /* One unit of work in a stage's order. */
 typedef struct unit {
   int64_t chunk, micro_batch; /* chunk: virtual stage on this stage */
@@ -27,7 +37,8 @@ typedef struct pipeline {
 static unit nth_unit(const pipeline *line, int64_t i, bool backward) {
   int64_t group = line->stages * line->chunks, within = i % group;
   int64_t chunk = within / line->stages;
-  unit u = {.chunk = backward ? line->chunks - 1 - chunk : chunk, .micro_batch = i / group * line->stages + within % line->stages,
+  unit u = {.chunk = backward ? line->chunks - 1 - chunk : chunk,
+            .micro_batch = i / group * line->stages + within % line->stages,
             .backward = backward};
   if (line->chunks == 1)
     u = (unit){0, i, backward};
@@ -62,6 +73,7 @@ static double *done_of(const pipeline *line, bool backward, int64_t virtual_stag
 static double ready_at(const pipeline *line, int64_t stage, const unit *u) {
   int64_t virtual_stage = u->chunk * line->stages + stage, last = line->stages * line->chunks - 1;
   if (!u->backward)
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): slip_nan_array fills it */
     return virtual_stage == 0 ? 0 : *done_of(line, false, virtual_stage - 1, u->micro_batch);
   if (virtual_stage == last)
     return *done_of(line, false, virtual_stage, u->micro_batch);
@@ -89,9 +101,12 @@ static bool run_next(pipeline *line, slip_slice *slice) {
   double length = (u->backward ? line->backward_s : line->forward_s)[best * line->chunks + u->chunk];
   line->free_at[best] = best_start + length;
   *done_of(line, u->backward, virtual_stage, u->micro_batch) = best_start + length;
-  *slice = (slip_slice){.stage = best, .chunk = u->chunk, .micro_batch = u->micro_batch,
+  *slice = (slip_slice){.stage = best,
+                        .chunk = u->chunk,
+                        .micro_batch = u->micro_batch,
                         .what = u->backward ? SLIP_SLICE_BACKWARD : SLIP_SLICE_FORWARD,
-                        .start_s = best_start, .end_s = best_start + length};
+                        .start_s = best_start,
+                        .end_s = best_start + length};
   return true;
 }
 
@@ -104,11 +119,9 @@ static slip_status open_pipeline(const slip_train *train, const slip_plan *plan,
   line->order = calloc((size_t)(line->stages * line->units), sizeof(unit));
   line->next = calloc((size_t)line->stages, sizeof(int64_t));
   line->free_at = calloc((size_t)line->stages, sizeof(double));
-  line->done = malloc((size_t)(2 * virtual_stages * line->micro_batches) * sizeof(double));
+  line->done = slip_nan_array(2 * virtual_stages * line->micro_batches);
   if (!line->forward_s || !line->backward_s || !line->order || !line->next || !line->free_at || !line->done)
-    return slip_fail(err, SLIP_NO_MEMORY, "no memory for a timeline of %lld units", (long long)(line->stages * line->units));
-  for (int64_t i = 0; i < 2 * virtual_stages * line->micro_batches; i++)
-    line->done[i] = NAN;
+    return slip_fail(err, SLIP_NO_MEMORY, "no memory for a timeline of %lld stages", (long long)line->stages);
   for (int64_t s = 0; s < line->stages; s++) {
     slip_stage stage;
     slip_layout_stage(train, plan->pp, plan->vpp, s, &stage);
@@ -140,16 +153,18 @@ static bool visit_tail(const slip_train_result *result, double start, slip_slice
       return false;
   }
   for (int64_t s = 0; s < result->plan.pp; s++) {
-    slip_slice slice = {.stage = s, .what = SLIP_SLICE_OPTIMIZER, .start_s = start + dp, .end_s = start + dp + optimizer};
+    slip_slice slice = {
+        .stage = s, .what = SLIP_SLICE_OPTIMIZER, .start_s = start + dp, .end_s = start + dp + optimizer};
     if (!visit(&slice, context))
       return false;
   }
   return true;
 }
 
-static slip_status one_forward_one_backward(const slip_train *train, const slip_plan *plan, const slip_layer_costs *costs,
-                                            int64_t micro_batches, double transfer_s, slip_slice_visitor visit,
-                                            void *context, double *end_s, bool *stopped, slip_error *err) {
+static slip_status one_forward_one_backward(const slip_train *train, const slip_plan *plan,
+                                            const slip_layer_costs *costs, int64_t micro_batches, double transfer_s,
+                                            slip_slice_visitor visit, void *context, double *end_s, bool *stopped,
+                                            slip_error *err) {
   pipeline line = {.plan = plan, .micro_batches = micro_batches, .stages = plan->pp, .chunks = plan->vpp};
   slip_status status = open_pipeline(train, plan, costs, transfer_s, &line, err);
   slip_slice slice;
@@ -163,8 +178,8 @@ static slip_status one_forward_one_backward(const slip_train *train, const slip_
   return status;
 }
 
-slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan, slip_slice_visitor visit, void *context,
-                                slip_error *err) {
+slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan, slip_slice_visitor visit,
+                                void *context, slip_error *err) {
   slip_status status = SLIP_OK;
   slip_plan checked = *plan;
   slip_train_result result;
@@ -174,10 +189,15 @@ slip_status slip_train_timeline(const slip_train *train, const slip_plan *plan, 
   SLIP_TRY(slip_train_check(train, &checked, err));
   slip_train_layers(train, &checked, &costs);
   SLIP_TRY(slip_train_schedule(train, &checked, &costs, &result, err));
+  double units = 3.0 * (double)(checked.pp * checked.vpp) * (double)result.micro_batches;
+  if (units > MAX_UNITS)
+    SLIP_FAIL(err, SLIP_UNSUPPORTED,
+              "the timeline would have %.3g slices, at most %.3g are drawn; take a smaller batch", units,
+              MAX_UNITS);
   double transfer_s = result.parts[SLIP_PART_PP] / (double)(result.micro_batches * checked.vpp);
   bool split = checked.schedule != SLIP_1F1B;
-  SLIP_TRY((split ? slip_timeline_split : one_forward_one_backward)(train, &checked, &costs, result.micro_batches, transfer_s,
-                                                                    visit, context, &end, &stopped, err));
+  SLIP_TRY((split ? slip_timeline_split : one_forward_one_backward)(
+      train, &checked, &costs, result.micro_batches, transfer_s, visit, context, &end, &stopped, err));
   if (!stopped)
     visit_tail(&result, end, visit, context);
 cleanup:

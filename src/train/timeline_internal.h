@@ -4,6 +4,9 @@
 
 #include "train/train_internal.h"
 
+/* n doubles, all NAN, or NULL when out of memory; free() it. */
+double *slip_nan_array(int64_t n);
+
 typedef bool (*slip_slice_visitor)(const slip_slice *slice, void *context);
 
 /* Schedules whose backward is split (zero-bubble, DualPipe): each rank takes what is ready, input gradients first, then

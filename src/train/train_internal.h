@@ -8,9 +8,9 @@ struct slip_train {
   slip_train_job job;
   slip_device device;
   slip_network network;
-  slip_dtype dtype;   /* in which the layers' GEMMs compute */
+  slip_dtype dtype; /* in which the layers' GEMMs compute */
   int64_t ranks;
-  bool mtp;           /* the job trains MTP modules and the model has them */
+  bool mtp;              /* the job trains MTP modules and the model has them */
   double flop_per_token; /* useful, forward and backward */
   int64_t head_layers;   /* what the head and the MTP modules weigh, in layers, rounded */
 };
@@ -92,7 +92,8 @@ const slip_stage_group *slip_train_slowest(const slip_plan *plan, const slip_lay
                                            const slip_layout *layout, double *fill_s);
 
 /* Parameters per rank of a stage. */
-void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense, double *expert);
+void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense,
+                             double *expert);
 
 /* slip_train_schedule on a layout made before. */
 slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,

@@ -39,11 +39,12 @@ void slip_why_note(slip_why_list *list, int index, const slip_op *op, int64_t ra
   int length = 0, size = sizeof line->note;
   switch (op->kind) {
   case SLIP_OP_GEMM:
-    slip_append(line->note, size, &length, "m %.0f n %.0f k %.0f, %s", op->m, op->n, op->k, slip_dtype_name(op->dtype));
+    slip_append(line->note, size, &length, "m %.0f n %.0f k %.0f, %s", op->m, op->n, op->k,
+                slip_dtype_name(op->dtype));
     return;
   case SLIP_OP_GROUPED:
-    slip_append(line->note, size, &length, "%.0f rows over %.1f experts, n %.0f k %.0f, %s", op->m, op->groups, op->n,
-                op->k, slip_dtype_name(op->dtype));
+    slip_append(line->note, size, &length, "%.0f rows over %.1f experts, n %.0f k %.0f, %s", op->m, op->groups,
+                op->n, op->k, slip_dtype_name(op->dtype));
     return;
   case SLIP_OP_ATTENTION:
     slip_append(line->note, size, &length, "%.3g GFLOP, %.3g MB", op->flops / 1e9,
