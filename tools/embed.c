@@ -1,5 +1,6 @@
-/* embed OUT.c FOLDER FILE... : writes a C source that defines src/catalog/embedded.h's arrays with the bytes of each
- * FOLDER/FILE, sorted by name. Runs while building, on the machine that builds. */
+/* embed [--as NAME] OUT.c FOLDER FILE... : writes a C source that defines NAME_files[] and NAME_file_count (slip_embedded,
+ * src/catalog/embedded.h, when not given) with the bytes of each FOLDER/FILE, sorted by name. Runs while building, on the
+ * machine that builds. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +34,14 @@ static long write_bytes(FILE *out, const char *folder, const char *name, int ind
 }
 
 int main(int argc, char **argv) {
+  const char *as = "slip_embedded";
+  if (argc >= 3 && strcmp(argv[1], "--as") == 0) {
+    as = argv[2];
+    argc -= 2;
+    argv += 2;
+  }
   if (argc < 3) {
-    (void)fputs("usage: embed OUT.c FOLDER FILE...\n", stderr);
+    (void)fputs("usage: embed [--as NAME] OUT.c FOLDER FILE...\n", stderr);
     return 2;
   }
   const int count = argc - 3;
@@ -44,19 +51,21 @@ int main(int argc, char **argv) {
   FILE *out = fopen(argv[1], "wb");
   int failed = sizes == NULL || out == NULL;
   if (!failed)
-    (void)fputs("/* Made by tools/embed.c from data/; not to be edited. */\n#include \"catalog/embedded.h\"\n\n",
-                out);
+    (void)fprintf(out,
+                  "/* Made by tools/embed.c from data/; not to be edited. */\n#include \"catalog/embedded.h\"\n\n"
+                  "extern const slip_embedded_file %s_files[];\nextern const size_t %s_file_count;\n\n",
+                  as, as);
   for (int i = 0; i < count && !failed; i++) {
     sizes[i] = write_bytes(out, argv[2], names[i], i);
     failed = sizes[i] < 0;
   }
   if (!failed) {
-    (void)fputs("\nconst slip_embedded_file slip_embedded_files[] = {\n", out);
+    (void)fprintf(out, "\nconst slip_embedded_file %s_files[] = {\n", as);
     for (int i = 0; i < count; i++)
       (void)fprintf(out, "  {\"%s\", bytes_%d, %ld},\n", names[i], i, sizes[i]);
     if (count == 0)
       (void)fputs("  {0},\n", out);
-    (void)fprintf(out, "};\nconst size_t slip_embedded_file_count = %d;\n", count);
+    (void)fprintf(out, "};\nconst size_t %s_file_count = %d;\n", as, count);
   }
   if (out != NULL) {
     const int torn = ferror(out);

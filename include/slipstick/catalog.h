@@ -107,8 +107,9 @@ typedef struct slip_kernels {
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
-  double attention_keys_half;         /* keys that a query sees on average at which both have halved */
+  double attention_keys_half;         /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;         /* of bf16 peak: absorbed-MLA decode when compute bound */
+  double mla_decode_fp8_fraction;     /* of fp8 peak: the same on an fp8 cache; NAN: it computes in bf16 */
   double kv_read_fraction;            /* of memory bandwidth: decode attention reading the KV cache */
   double memory_fraction;             /* of memory bandwidth: streaming elementwise work */
   double weight_read_fraction;        /* of memory bandwidth: skinny GEMMs reading weights */
@@ -146,6 +147,8 @@ typedef struct slip_level {
   double fraction;          /* of bytes_per_s that large collectives sustain, in (0, 1] */
   double exchange_s;        /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
   double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
+  double bulk_fraction;     /* the same of the kernels for training and prefill; exchange_fraction when absent */
+  double reduce_fraction;   /* of bytes_per_s at which a vector is reduced inside the switch; NAN: it cannot */
 } slip_level;
 
 typedef struct slip_system {
@@ -183,6 +186,8 @@ typedef struct slip_stack {
   double imbalance_train;       /* hottest expert rank over the mean */
   double zero_bubble, dualpipe; /* 1: the stack has this pipeline schedule, so a search may choose it */
   double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
+  double attention_rate;        /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
+  double grouped_rate;          /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
@@ -197,6 +202,8 @@ typedef struct slip_stack {
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
+  /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
+  double pace_train, pace_serve;
 } slip_stack;
 
 /* ---- regions ---- */

@@ -1,7 +1,7 @@
 /* The time of one operator on one rank of a chip.
  *
- * Each operator is bound by compute, by memory or by its launch; the constants of a generation's kernels come from its
- * kernel profile (data/kernels/, with their sources), never from end-to-end results. */
+ * Each operator is bound by compute, by memory or by its launch; the constants of a generation's kernels come from
+ * its kernel profile (data/kernels/, with their sources), never from end-to-end results. */
 #ifndef SLIPSTICK_COST_H
 #define SLIPSTICK_COST_H
 
@@ -39,8 +39,9 @@ typedef struct slip_device {
  * profile lacks a constant. */
 slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error *err);
 
-/* The format in which a job that asks for `wanted` computes on this chip: itself when the chip has the rate; fp8 and int8
- * stand in for each other when serving (`training` false); fp4 falls to fp8 or int8; at last bf16. Training takes only formats that are faster than bf16. */
+/* The format in which a job that asks for `wanted` computes on this chip: itself when the chip has the rate; fp8
+ * and int8 stand in for each other when serving (`training` false); fp4 falls to fp8 or int8; at last bf16.
+ * Training takes only formats that are faster than bf16. */
 slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool training);
 
 typedef struct slip_cost {
@@ -52,29 +53,36 @@ typedef struct slip_cost {
 } slip_cost;
 
 /* m x k by k x n, `groups` of them sharing the m rows evenly.
- *   compute = 2 m' n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at which one core walks
- *   the depth of a tile
- * m' is m rounded up to 64 rows in each group; share = padding * fill * d / (d + depth_half) at the best choice of tile
- * (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the tiles, and of the
- * cores' time over their waves. Grows with m, n and k.
+ *   compute = 2 m' n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at
+ *   which one core walks the depth of a tile
+ * m' is m rounded up to 64 rows in each group; share = padding * fill * d / (d + depth_half) at the best choice of
+ * tile (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the
+ * tiles, and of the cores' time over their waves. Grows with m, n and k.
  *   memory = (weights + in + out bytes) / (bandwidth * weight_read_fraction)
  * bytes < 0: derived from the shape. All arguments > 0. O(1). */
 slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, double n, double k, double groups,
                          double bytes);
 
-/* Forward (or inference) time of an operator that is not a collective. */
+/* Forward (or inference) time of an operator that is not a collective. Attention:
+ *   prefill = flops (1 + half * 256 / width / keys) (1 + 0.65 cores / blocks) / (peak * attention_fraction)
+ * half: attention_keys_half; width: FLOP per pair and product, 256 for a head of 128; blocks: 128 queries of a
+ * head each (left out when op->scores is 0). Softmax in fp8 at 1.3 times the bf16 rate.
+ *   decode = max(flops / (peak * mla_decode_fraction * rows / padded rows),
+ *                bytes / (bandwidth * kv_read_fraction))
+ * rows padded to 64 for latent attention, to 16 and at 0.6 of its rate for grouped queries. And a wait of 5
+ * launches (prefill), 4 + 0.4 log2(1 + keys / 1024) (decode), 5.5 + 0.8 log2(..) (latent): docs/cost-model.md. */
 slip_cost slip_op_cost(const slip_device *device, const slip_op *op);
-/* Its backward: two products for a trainable GEMM (input and weight gradients), 2.5 times the FLOP for attention (five
- * products instead of two; FlashAttention-2, arXiv 2307.08691, section 3.1), twice the bytes for a stream. */
+/* Its backward: two products for a trainable GEMM (input and weight gradients), 2.5 times the FLOP for attention
+ * (five products instead of two; FlashAttention-2, arXiv 2307.08691, section 3.1), twice the bytes for a stream. */
 slip_cost slip_op_backward_cost(const slip_device *device, const slip_op *op);
 
 /* Bytes moved at streaming speed: optimizer steps, copies. */
 double slip_stream_s(const slip_device *device, double bytes);
 
-/* Share of a system's full-load power that it draws while its chips work for a share `working` of the time (compute or
- * memory bound) and wait for the rest. Linear between two published readings: MLPerf Training v4.0 power logs of 8 x H100
- * nodes (10.2 kW at most) give 0.70 when nothing waits (7.16 kW, one node) and 0.50 in a run that communicates for about
- * half its time (5.09 kW, 64 nodes), so 0.30 while waiting. working in [0, 1]. */
+/* Share of a system's full-load power that it draws while its chips work for a share `working` of the time
+ * (compute or memory bound) and wait for the rest. Linear between two published readings: MLPerf Training v4.0
+ * power logs of 8 x H100 nodes (10.2 kW at most) give 0.70 when nothing waits (7.16 kW, one node) and 0.50 in a
+ * run that communicates for about half its time (5.09 kW, 64 nodes), so 0.30 while waiting. working in [0, 1]. */
 double slip_load_share(double working);
 
 #ifdef __cplusplus

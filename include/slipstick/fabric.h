@@ -1,8 +1,11 @@
 /* The time of one collective on one system's network.
  *
- * A system's network is a short list of levels, innermost first (die to die, scale-up, scale-out), each with bandwidth per
- * rank and direction, latency, and domain size. Alpha-beta with the best legal algorithm at each level; a collective over several levels is
- * hierarchical: reduce-scatter going out, all-gather coming back (Thakur et al. 2005; Rabenseifner 2004). */
+ * A system's network is a short list of levels, innermost first (die to die, scale-up, scale-out), each with
+ * bandwidth per rank and direction, latency, and domain size. Alpha-beta with the best legal algorithm at each
+ * level; a collective over several levels is hierarchical: reduce-scatter going out, all-gather coming back
+ * (Thakur et al. 2005; Rabenseifner 2004). Inside one switched domain an all-reduce may be done by the switch.
+ * Every collective but a send starts in 8 us, and T seconds of transfer take T + 100 us T / (T + 100 us): half the
+ * rate when short, a pipeline to fill when long. */
 #ifndef SLIPSTICK_FABRIC_H
 #define SLIPSTICK_FABRIC_H
 
@@ -31,16 +34,17 @@ int slip_group_level(const slip_network *net, slip_group group);
 int64_t slip_group_members(const slip_network *net, slip_group group, int level);
 
 /* Seconds, >= 0; 0 for one rank. bytes >= 0:
- *   all-reduce: the vector each rank holds; all-gather: the whole gathered vector; reduce-scatter: the whole vector each
- *   rank starts with; all-to-all: what each rank sends in all; send: the message.
+ *   all-reduce: the vector each rank holds; all-gather: the whole gathered vector; reduce-scatter: the whole
+ *   vector each rank starts with; all-to-all: what each rank sends in all; send: the message.
  * *latency_s, when not NULL, is the part that does not depend on the bytes. O(levels). */
 double slip_collective_s(const slip_network *net, slip_collective kind, slip_group group, double bytes,
                          double *latency_s);
 
-/* One expert dispatch or combine: each rank sends `tokens` tokens of `bytes` each to `fan_out` experts spread evenly over the group.
- * `once`: a token crosses to each domain and rank once however many of its experts live there (normal kernels);
- * otherwise once per expert (low-latency kernels). group_limit > 0: experts come from at most that many of the
- * outermost domains (group-limited routing). Levels work at the same time: the slowest decides. O(levels). */
+/* One expert dispatch or combine: each rank sends `tokens` tokens of `bytes` each to `fan_out` experts spread
+ * evenly over the group. `once`: a token crosses to each domain and rank once however many of its experts live
+ * there (normal kernels, bulk_fraction); otherwise once per expert (low-latency kernels, exchange_fraction).
+ * group_limit > 0: experts come from at most that many of the outermost domains (group-limited routing). Levels
+ * work at the same time: the slowest decides. O(levels). */
 double slip_exchange_s(const slip_network *net, slip_group group, double tokens, double bytes, double fan_out,
                        double group_limit, bool once, double *latency_s);
 

@@ -40,10 +40,16 @@ typedef struct slip_serve_job {
       weights; /* format the weights are served in; SLIP_DTYPES: as released, or the nearest that the chip computes */
   slip_dtype
       kv; /* SLIP_DTYPES: as released (bf16 unless the configuration says otherwise), if the chip computes it */
-  bool speculate; /* draft with the model's MTP modules */
+  bool speculate; /* draft tokens: with the model's MTP modules, or as `drafts` says */
+  int64_t
+      drafts; /* drafted per sequence and step; 0: one when the model has MTP modules, else none. A model without them
+                   * drafts with a head of one of its own layers (EAGLE and kin) */
+  double
+      accepted; /* drafted tokens accepted per step; not above 0: a, a^2, ... of them by the stack's acceptance a */
+  bool ignore_memory; /* memory neither refuses nor limits the batch: for runs that were measured and so did fit */
 } slip_serve_job;
 
-/* isl 4096, osl 1024, no objectives, prefix_hit 0, formats as released, speculate true. */
+/* isl 4096, osl 1024, no objectives, prefix_hit 0, formats as released, speculate true, memory refused. */
 slip_serve_job slip_serve_job_default(void);
 
 typedef struct slip_serve slip_serve;
@@ -121,6 +127,36 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
                                slip_error *err);
 slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *tpot_s,
                               slip_error *err);
+
+/* ---- a fixed number of requests in flight ---- */
+
+/* Steady state of a closed loop: `requests` clients, each of which sends its next request when the last is answered.
+ * Little's law holds by construction: requests = requests_per_s * (ttft_s + tpot_s * (osl - 1)). */
+typedef struct slip_loop {
+  double running;        /* sequences decoding, mean */
+  double requests_per_s; /* of everything in the loop */
+  double ttft_s, tpot_s; /* means; tpot over the osl - 1 tokens after the first */
+  double
+      burst_ttft_s; /* mean, when all arrive at once: the first round of a benchmark, that steady state does not see */
+  double
+      prefill_steps; /* share of steps that carry a prefill chunk; of the prefill lanes' time when disaggregated */
+  int64_t chips;     /* in the loop */
+} slip_loop;
+
+/* One instance that prefills and decodes. Each lane (attention replica and pipeline micro-batch) runs `running` sequences;
+ * a step carries a chunk of waiting prompts beside them whenever some wait (prompts that fit share a chunk), so with f the
+ * share of such steps
+ *   step = T(decode) + f (T(mixed) - T(decode)) interference,   f = prompts finished per step * passes / prompts per chunk
+ * A prompt waits for the step under way, for those before it (M/G/1 with the arrival theorem's (N-1)/N: nobody waits for himself),
+ * then for its own passes. What exceeds the scheduler's or the memory's sequences waits outside. requests: >= 1; infinity is
+ * saturation (ttft_s infinite). plan->batch > 0 caps the running sequences of the instance. SLIP_INFEASIBLE as slip_serve_decode.
+ * O(log) steps. */
+slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
+                                   slip_loop *out, slip_error *err);
+/* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. */
+slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
+                                         const slip_serve *decode, const slip_serve_plan *decode_plan,
+                                         double n_decode, double requests, slip_loop *out, slip_error *err);
 
 /* The tree behind one step: step -> part -> operator. `prefill` chooses which pool's step. Free with slip_why_free. */
 slip_status slip_serve_explain(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,

@@ -69,8 +69,9 @@ typedef struct slip_train_job {
   int64_t seq;   /* tokens per sequence */
   int64_t batch; /* sequences per optimizer step */
   slip_dtype
-      dtype; /* of the layers' GEMMs: bf16 or fp8; what the chip lacks falls to bf16 and the result says so */
+      dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */
   bool mtp;  /* train the model's multi-token prediction modules, if it has any */
+  bool ignore_memory; /* time a plan that does not fit as well: for measured plans, which did fit */
 } slip_train_job;
 
 /* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips 0. */

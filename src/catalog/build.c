@@ -140,6 +140,8 @@ static slip_status finish_level(const slip_system *system, slip_level *level, sl
     level->exchange_s = level->latency_s;
   if (isnan(level->exchange_fraction))
     level->exchange_fraction = level->fraction;
+  if (isnan(level->bulk_fraction))
+    level->bulk_fraction = level->exchange_fraction;
   return complaint ? fail_at_level(system, level, complaint, err) : SLIP_OK;
 }
 
@@ -196,6 +198,8 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   const slip_node *root = reading->root;
   slip_error *err = reading->err;
   slip_status status = SLIP_OK;
+  stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;
+  stack->pace_serve = isnan(stack->pace_serve) ? 1 : stack->pace_serve;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "for_chip", &stack->for_chip, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "framework", &stack->framework, err));

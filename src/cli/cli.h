@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "report/table.h"
+#include <slipstick/calibrate.h>
 #include <slipstick/compare.h>
 #include <slipstick/slipstick.h>
 
@@ -24,11 +25,13 @@ typedef struct cli_options {
   size_t n_positional;
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
-  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve;
-  int64_t chips, seq, batch, isl, osl;
+  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows;
+  int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
-  const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system;
+  const char *observed, *observed_plan;
+  const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
+      *svg;
 } cli_options;
 
 /* ---- the table of commands ---- */
@@ -41,6 +44,7 @@ typedef enum cli_command_id {
   CLI_TRAIN,
   CLI_SERVE,
   CLI_COMPARE,
+  CLI_VALIDATE,
   CLI_HELP,
   CLI_COMMANDS
 } cli_command_id;
@@ -98,6 +102,15 @@ slip_status cli_stack(cli_session *session, const slip_chip *chip, bool train, c
                       slip_error *err);
 void cli_session_free(cli_session *session);
 
+/* --observed: updates *stack from the job's and puts it into the job. */
+slip_status cli_observe_train(cli_session *session, slip_train_job *job, slip_stack *stack, slip_lesson *lesson,
+                              slip_error *err);
+slip_status cli_observe_serve(cli_session *session, slip_serve_job *job, slip_stack *stack, slip_lesson *lesson,
+                              slip_error *err);
+/* What was learnt: a note on stderr; a key "observed" of a JSON answer. */
+void cli_note_lesson(cli_session *session, const slip_lesson *lesson);
+void cli_json_lesson(cli_session *session, const slip_lesson *lesson);
+
 /* A note, and in JSON a key, that Ctrl-C cut the search short, when it did. */
 void cli_note_stopped(cli_session *session);
 /* Opens the answer's object with "command"; ends it. */
@@ -128,6 +141,7 @@ slip_status cli_show(cli_session *session, slip_error *err);
 slip_status cli_train(cli_session *session, slip_error *err);
 slip_status cli_serve(cli_session *session, slip_error *err);
 slip_status cli_compare(cli_session *session, slip_error *err);
+slip_status cli_validate(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);
 /* Help of one command, or of the whole for -1. */
 void cli_help_text(int command, const slip_style *style, slip_text *out);

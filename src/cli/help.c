@@ -30,6 +30,11 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "The best plan of each system for training and for serving, with intervals, energy, money, what "
          "bounds it, and ratios to the first. MODEL as for train.",
          "slipstick compare deepseek-v3 cloudmatrix384@china-industrial gb200-nvl72 hgx-h20:256", cli_compare},
+    [CLI_VALIDATE] =
+        {"validate", "[FILE.csv ...]", "the model against published measurements, row by row",
+         "Without FILE, every row of data/measured. A FILE has a header line; columns are found by name "
+         "(docs/measured.md). A bad row is listed with its line and the rest is still done.",
+         "slipstick validate --by chip --worst 20", cli_validate},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

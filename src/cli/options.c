@@ -67,6 +67,11 @@ const cli_option cli_option_table[] = {
      "decode on this system, prefill on SYSTEM or --prefill-system"},
     {"stack", "NAME", CLI_TEXT, ESTIMATES, AT(stack), 0, 0, NULL,
      "software stack; the newest for the chip when not given"},
+    {"observed", "WHAT=VALUE", CLI_TEXT, ESTIMATES, AT(observed), 0, 0, NULL,
+     "one measurement of yours on this stack: step=4.2s, tokens_per_s=12000, tpot=41ms or ttft=1.2s; updates the stack's "
+     "constants by as much as one row is worth and narrows the interval"},
+    {"observed-plan", "PLAN", CLI_TEXT, ESTIMATES, AT(observed_plan), 0, 0, NULL,
+     "the plan that --observed was measured on; that of --plan when not given"},
     /* money */
     {"region", "NAME", CLI_TEXT, BIT(CLI_COMPARE), AT(region), 0, 0, NULL,
      "power price and PUE of this region, us-average; SYSTEM@REGION for one system"},
@@ -87,8 +92,15 @@ const cli_option cli_option_table[] = {
      "write one step as a Chrome/Perfetto trace"},
     {"kind", "KIND", CLI_TEXT, BIT(CLI_SHOW), AT(kind), 0, 0, NULL,
      "chip, system, model, stack, kernels or region, where a name stands for several"},
-    {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP), AT(markdown), 0, 0, NULL,
-     "the whole help as Markdown (docs/cli.md)"},
+    {"by", "KEY", CLI_TEXT, BIT(CLI_VALIDATE), AT(by), 0, 0, NULL,
+     "also summarise by chip, model, source, phase, stack or quantity"},
+    {"rows", NULL, CLI_FLAG, BIT(CLI_VALIDATE), AT(rows), 0, 0, NULL,
+     "print every row: measured, predicted, error, interval, or why it is not scored"},
+    {"worst", "N", CLI_COUNT, BIT(CLI_VALIDATE), AT(worst), 1, 1e6, NULL, "print the N rows that are farthest off"},
+    {"svg", "FILE", CLI_TEXT, BIT(CLI_VALIDATE), AT(svg), 0, 0, NULL,
+     "write a scatter plot of predicted against measured"},
+    {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP) | BIT(CLI_VALIDATE), AT(markdown), 0, 0, NULL,
+     "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "

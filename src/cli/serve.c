@@ -12,6 +12,8 @@ typedef struct run {
   slip_serve_plan plan, decode_plan;
   slip_serve_result result;
   slip_search_stats stats;
+  slip_stack observed_stack;
+  slip_lesson lesson;
   bool searched, has_result;
   slip_why *why[2]; /* prefill, decode */
   size_t n_why[2];
@@ -113,6 +115,10 @@ cleanup:
 
 static slip_status estimate(cli_session *session, run *r, slip_error *err) {
   slip_status status = SLIP_OK;
+  if (session->options->observed != NULL && r->two_systems)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--observed is of one stack; it cannot be told apart on two systems");
+  if (session->options->observed != NULL)
+    SLIP_TRY(cli_observe_serve(session, &r->job, &r->observed_stack, &r->lesson, err));
   SLIP_TRY(slip_serve_open(&r->job, &r->serve, err));
   if (r->two_systems)
     SLIP_TRY(slip_serve_open(&r->decode_job, &r->decode, err));
@@ -159,6 +165,8 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
     if (status != SLIP_OK)
       cli_json_why(session, err);
   }
+  if (r->lesson.measured > 0)
+    cli_json_lesson(session, &r->lesson);
   cli_note_stopped(session);
   if (r->searched)
     slip_json_search(json, "search", &r->stats);
@@ -181,6 +189,8 @@ static void write_text(cli_session *session, const run *r) {
                                     .decode_kv = slip_serve_kv(decode),
                                     .result = &r->result,
                                     .stats = r->searched ? &r->stats : NULL};
+  if (r->lesson.measured > 0)
+    cli_note_lesson(session, &r->lesson);
   cli_note_stopped(session);
   slip_report_serve(&report, &session->style, &session->out);
   static const char *const titles[2] = {"\none prompt's prefill\n",

@@ -13,6 +13,8 @@ typedef struct run {
   slip_train *train;
   slip_train_result result;
   slip_search_stats stats;
+  slip_stack observed_stack;
+  slip_lesson lesson;
   bool searched, has_result, has_memory;
   slip_why *why;
   size_t n_why;
@@ -44,6 +46,8 @@ cleanup:
 /* The given plan, or the best one. A plan that does not fit still leaves its memory account. */
 static slip_status estimate(cli_session *session, run *r, slip_error *err) {
   slip_status status = SLIP_OK;
+  if (session->options->observed != NULL)
+    SLIP_TRY(cli_observe_train(session, &r->job, &r->observed_stack, &r->lesson, err));
   SLIP_TRY(slip_train_open(&r->job, &r->train, err));
   if (session->options->plan != NULL) {
     slip_plan plan = slip_plan_default();
@@ -109,6 +113,8 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
     if (r->has_memory)
       slip_json_train_memory(json, "memory_bytes", &r->result.memory);
   }
+  if (r->lesson.measured > 0)
+    cli_json_lesson(session, &r->lesson);
   cli_note_stopped(session);
   if (r->searched)
     slip_json_search(json, "search", &r->stats);
@@ -131,6 +137,8 @@ cleanup:
   } else if (status == SLIP_OK) {
     const slip_train_report report = {&r.job, &r.result, r.searched ? &r.stats : NULL};
     cli_note_stopped(session);
+    if (r.lesson.measured > 0)
+      cli_note_lesson(session, &r.lesson);
     slip_report_train(&report, &session->style, &session->out);
     if (r.why != NULL) {
       slip_text_add(&session->out, "\n");

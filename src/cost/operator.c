@@ -2,17 +2,37 @@
 #include <math.h>
 #include <slipstick/cost.h>
 
-/* Rows that a product of few rows is padded to: the least that Hopper's matrix instruction handles. The other chips take 16
- * to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128: docs/cost-model.md). */
+/* Rows that a product of few rows is padded to: the least that Hopper's matrix instruction handles. The other
+ * chips take 16 to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128:
+ * docs/cost-model.md). */
 #define ROW_QUANTUM 64.0
-/* One core walks the depth of a tile at no less than this pace per element of k and row of the profile's tile, however
- * narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on Blackwell with its
- * tiles of twice the rows. */
+/* One core walks the depth of a tile at no less than this pace per element of k and row of the profile's tile,
+ * however narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on
+ * Blackwell with its tiles of twice the rows. */
 #define DEPTH_STEP_S_PER_ROW 8e-12
-/* A decode attention kernel divides the cache over the cores and merges partial results in a second pass; with too few
- * keys to fill the pipeline it takes this many launches' time however little it reads. From the published decode rows of
- * Hopper, H20 and Blackwell (docs/cost-model.md): without it nine rows in ten are within 230 to 430%, with it 90%. */
-#define DECODE_LAUNCHES 5.0
+/* Attention takes this many launches' time however little it does: lengths and offsets are laid out, the pipeline
+ * fills and drains, partial results are merged. Decode divides the keys of a sequence over the cores and walks
+ * each part block by block: so many more for each doubling of the keys beyond WALK_KEYS. From the published rows
+ * of one sequence and few heads on five generations (docs/cost-model.md). */
+static const struct {
+  double launches, walk;
+} prefill_wait = {5, 0}, grouped_wait = {4, 0.4}, latent_wait = {5.5, 0.8};
+#define WALK_KEYS 1024.0
+/* Rows that a block of queries is padded to: latent decode on warp-group instructions of 64 rows, grouped-query
+ * decode on those of 16; and the share of latent decode's rate that the smaller instruction reaches (H20's rows of
+ * 64 and 128 heads). */
+#define LATENT_ROWS 64.0
+#define GROUPED_ROWS 16.0
+#define GROUPED_SHARE 0.6
+/* Prefill takes blocks of this many queries of a head, one to a core; with fewer blocks than cores, or a part of a
+ * last wave, cores idle: blocks / (blocks + IDLE_CORES * cores). One constant for all generations. */
+#define QUERY_BLOCK 128.0
+#define IDLE_CORES 0.65
+/* Softmax attention in fp8 relative to bf16: the products are twice as fast, the exponentials are not (H200, B200:
+ * 1.2 to 1.4). */
+#define FP8_SOFTMAX_GAIN 1.3
+/* Key and value elements of the head for which attention_keys_half is given: 128 + 128. */
+#define PAIR_WIDTH 256.0
 /* Splits of k that libraries choose from when too few tiles fill the cores. */
 static const double splits[] = {1, 2, 4, 8};
 /* Tiles tried, relative to the profile's, and the share of its rate that a smaller tile sustains: it reuses each
@@ -21,9 +41,9 @@ static const struct {
   double m, n, rate;
 } tiles[] = {{1, 1, 1}, {0.5, 1, 0.92}, {0.5, 0.5, 0.84}, {0.25, 0.5, 0.7}, {0.125, 0.5, 0.55}};
 
-/* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along the depth
- * of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only while cores idle;
- * every choice takes longer for a larger product, and so does the best. */
+/* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
+ * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
+ * while cores idle; every choice takes longer for a larger product, and so does the best. */
 static double shape_share(const slip_device *d, double rows_per_group, double n, double k, double groups) {
   bool waves = d->cores >= 1; /* false for NAN */
   double best = 0;
@@ -68,23 +88,51 @@ static double op_bytes(const slip_op *op) {
   return op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
-/* Share of the long-sequence rate that prefill attention and its backward reach: a block of queries starts and drains its
- * pipeline once however few keys it walks. One constant per generation, fitted to published forward rows of 1,024 to
- * 32,768 tokens (data/kernels/). Scans and whatever else does not say how many keys it sees run at the full rate. */
-static double keys_share(const slip_kernels *k, const slip_op *op) {
-  return op->keys > 0 ? op->keys / (op->keys + k->attention_keys_half) : 1;
+/* Share of the long-sequence rate that prefill attention and its backward reach. A block of queries starts and
+ * drains its pipeline once however few keys it walks: the work of attention_keys_half keys of a head of 128, fewer
+ * of a wider one. And blocks are few or do not divide by the cores. Scans and whatever else does not say how many
+ * keys it sees run at the full rate. */
+static double prefill_share(const slip_device *d, const slip_op *op) {
+  double share = 1, half = d->kernels.attention_keys_half;
+  if (op->keys > 0 && op->scores > 0) {
+    double blocks = op->scores / op->keys / QUERY_BLOCK;
+    half *= PAIR_WIDTH / (op->flops / (2 * op->scores));
+    if (d->cores >= 1)
+      share = blocks / (blocks + IDLE_CORES * d->cores);
+  }
+  return op->keys > 0 ? share * op->keys / (op->keys + half) : share;
+}
+
+/* FLOP/s of decode and latent attention, padding of the query rows included. */
+static double decode_flops(const slip_device *d, const slip_op *op, double peak) {
+  const slip_kernels *k = &d->kernels;
+  double quantum = op->mla ? LATENT_ROWS : GROUPED_ROWS;
+  double useful = op->rows > 0 ? op->rows / (ceil(op->rows / quantum) * quantum) : 1;
+  if (op->mla && op->dtype == SLIP_FP8)
+    return useful * (isnan(k->mla_decode_fp8_fraction) || isnan(d->peak_flops[SLIP_FP8])
+                         ? d->peak_flops[SLIP_BF16] * k->mla_decode_fraction
+                         : d->peak_flops[SLIP_FP8] * k->mla_decode_fp8_fraction);
+  return useful * peak * k->mla_decode_fraction * (op->mla || op->scores <= 0 ? 1 : GROUPED_SHARE);
 }
 
 static slip_cost attention_cost(const slip_device *d, const slip_op *op, double flops, double bytes,
                                 bool backward) {
   const slip_kernels *k = &d->kernels;
-  double fraction = backward                ? k->attention_backward_fraction * keys_share(k, op)
-                    : op->decode || op->mla ? k->mla_decode_fraction
-                                            : k->attention_fraction * keys_share(k, op);
-  double reading = op->decode ? k->kv_read_fraction : k->memory_fraction;
-  double peak = d->peak_flops[isnan(d->peak_flops[op->dtype]) ? SLIP_BF16 : op->dtype];
-  return finish(flops / (peak * fraction), bytes / (d->memory_bytes_per_s * reading),
-                k->launch_s * (op->decode ? DECODE_LAUNCHES : 1));
+  double peak = d->peak_flops[isnan(d->peak_flops[op->dtype]) ? SLIP_BF16 : op->dtype], rate;
+  double launches;
+  if (!backward && (op->decode || op->mla)) {
+    rate = decode_flops(d, op, peak);
+    double doublings = log2(1 + op->keys / WALK_KEYS);
+    launches = op->mla ? latent_wait.launches + latent_wait.walk * doublings
+                       : grouped_wait.launches + grouped_wait.walk * doublings;
+  } else {
+    if (op->dtype == SLIP_FP8 && op->scores > 0 && !isnan(d->peak_flops[SLIP_FP8]))
+      peak = d->peak_flops[SLIP_BF16] * FP8_SOFTMAX_GAIN;
+    rate = peak * (backward ? k->attention_backward_fraction : k->attention_fraction) * prefill_share(d, op);
+    launches = op->keys > 0 ? prefill_wait.launches : 1;
+  }
+  double reading = d->memory_bytes_per_s * (op->decode ? k->kv_read_fraction : k->memory_fraction);
+  return finish(flops / rate, bytes / reading, k->launch_s * launches);
 }
 
 static slip_cost stream_cost(const slip_device *d, double bytes) {

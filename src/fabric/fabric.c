@@ -34,6 +34,8 @@ slip_status slip_network_make(const slip_system *system, slip_network *out, slip
       level->exchange_s = level->latency_s;
     if (isnan(level->exchange_fraction))
       level->exchange_fraction = level->fraction;
+    if (isnan(level->bulk_fraction))
+      level->bulk_fraction = level->exchange_fraction;
   }
 cleanup:
   return status;
@@ -56,8 +58,21 @@ int slip_group_level(const slip_network *net, slip_group group) {
   return net->n_levels - 1;
 }
 
-/* One level's share of a reduce-scatter or all-gather among `peers`: each holds `bytes` and ends with (or starts from) a
- * part. The direct exchange needs every pair connected at full rate; a ring works anywhere. */
+/* What a collective takes whatever its size and ranks: the kernel starts on all ranks and they meet. Fitted to
+ * NCCL's all-reduce, all-gather and all-to-all of 8 KB to 17 GB in one node of A100 to GB300, together with
+ * NVLink's latency per step (docs/cost-model.md); a message between two ranks has none. */
+#define START_S 8e-6
+/* Ramp over the size: protocols for short messages spend half of the bandwidth on flags, and those for long ones
+ * fill a pipeline. A transfer of T seconds at the full rate takes T + FILL_S * T / (T + FILL_S): twice as long
+ * when short, FILL_S more when long. */
+#define FILL_S 100e-6
+
+static double with_ramp(double transfer_s) {
+  return transfer_s > 0 ? transfer_s + FILL_S * transfer_s / (transfer_s + FILL_S) : 0;
+}
+
+/* One level's share of a reduce-scatter or all-gather among `peers`: each holds `bytes` and ends with (or starts
+ * from) a part. The direct exchange needs every pair connected at full rate; a ring works anywhere. */
 static double phase_s(const slip_level *level, double peers, double bytes, double *latency) {
   double rate = level->bytes_per_s * level->fraction;
   bool pairwise = strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0;
@@ -66,8 +81,8 @@ static double phase_s(const slip_level *level, double peers, double bytes, doubl
   return (peers - 1) / peers * bytes / rate;
 }
 
-/* Reduce-scatter going out (or all-gather coming back): at level i the ranks of an inner domain have already cut the
- * vector among themselves, so bytes shrink by its members. */
+/* Reduce-scatter going out (or all-gather coming back): at level i the ranks of an inner domain have already cut
+ * the vector among themselves, so bytes shrink by its members. */
 static double half_reduce_s(const slip_network *net, slip_group group, double bytes, double *latency) {
   double seconds = 0;
   int64_t inside = 1;
@@ -80,6 +95,15 @@ static double half_reduce_s(const slip_network *net, slip_group group, double by
     inside = members;
   }
   return seconds;
+}
+
+/* The switch adds the vectors up and sends the sum to all: each rank sends and receives its vector once, whatever
+ * the number of ranks. Only where one domain holds the group. NAN: not there. */
+static double in_switch_s(const slip_network *net, slip_group group, double bytes) {
+  const slip_level *level = &net->levels[slip_group_level(net, group)];
+  bool alone =
+      slip_group_level(net, group) == 0 || slip_group_members(net, group, slip_group_level(net, group) - 1) == 1;
+  return alone && group.ranks > 2 ? bytes / (level->bytes_per_s * level->reduce_fraction) : NAN;
 }
 
 /* Everybody to everybody: what leaves a domain crosses the level above. Levels work at the same time. */
@@ -102,25 +126,24 @@ static double all_to_all_s(const slip_network *net, slip_group group, double byt
 
 double slip_collective_s(const slip_network *net, slip_collective kind, slip_group group, double bytes,
                          double *latency_s) {
-  double latency = 0, seconds = 0;
+  double latency = START_S, seconds = 0;
   if (latency_s)
     *latency_s = 0;
   if (group.ranks <= 1)
     return 0;
   switch (kind) {
-  case SLIP_ALL_REDUCE: {
-    double once = half_reduce_s(net, group, bytes, &latency);
-    seconds = 2 * once;
-    latency *= 2;
+  case SLIP_ALL_REDUCE:
+    latency = 0;
+    seconds = with_ramp(fmin(2 * half_reduce_s(net, group, bytes, &latency), in_switch_s(net, group, bytes)));
+    latency = START_S + 2 * latency;
     break;
-  }
   case SLIP_ALL_GATHER:
   case SLIP_REDUCE_SCATTER:
-    seconds = half_reduce_s(net, group, bytes, &latency);
+    seconds = with_ramp(half_reduce_s(net, group, bytes, &latency));
     break;
   case SLIP_ALL_TO_ALL:
   case SLIP_EXCHANGE:
-    seconds = all_to_all_s(net, group, bytes, &latency);
+    seconds = with_ramp(all_to_all_s(net, group, bytes, &latency));
     break;
   case SLIP_SEND: {
     const slip_level *level = &net->levels[slip_group_level(net, group)];
@@ -141,7 +164,8 @@ static double distinct(double places, double picks) {
   return places * (1 - pow(1 - 1 / places, picks));
 }
 
-/* Copies of one token that cross a level which joins `domains` domains of `inside` ranks each, seen from one rank. */
+/* Copies of one token that cross a level which joins `domains` domains of `inside` ranks each, seen from one rank.
+ */
 static double crossing_copies(double ranks, double members, double inside, double fan_out, double group_limit,
                               bool once) {
   double domains = ranks / inside;
@@ -173,7 +197,8 @@ double slip_exchange_s(const slip_network *net, slip_group group, double tokens,
       continue; /* each die has its own link to the next level, which carries this traffic as well */
     double copies =
         crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
-    slowest = fmax(slowest, tokens * copies * bytes / (level->bytes_per_s * level->exchange_fraction));
+    double fraction = once ? level->bulk_fraction : level->exchange_fraction;
+    slowest = fmax(slowest, tokens * copies * bytes / (level->bytes_per_s * fraction));
     latency = fmax(latency, level->exchange_s);
     inside = members;
   }

@@ -125,13 +125,16 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
     op->keys = pairs / fresh;
     return;
   }
-  slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, rank, heads * nope);
+  /* One small product per head, side by side: as wide as all heads, as deep as one. */
+  slip_op *queries = slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, heads * rank, nope);
+  queries->read_bytes *= heads;
   slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (2 * rank + rope),
                               keys_in_reach(s, reach_limit(a)) * (rank + rope) * slip_dtype_bytes(work->kv),
                               fresh * heads * (rank + rope), fresh * heads * rank);
   op->mla = true;
   op->keys = pairs / fresh;
-  slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, v, heads * rank);
+  slip_op *values = slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, heads * v, rank);
+  values->read_bytes *= heads;
 }
 
 static void mla(const slip_model *model, const slip_attention *a, const slip_shard *shard, const slip_work *work,

@@ -145,11 +145,15 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
                     double tokens, slip_op_list *list) {
   double hidden = (double)model->hidden, inner = (double)ffn->expert_hidden;
   double own = tokens / (double)shard->tp; /* tokens that this rank routes */
+  /* One attention replica over all the experts' ranks, serving: every rank holds every token already, so nothing is
+   * dispatched; each rank adds what its experts make of them, and one all-reduce sums (as vLLM, SGLang and TensorRT-LLM do). */
+  bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
+  double routed = everywhere ? tokens : own;
   slip_op *router =
-      slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, own, (double)ffn->experts, hidden);
+      slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
   router->write_bytes *= 2;                /* logits in fp32 */
   if (ffn->expert_hidden != model->hidden) /* latent experts: down before the dispatch, up after the combine */
-    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent down", work->weights.shared_experts, own, inner,
+    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent down", work->weights.shared_experts, routed, inner,
                  hidden);
 
   /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
@@ -159,25 +163,29 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
-  if (shard->ep > 1)
+  if (shard->ep > 1 && !everywhere)
     add_exchange(list, ffn, "dispatch", own, work->dispatch_bytes);
-  add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
-                      group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
+  if (!everywhere)
+    add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
+                        group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", 2 * rows * inner, 2 * rows * inner);
   grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", rows * width * (ffn->gated ? 2 : 1),
                  rows * width);
   grouped(list, work, "experts down", rows, groups, inner, width);
-  if (shard->ep > 1)
+  if (everywhere)
+    add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
+  else if (shard->ep > 1)
     add_exchange(list, ffn, "combine", own, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
-    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, own, hidden,
+    slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,
                  inner);
   if (ffn->shared_width > 0) {
     /* With experts spread over ranks the shared expert is replicated and sees this rank's own tokens; else it is cut like an FFN. */
-    double cut = shard->ep > 1 ? 1 : (double)shard->tp;
-    double rows_shared = shard->ep > 1 ? own : tokens;
+    bool cut_by_tp = shard->ep == 1 || everywhere;
+    double cut = cut_by_tp ? (double)shard->tp : 1;
+    double rows_shared = cut_by_tp ? tokens : own;
     add_mlp(list, work, SLIP_PART_SHARED_EXPERT, "shared up", "shared down", work->weights.shared_experts,
             ffn->gated, rows_shared, hidden, (double)ffn->shared_width / cut);
   }

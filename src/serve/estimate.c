@@ -14,8 +14,8 @@ static double pool_power_w(const slip_serve *serve, const slip_pool *pool) {
 
 /* The prompt's cache goes from the prefill instance to the decode instance: over the scale-up network when both systems
  * are one and its domain holds both instances, else over the outermost level of the slower side. */
-static double transfer_s(const slip_serve *prefill, const slip_pool *a, const slip_serve *decode,
-                         const slip_pool *b) {
+double slip_serve_transfer_s(const slip_serve *prefill, const slip_pool *a, const slip_serve *decode,
+                             const slip_pool *b) {
   double bytes = slip_model_kv_bytes(prefill->job.model, (double)prefill->job.isl, decode->kv);
   const slip_network *net = &prefill->network;
   int last = net->n_levels - 1;
@@ -76,7 +76,7 @@ static slip_status disaggregated(const slip_serve *prefill, const slip_serve_pla
   double isl = fmax(1, (double)prefill->job.isl * (1 - prefill->job.prefix_hit)), osl = (double)prefill->job.osl;
   double chips_a = 0, chips_b = 0, all = 1;
   SLIP_TRY(split_fleet(prefill, &out->prefill, &out->decode, isl, osl, &chips_a, &chips_b, &all, err));
-  out->transfer_s = transfer_s(prefill, &out->prefill, decode, &out->decode);
+  out->transfer_s = slip_serve_transfer_s(prefill, &out->prefill, decode, &out->decode);
   out->ttft_s += out->transfer_s + out->decode.step.seconds;
   if (out->ttft_s > prefill->job.ttft_s)
     SLIP_FAIL(err, SLIP_INFEASIBLE,

@@ -47,7 +47,7 @@ static void explain_layers(explain *e, const slip_step *step) {
   }
   bool drafting = e->serve->drafts > 0 && step->decoding > 0;
   if (drafting) {
-    slip_layer_operators(model, &model->kinds[model->mtp_kind], &shard, &work, &ops);
+    slip_layer_operators(model, &model->kinds[e->serve->draft_kind], &shard, &work, &ops);
     explain_ops(e, "draft: MTP layer", &ops, e->serve->drafts);
   }
   slip_edge_operators(model, false, 0, &shard, &work, &ops);

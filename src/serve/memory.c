@@ -8,7 +8,8 @@ static double layer_weight_bytes(const slip_serve *serve, const slip_layer_kind 
   const slip_params *w = &kind->params;
   const slip_weight_formats *f = &serve->weights;
   double tp = (double)p->tp;
-  double shared_cut = p->ep > 1 ? 1 : tp; /* as in slip_layer_operators: replicated beside spread experts */
+  double shared_cut =
+      p->ep > 1 && p->dp > 1 ? 1 : tp; /* as in slip_layer_operators: replicated beside replicas of attention */
   double bytes = w->attention / tp * slip_dtype_bytes(f->attention) +
                  w->dense_ffn / tp * slip_dtype_bytes(f->dense_ffn) +
                  w->shared_experts / shared_cut * slip_dtype_bytes(f->shared_experts) + (w->router + w->norms) * 2;
@@ -29,7 +30,7 @@ static double weight_bytes(const slip_serve *serve, const slip_serve_plan *p) {
       (double)model->hidden * (double)model->vocab * slip_dtype_bytes(serve->weights.embedding) / (double)p->tp;
   double tables = model->tied_embeddings && p->pp == 1 ? table : 2 * table;
   if (serve->drafts > 0)
-    tables += serve->drafts * (layer_weight_bytes(serve, &model->kinds[model->mtp_kind], p) +
+    tables += serve->drafts * (layer_weight_bytes(serve, &model->kinds[serve->draft_kind], p) +
                                4.0 * (double)model->hidden * (double)model->hidden / (double)p->tp);
   return layers / (double)p->pp + (p->pp > 1 ? table : tables);
 }
@@ -73,13 +74,14 @@ void slip_serve_memory_of(const slip_serve *serve, const slip_serve_plan *p, dou
   double one = sequence_bytes(serve, p);
   double room = fmax(0, (out->capacity - out->weights - out->buffers) * stack->kv_memory_share);
   double replicas = (double)p->dp;
-  out->sequences_max = floor(room / one) * replicas;
+  out->sequences_max = serve->job.ignore_memory ? INFINITY : floor(room / one) * replicas;
   out->kv_cache = sequences / replicas * one;
   out->total = out->weights + out->buffers + out->kv_cache;
 }
 
 slip_status slip_serve_check_memory(const slip_serve *serve, const slip_serve_memory *m, slip_error *err) {
-  (void)serve;
+  if (serve->job.ignore_memory)
+    return SLIP_OK;
   if (m->weights + m->buffers > m->capacity)
     return slip_fail(err, SLIP_INFEASIBLE,
                      "does not fit: the weights need %.1f GB per rank and a pass %.1f GB; %.1f GB may be used",

@@ -10,28 +10,22 @@ static double fresh_input(const slip_serve *serve) {
   return fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
 }
 
-static double chunk_tokens(const slip_serve_plan *p) {
+double slip_serve_chunk(const slip_serve_plan *p) {
   return (double)(p->chunk > 0 ? p->chunk : SLIP_DEFAULT_CHUNK);
 }
 
-/* How a replica prefills: whole prompts side by side while they fit a chunk, else a prompt in several passes. */
-typedef struct prefill_pass {
-  double sequences, tokens, past; /* of one pass; past at its mean over the passes */
-  double passes;
-} prefill_pass;
-
-static prefill_pass split_prompt(const slip_serve *serve, double chunk, double most_sequences) {
+slip_prefill_pass slip_serve_split_prompt(const slip_serve *serve, double chunk, double most_sequences) {
   double fresh = fresh_input(serve), hit = (double)serve->job.isl - fresh;
   if (fresh <= chunk) {
     double side_by_side = fmax(1, fmin(floor(chunk / fresh), most_sequences));
-    return (prefill_pass){side_by_side, fresh, hit, 1};
+    return (slip_prefill_pass){side_by_side, fresh, hit, 1};
   }
   double passes = ceil(fresh / chunk), tokens = fresh / passes;
-  return (prefill_pass){1, tokens, hit + tokens * (passes - 1) / 2, passes};
+  return (slip_prefill_pass){1, tokens, hit + tokens * (passes - 1) / 2, passes};
 }
 
-static slip_status open_pool(const slip_serve *serve, const slip_serve_plan *plan, double tokens, slip_pool *out,
-                             slip_error *err) {
+slip_status slip_serve_open_pool(const slip_serve *serve, const slip_serve_plan *plan, double tokens,
+                                 slip_pool *out, slip_error *err) {
   slip_status status = slip_serve_check(serve, plan, err);
   if (status != SLIP_OK)
     return status;
@@ -47,12 +41,12 @@ static slip_status open_pool(const slip_serve *serve, const slip_serve_plan *pla
 
 slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *ttft_s,
                                slip_error *err) {
-  double chunk = chunk_tokens(plan);
-  slip_status status = open_pool(serve, plan, chunk, out, err);
+  double chunk = slip_serve_chunk(plan);
+  slip_status status = slip_serve_open_pool(serve, plan, chunk, out, err);
   if (status != SLIP_OK)
     return status;
   double most = floor(out->memory.sequences_max / (double)plan->dp);
-  prefill_pass pass = split_prompt(serve, chunk, fmax(1, most));
+  slip_prefill_pass pass = slip_serve_split_prompt(serve, chunk, fmax(1, most));
   double ttft;
   for (;;) {
     out->work =
@@ -62,7 +56,7 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
     ttft = out->step.seconds * (pass.passes + 0.5);
     if (ttft <= serve->job.ttft_s || pass.sequences <= 1)
       break;
-    pass = split_prompt(serve, chunk, floor(pass.sequences / 2));
+    pass = slip_serve_split_prompt(serve, chunk, floor(pass.sequences / 2));
   }
   if (ttft > serve->job.ttft_s)
     return slip_fail(err, SLIP_INFEASIBLE,
@@ -79,12 +73,12 @@ slip_status slip_serve_prefill(const slip_serve *serve, const slip_serve_plan *p
 /* ---- decode ---- */
 
 /* Mean tokens in the cache of a running sequence: the input and half the output. */
-static double mean_context(const slip_serve *serve) {
+double slip_serve_mean_context(const slip_serve *serve) {
   return (double)serve->job.isl + (double)serve->job.osl / 2;
 }
 
 static slip_step decode_work(const slip_serve *serve, const slip_serve_plan *plan, double per_replica) {
-  return (slip_step){.decoding = per_replica / (double)plan->pp, .context = mean_context(serve)};
+  return (slip_step){.decoding = per_replica / (double)plan->pp, .context = slip_serve_mean_context(serve)};
 }
 
 static void decode_step(const slip_serve *serve, const slip_serve_plan *plan, double per_replica,
@@ -132,7 +126,7 @@ static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_
   double replicas = (double)plan->dp, memory = floor(pool->memory.sequences_max / replicas);
   if (plan->batch > 0) {
     *out = ceil((double)plan->batch / replicas);
-    if (*out > memory)
+    if (*out > memory && !serve->job.ignore_memory)
       return slip_fail(err, SLIP_INFEASIBLE,
                        "a batch of %lld does not fit: the KV cache has room for %.0f sequences of %lld tokens "
                        "after weights (%.1f GB per rank)",
@@ -171,7 +165,7 @@ static void fill_decode(const slip_serve *serve, slip_pool *pool, double per_rep
 slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *plan, slip_pool *out, double *tpot_s,
                               slip_error *err) {
   double n;
-  slip_status status = open_pool(serve, plan, 1 + serve->drafts, out, err);
+  slip_status status = slip_serve_open_pool(serve, plan, 1 + serve->drafts, out, err);
   if (status == SLIP_OK)
     status = choose_batch(serve, out, decode_only, 0, &n, err);
   if (status != SLIP_OK)
@@ -199,10 +193,10 @@ slip_status slip_serve_aggregated(const slip_serve *serve, const slip_serve_plan
     return status;
   double sequences = (double)out->prefill.plan.batch / (double)(plan->dp * plan->pp);
   double fresh = fresh_input(serve);
-  double passes = ceil(fresh / chunk_tokens(plan));
+  double passes = ceil(fresh / slip_serve_chunk(plan));
   double prefill_s = out->prefill.step.seconds * passes / sequences; /* a replica's time for one request */
   double n;
-  status = open_pool(serve, plan, chunk_tokens(plan), &out->decode, err);
+  status = slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &out->decode, err);
   if (status == SLIP_OK)
     status = choose_batch(serve, &out->decode, mixed, prefill_s, &n, err);
   if (status != SLIP_OK)

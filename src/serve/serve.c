@@ -25,6 +25,10 @@ static slip_status check_job(const slip_serve_job *job, slip_error *err) {
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "chips", "must be from 0 (one instance) to 10000000");
   if (!(job->prefix_hit >= 0 && job->prefix_hit < 1))
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "prefix_hit", "must be at least 0 and below 1");
+  if (job->drafts < 0 || job->drafts > 64)
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "drafts", "must be from 0 to 64");
+  if (job->accepted > (double)(job->drafts > 0 ? job->drafts : 1))
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "accepted", "is more than is drafted");
   if (!(job->ttft_s > 0) || !(job->tpot_s > 0))
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, job->ttft_s > 0 ? "tpot" : "ttft",
                         "must be a time above 0");
@@ -64,9 +68,20 @@ static slip_dtype stored_format(const slip_serve *serve, slip_dtype released) {
   return swap ? computed : wanted;
 }
 
+/* Published 4-bit checkpoints of mixtures of experts quantise the feed-forward part alone; attention stays as released. */
+static bool keeps_attention(const slip_serve *serve) {
+  if (serve->job.weights != SLIP_FP4 && serve->job.weights != SLIP_INT4)
+    return false;
+  for (int i = 0; i < serve->job.model->n_kinds; i++)
+    if (serve->job.model->kinds[i].ffn.kind == SLIP_FFN_MOE)
+      return true;
+  return false;
+}
+
 static void choose_formats(slip_serve *serve) {
   const slip_weight_formats *released = &serve->job.model->weights;
-  serve->weights.attention = stored_format(serve, released->attention);
+  serve->weights.attention =
+      keeps_attention(serve) ? released->attention : stored_format(serve, released->attention);
   serve->weights.dense_ffn = stored_format(serve, released->dense_ffn);
   serve->weights.shared_experts = stored_format(serve, released->shared_experts);
   serve->weights.routed_experts = stored_format(serve, released->routed_experts);
@@ -79,16 +94,29 @@ static void choose_formats(slip_serve *serve) {
     if (slip_dtype_bytes(classes[i]) < slip_dtype_bytes(narrowest))
       narrowest = classes[i];
   serve->compute = slip_device_dtype(&serve->device, narrowest, false);
+  if (narrowest == SLIP_FP4 && isnan(serve->device.peak_flops[SLIP_FP4]))
+    serve->compute = SLIP_BF16; /* engines widen such weights to the activations' bf16 (Marlin, triton_kernels) */
   slip_dtype kv = serve->job.kv != SLIP_DTYPES ? serve->job.kv : serve->job.model->kv_dtype;
   serve->kv = serve->job.kv != SLIP_DTYPES || !isnan(serve->device.peak_flops[kv]) ? kv : SLIP_BF16;
 }
 
 static void choose_drafts(slip_serve *serve) {
   const slip_model *model = serve->job.model;
-  bool drafting = serve->job.speculate && model->mtp_modules > 0 && model->mtp_kind >= 0;
+  bool own = model->mtp_modules > 0 && model->mtp_kind >= 0;
+  serve->draft_kind = own ? model->mtp_kind : model->n_kinds - 1;
+  serve->drafts = 0;
+  serve->tokens_per_step = 1;
+  if (!serve->job.speculate || (!own && serve->job.drafts == 0))
+    return;
   /* One draft a step from the first module: what DeepSeek's own deployment and the published measurements use. */
-  serve->drafts = drafting ? 1 : 0;
-  serve->tokens_per_step = 1 + (drafting ? serve->job.stack->draft_acceptance : 0);
+  int64_t drafts = serve->job.drafts > 0 ? serve->job.drafts : 1;
+  double acceptance = serve->job.stack->draft_acceptance, chain = 1, accepted = 0;
+  for (int64_t i = 0; i < drafts; i++) { /* a draft counts only when all before it were accepted */
+    chain *= acceptance;
+    accepted += chain;
+  }
+  serve->drafts = (double)drafts;
+  serve->tokens_per_step = 1 + (serve->job.accepted > 0 ? serve->job.accepted : accepted);
 }
 
 slip_status slip_serve_open(const slip_serve_job *job, slip_serve **out, slip_error *err) {

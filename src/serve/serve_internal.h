@@ -11,6 +11,7 @@ struct slip_serve {
   slip_weight_formats weights; /* as stored */
   slip_dtype compute, kv;
   double drafts;          /* tokens drafted per sequence and step */
+  int draft_kind;         /* kind of layer that drafts */
   double tokens_per_step; /* 1 + accepted drafts */
 };
 
@@ -29,6 +30,21 @@ int64_t slip_serve_chips(const slip_serve *serve, const slip_serve_plan *plan);
 /* Steady state of prefill and decode on the same chips; power and interval are not filled in. */
 slip_status slip_serve_aggregated(const slip_serve *serve, const slip_serve_plan *plan, slip_serve_result *out,
                                   slip_error *err);
+
+/* Seconds in which the cache of a prompt goes from a prefill to a decode instance. */
+double slip_serve_transfer_s(const slip_serve *prefill, const slip_pool *a, const slip_serve *decode,
+                             const slip_pool *b);
+/* Checks a plan and its memory for `tokens` in one pass; fills plan, instance_chips and memory. */
+slip_status slip_serve_open_pool(const slip_serve *serve, const slip_serve_plan *plan, double tokens,
+                                 slip_pool *out, slip_error *err);
+/* How a replica prefills: whole prompts side by side while they fit a chunk, else a prompt in several passes. */
+typedef struct slip_prefill_pass {
+  double sequences, tokens, past; /* of one pass; past at its mean over the passes */
+  double passes;
+} slip_prefill_pass;
+slip_prefill_pass slip_serve_split_prompt(const slip_serve *serve, double chunk, double most_sequences);
+double slip_serve_chunk(const slip_serve_plan *plan);
+double slip_serve_mean_context(const slip_serve *serve);
 
 /* Memory of a rank with `tokens` tokens in one pass. */
 void slip_serve_memory_of(const slip_serve *serve, const slip_serve_plan *plan, double tokens, double sequences,

@@ -44,6 +44,26 @@ static void add_time(slip_step_cost *cost, slip_part part, slip_bound bound, dou
   cost->seconds += seconds;
 }
 
+/* Inside one domain whose ranks reach each other directly, serving engines reduce small vectors with kernels of their own: every
+ * rank reads all others' vectors after one barrier (one shot: more bytes), or its part of them, and then the sums (two
+ * shots); vLLM's custom_all_reduce, TensorRT-LLM's ONESHOT and TWOSHOT. Else the library's collective. */
+static double all_reduce_s(const slip_serve *serve, slip_group group, double bytes, double *latency) {
+  double library = slip_collective_s(&serve->network, SLIP_ALL_REDUCE, group, bytes, latency);
+  const slip_level *level = &serve->network.levels[slip_group_level(&serve->network, group)];
+  bool direct =
+      strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0 && !isinf(level->ranks);
+  if (group.ranks <= 1 || !direct)
+    return library;
+  double peers = (double)group.ranks, rate = level->bytes_per_s * level->fraction;
+  double barrier = level->latency_s + serve->device.kernels.launch_s;
+  double one = barrier + (peers - 1) * bytes / rate, two = 2 * barrier + 2 * (peers - 1) / peers * bytes / rate;
+  double own = fmin(one, two);
+  if (own >= library)
+    return library;
+  *latency = own == one ? barrier : 2 * barrier;
+  return own;
+}
+
 void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, const slip_op *op, bool prefill,
                          double times, slip_step_cost *cost) {
   const slip_stack *stack = serve->job.stack;
@@ -55,6 +75,8 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
                                 prefill, &latency) +
                 stack->dispatch_s;
       latency += stack->dispatch_s;
+    } else if (op->collective == SLIP_ALL_REDUCE) {
+      seconds = all_reduce_s(serve, group, op->bytes, &latency);
     } else {
       seconds = slip_collective_s(&serve->network, op->collective, group, op->bytes, &latency);
     }
@@ -66,7 +88,7 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
   double seconds = one.seconds;
   if (op->kind == SLIP_OP_STREAM)
     seconds = one.launch_s + (seconds - one.launch_s) * stack->elementwise_passes;
-  add_time(cost, op->part, one.bound, seconds * times);
+  add_time(cost, op->part, one.bound, seconds * times * stack->pace_serve);
 }
 
 static void add_layer(const slip_serve *serve, const slip_serve_plan *p, const slip_step *step,
@@ -93,29 +115,52 @@ static void add_edges(const slip_serve *serve, const slip_serve_plan *p, const s
     slip_serve_operator(serve, p, &ops.ops[i], false, heads, cost);
 }
 
-/* Two half batches take turns: one computes while the other's tokens travel. What overlaps is at most the rest of the step. */
-static void overlap_batches(const slip_serve *serve, slip_step_cost *cost) {
-  double traffic = cost->parts[SLIP_PART_EP];
-  double hidden = fmin(traffic * serve->job.stack->two_batch_overlap, cost->seconds - traffic);
+/* Layers and edges of one pass over the whole step. */
+static void add_pass(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                     slip_step_cost *cost) {
+  const slip_model *model = serve->job.model;
+  memset(cost, 0, sizeof *cost);
+  for (int i = 0; i < model->n_kinds; i++)
+    add_layer(serve, plan, step, &model->kinds[i], (double)model->kinds[i].count, cost);
+  bool drafting = serve->drafts > 0 && step->decoding > 0;
+  if (drafting) /* each draft is one pass through a layer that drafts and the head */
+    add_layer(serve, plan, step, &model->kinds[serve->draft_kind], serve->drafts, cost);
+  add_edges(serve, plan, step, drafting ? 1 + serve->drafts : 1, cost);
+}
+
+/* Two half batches take turns: one computes while the other's tokens travel. Each half reads the weights and launches its kernels for
+ * itself, so the stack does so only where that is less than the traffic it hides. What is hidden is at most the computing. */
+static void overlap_batches(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                            slip_step_cost *cost) {
+  double share = serve->job.stack->two_batch_overlap;
+  if (!(share > 0) || !(cost->parts[SLIP_PART_EP] > 0))
+    return;
+  slip_step_cost half;
+  slip_step part = *step;
+  part.prefill_sequences /= 2;
+  part.decoding /= 2;
+  add_pass(serve, plan, &part, &half);
+  double traffic = 2 * half.parts[SLIP_PART_EP];
+  double hidden = fmin(traffic * share, 2 * half.seconds - traffic);
+  if (!(2 * half.seconds - hidden < cost->seconds))
+    return;
+  for (int i = 0; i < SLIP_PARTS; i++)
+    cost->parts[i] = 2 * half.parts[i];
+  for (int i = 0; i < SLIP_BOUNDS; i++)
+    cost->bounds[i] = 2 * half.bounds[i];
   double network = fmin(hidden, cost->bounds[SLIP_BOUND_NETWORK]);
   cost->parts[SLIP_PART_EP] -= hidden;
   cost->bounds[SLIP_BOUND_NETWORK] -= network;
   cost->bounds[SLIP_BOUND_LATENCY] -= hidden - network;
-  cost->seconds -= hidden;
+  cost->seconds = 2 * half.seconds - hidden;
 }
 
 void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
                      slip_step_cost *cost) {
   const slip_model *model = serve->job.model;
   const slip_stack *stack = serve->job.stack;
-  memset(cost, 0, sizeof *cost);
-  for (int i = 0; i < model->n_kinds; i++)
-    add_layer(serve, plan, step, &model->kinds[i], (double)model->kinds[i].count, cost);
-  bool drafting = serve->drafts > 0 && step->decoding > 0;
-  if (drafting) /* each draft is one pass through an MTP module's layer and the head */
-    add_layer(serve, plan, step, &model->kinds[model->mtp_kind], serve->drafts, cost);
-  add_edges(serve, plan, step, drafting ? 1 + serve->drafts : 1, cost);
-  overlap_batches(serve, cost);
+  add_pass(serve, plan, step, cost);
+  overlap_batches(serve, plan, step, cost);
   if (plan->pp > 1) {
     double tokens = step->prefill_sequences * step->prefill_tokens + step->decoding * (1 + serve->drafts);
     slip_group next = {2, slip_serve_group(plan, SLIP_AXIS_PP).stride};
@@ -125,6 +170,15 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
              send * (double)(plan->pp - 1));
   }
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * (double)model->layers);
-  if (stack->host_step_s > cost->seconds) /* max(host, device) */
-    add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_step_s - cost->seconds);
+  double host = stack->host_step_s;
+  if (step->prefill_sequences >
+      0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
+    for (int i = 0; i < model->n_kinds; i++) {
+      double layer = model->kinds[i].ffn.kind == SLIP_FFN_MOE ? stack->host_moe_layer_s : stack->host_layer_s;
+      host += (double)model->kinds[i].count * (layer > 0 ? layer : 0);
+    }
+  if (host > cost->seconds) { /* max(host, device) */
+    add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, host - cost->seconds);
+    cost->seconds = host; /* exactly, whatever the device takes */
+  }
 }

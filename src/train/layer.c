@@ -16,7 +16,9 @@ slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   work.segments[0] = (slip_segment){(double)p->micro_batch, (double)train->job.seq, 0};
   slip_dtype matrices = train->dtype;
   work.weights = (slip_weight_formats){matrices, matrices, matrices, matrices, SLIP_BF16};
-  work.dispatch_bytes = slip_dtype_bytes(train->dtype);
+  /* Tokens travel in bf16 (Megatron quantises after the dispatch) but in DeepSeek's own stack: arXiv 2412.19437,
+   * section 3.3.3. */
+  work.dispatch_bytes = train->dtype != SLIP_BF16 && p->schedule == SLIP_DUALPIPE ? 1 : 2;
   work.imbalance = train->job.stack->imbalance_train;
   return work;
 }
@@ -74,14 +76,30 @@ static double collective_s(const slip_train *train, const slip_plan *p, const sl
   return backward && op->part == SLIP_PART_CP ? 2 * seconds : seconds;
 }
 
+/* Half-precision products whose depth is no multiple of 8 (16 bytes) run on the vector units: 78 instead of 312
+ * TFLOP/s on A100 (NVIDIA A100 whitepaper; cuBLAS alignment rule). */
+#define VECTOR_UNIT_SLOWDOWN 4.0
+
 /* Attention before flash attention: all of the square, not its causal half, and every score through memory: written by
  * the product (2 bytes), read and written by the softmax (4) and by dropout (4, and its mask 1), read by the second
  * product (2); arXiv 2205.05198, figure 3. */
 static slip_op without_flash(const slip_op *op) {
   slip_op whole = *op;
-  whole.flops *= 2;
+  double head_dim = op->flops / (4 * op->scores);
+  whole.flops *= fmod(round(head_dim), 8) == 0 ? 2 : 2 * VECTOR_UNIT_SLOWDOWN;
   whole.read_bytes += 13 * 2 * op->scores;
   return whole;
+}
+
+/* Quantising what an fp8 or fp4 product multiplies: read in bf16, written as rows for this product and as columns for
+ * the weight gradient. Forward its input, backward the gradient of its output. */
+static double cast_s(const slip_train *train, const slip_op *op, bool backward) {
+  bool product = op->kind == SLIP_OP_GEMM || op->kind == SLIP_OP_GROUPED;
+  if (!product || op->dtype == SLIP_BF16 || op->dtype == SLIP_FP32)
+    return 0;
+  double elements = op->m * (backward ? op->n : op->k);
+  double bytes = elements * (2 + 2 * slip_dtype_bytes(op->dtype));
+  return slip_stream_s(&train->device, bytes) * train->job.stack->elementwise_passes;
 }
 
 void slip_train_operator(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
@@ -102,11 +120,19 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
   }
   slip_cost cost = backward ? slip_op_backward_cost(&train->device, op) : slip_op_cost(&train->device, op);
   double seconds = cost.seconds;
+  double rate = op->kind == SLIP_OP_ATTENTION ? train->job.stack->attention_rate
+                : op->kind == SLIP_OP_GROUPED ? train->job.stack->grouped_rate
+                                              : NAN;
+  if (rate > 0) /* neither absent nor left out of a struct */
+    seconds += fmax(cost.compute_s / rate, cost.memory_s) - fmax(cost.compute_s, cost.memory_s);
   if (op->kind == SLIP_OP_STREAM)
     seconds = cost.launch_s + (seconds - cost.launch_s) * train->job.stack->elementwise_passes;
   if (p->schedule == SLIP_DUALPIPE && p->ep > 1)
     seconds /= DUALPIPE_COMPUTE_SHARE;
-  add_time(pass, op->part, cost.bound, seconds);
+  add_time(pass, op->part, cost.bound, seconds * train->job.stack->pace_train);
+  double cast = cast_s(train, op, backward);
+  if (cast > 0)
+    add_time(pass, SLIP_PART_ELEMENTWISE, SLIP_BOUND_MEMORY, cast);
 }
 
 /* Takes up to `seconds` of a part's time away from its bounds, network first. */
@@ -173,7 +199,7 @@ static double given_up(const slip_train *train, const slip_attention *a, const s
   if (train->job.stack->flash_attention < 0.5)
     return s->scores;
   double gone = s->activation + s->expert_activation;
-  if (train->dtype == SLIP_FP8) /* of in = norm input (2/3) and fp8 copy (1/3), the copy goes */
+  if (train->dtype != SLIP_BF16) /* of in = norm input (2/3) and fp8 copy (1/3), the copy goes */
     gone += s->attention_in / 3 + s->ffn_in / 3 + s->ffn_inner / 2 + s->expert_inner / 2;
   else
     gone += s->attention_in / 2 + s->ffn_in / 2;
@@ -188,7 +214,7 @@ static void keep_activations(const slip_train *train, const slip_plan *p, const 
   bool flash = train->job.stack->flash_attention >= 0.5;
   slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash,
                          train->job.stack->imbalance_train, &s);
-  if (train->dtype == SLIP_FP8)
+  if (train->dtype != SLIP_BF16)
     store_inputs_in_fp8(&s);
   double tokens = (double)p->micro_batch * (double)train->job.seq / (double)p->cp;
   double all = s.attention_in + s.qkv + s.scores + s.attention_out + s.ffn_in + s.ffn_inner + s.activation +
@@ -208,11 +234,11 @@ static void run_ops(const slip_train *train, const slip_plan *p, const slip_op_l
   double backward_gemm = 0;
   for (int i = 0; i < ops->count; i++) {
     const slip_op *op = &ops->ops[i];
-    double before = out->backward.seconds;
+    double before = out->backward.parts[op->part]; /* without the casts, which come first */
     slip_train_operator(train, p, op, false, &out->forward);
     slip_train_operator(train, p, op, true, &out->backward);
     if (op->trainable)
-      backward_gemm += out->backward.seconds - before;
+      backward_gemm += out->backward.parts[op->part] - before;
   }
   out->weight_gradient_s += backward_gemm / 2; /* dX and dW have the same FLOP */
 }
@@ -226,9 +252,13 @@ static void layer_cost(const slip_train *train, const slip_plan *p, const slip_l
   slip_layer_operators(train->job.model, kind, &shard, &work, &ops);
   run_ops(train, p, &ops, out);
   add_recompute(train, p, &ops, &out->backward);
-  bool moe = kind->ffn.kind == SLIP_FFN_MOE;
+  /* State-space layers launch many small kernels as well: convolution, chunked scan and its states, forward and backward. */
+  bool moe = kind->ffn.kind == SLIP_FFN_MOE || kind->attention.kind == SLIP_ATTENTION_SSM;
   slip_train_close_pass(train, p, moe, &out->forward);
+  double device = out->backward.seconds;
   slip_train_close_pass(train, p, moe, &out->backward);
+  /* half of the launches that the host is late with are those of weight gradients */
+  out->weight_gradient_s += fmax(0, out->backward.seconds - device) / 2;
   keep_activations(train, p, kind, &shard, out);
   const slip_params *params = &kind->params;
   out->dense_params =

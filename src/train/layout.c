@@ -11,14 +11,42 @@ static int64_t layers_before(int64_t chunk, int64_t chunks, int64_t slots, int64
   return slot < layers ? slot : layers;
 }
 
-void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t stage, slip_stage *out) {
+static int64_t layers_of(int64_t chunk, int64_t chunks, int64_t slots, int64_t layers) {
+  return layers_before(chunk + 1, chunks, slots, layers) - layers_before(chunk, chunks, slots, layers);
+}
+
+/* The largest share of work when the last chunk is spared w layers: of a chunk, or of a rank that holds a mirrored pair. */
+static int64_t largest_share(const slip_train *train, int64_t chunks, int64_t w, bool mirrored) {
+  int64_t layers = train->job.model->layers, slots = layers + w, largest = 0;
+  for (int64_t c = 0; c < (mirrored ? chunks / 2 : chunks); c++) {
+    int64_t here = layers_of(c, chunks, slots, layers);
+    if (mirrored)
+      here += layers_of(chunks - 1 - c, chunks, slots, layers);
+    bool has_head = mirrored ? c == 0 : c == chunks - 1;
+    here += has_head ? train->head_layers : 0;
+    largest = here > largest ? here : largest;
+  }
+  return largest;
+}
+
+/* How many of the head's layers' worth the last chunk is spared: what makes the largest share smallest, and no
+ * more. A chunk may hold the head alone (Megatron-LM: account_for_loss_in_pipeline_split). */
+static int64_t spared(const slip_train *train, int64_t chunks, bool mirrored) {
+  int64_t best = 0, least = INT64_MAX;
+  for (int64_t w = 0; chunks > 1 && w <= train->head_layers; w++) {
+    int64_t largest = largest_share(train, chunks, w, mirrored);
+    if (largest < least) {
+      least = largest;
+      best = w;
+    }
+  }
+  return best;
+}
+
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t stage,
+                       slip_stage *out) {
   const slip_model *model = train->job.model;
-  int64_t chunks = pp * vpp, weight = train->head_layers;
-  int64_t spare = (model->layers + weight) / chunks - 1; /* the last chunk keeps a layer at least */
-  if (chunks == 1 || spare < 0)
-    weight = 0;
-  else if (weight > spare)
-    weight = spare;
+  int64_t chunks = pp * vpp, weight = spared(train, chunks, mirrored);
   memset(out, 0, sizeof *out);
   for (int64_t v = 0; v < vpp; v++) {
     int64_t chunk = v * pp + stage;
@@ -34,7 +62,7 @@ void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t
 
 static void add_mirror(const slip_train *train, int64_t pp, int64_t stage, slip_stage *out) {
   slip_stage mirror;
-  slip_layout_stage(train, pp, 1, pp - 1 - stage, &mirror);
+  slip_layout_stage(train, pp, 1, true, pp - 1 - stage, &mirror);
   for (int i = 0; i < SLIP_MAX_LAYER_KINDS; i++)
     out->layers[i] = (uint16_t)(out->layers[i] + mirror.layers[i]);
   out->total += mirror.total;
@@ -55,7 +83,7 @@ slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, b
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)pp);
   for (int64_t s = 0; s < pp; s++) {
     slip_stage stage;
-    slip_layout_stage(train, pp, vpp, s, &stage);
+    slip_layout_stage(train, pp, vpp, mirrored, s, &stage);
     if (mirrored)
       add_mirror(train, pp, s, &stage);
     int64_t g = 0;

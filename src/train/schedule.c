@@ -244,7 +244,7 @@ static slip_status check_memory(const slip_train *train, const slip_plan *p, con
       out->memory = memory;
   }
   const slip_train_memory *m = &out->memory;
-  if (m->total <= m->capacity)
+  if (m->total <= m->capacity || train->job.ignore_memory)
     return SLIP_OK;
   return slip_fail(err, SLIP_INFEASIBLE,
                    "does not fit: stage %lld needs %.1f GB per rank, %.1f GB may be used; most of it is %s "

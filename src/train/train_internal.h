@@ -32,8 +32,8 @@ typedef struct slip_stage_group {
 
 /* How a model lies on a pipeline of pp stages with vpp chunks each. Under DualPipe (mirrored) rank r holds stages r and
  * pp - 1 - r, and half of the micro-batches go through each (arXiv 2412.19437, figure 5). Contiguous chunks of nearly equal work; chunk c lies
- * on stage c % pp. The last chunk gives up as many layers as the head and the MTP modules cost, rounded, when it has
- * that many to give. Depends on nothing else of a plan. */
+ * on stage c % pp. The last chunk gives up as many layers of what the head and the MTP modules cost, rounded, as makes the
+ * largest chunk smallest; it may hold the head alone. Depends on nothing else of a plan. */
 typedef struct slip_layout {
   int64_t pp, vpp;
   double share;             /* of the micro-batches that go through each layer of a rank: 1, or 1/2 mirrored */
@@ -45,7 +45,8 @@ slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, b
                              slip_error *err);
 void slip_layout_free(slip_layout *layout);
 /* One stage of it. O(chunks of the stage). */
-void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t stage, slip_stage *out);
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t stage,
+                       slip_stage *out);
 
 /* What a stage consists of: each layer cost and how often it occurs, embedding, head and MTP modules included. */
 enum { SLIP_MAX_STAGE_COSTS = SLIP_MAX_LAYER_KINDS + 3 };

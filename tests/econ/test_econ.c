@@ -14,7 +14,8 @@
 #include "support/jobs.h"
 
 static const slip_region region = {.entry = {.kind = SLIP_KIND_REGION, .name = "here", .file = "here.yaml"},
-                                   .power_usd_per_j = 0.09 / 3.6e6, .pue = 1.3};
+                                   .power_usd_per_j = 0.09 / 3.6e6,
+                                   .pue = 1.3};
 
 static slip_econ_terms terms_of(void) {
   slip_econ_terms terms = slip_econ_terms_default();
@@ -91,9 +92,10 @@ static void terms_out_of_range_are_refused_by_field(void **state) {
     const char *field;
     double life, utilisation, price, pue, rent;
   } bad[] = {
-      {"life", 0, 0.8, NAN, NAN, NAN},         {"life", 51, 0.8, NAN, NAN, NAN},  {"life", NAN, 0.8, NAN, NAN, NAN},
-      {"utilisation", 4, 0, NAN, NAN, NAN},    {"utilisation", 4, 1.1, NAN, NAN, NAN}, {"power-price", 4, 0.8, -1, NAN, NAN},
-      {"pue", 4, 0.8, NAN, 0.9, NAN},          {"rent", 4, 0.8, NAN, NAN, -2},
+      {"life", 0, 0.8, NAN, NAN, NAN},        {"life", 51, 0.8, NAN, NAN, NAN},
+      {"life", NAN, 0.8, NAN, NAN, NAN},      {"utilisation", 4, 0, NAN, NAN, NAN},
+      {"utilisation", 4, 1.1, NAN, NAN, NAN}, {"power-price", 4, 0.8, -1, NAN, NAN},
+      {"pue", 4, 0.8, NAN, 0.9, NAN},         {"rent", 4, 0.8, NAN, NAN, -2},
   };
   slip_system system = toy_system();
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

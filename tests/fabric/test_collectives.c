@@ -1,5 +1,6 @@
-/* Collectives as alpha-beta over levels, worked by hand on the toy network: 8 ranks at 50 GB/s sustained and 2 us a step,
- * nodes joined at 8 GB/s sustained and 5 us a step. */
+/* Collectives as alpha-beta over levels, worked by hand on the toy network: 8 ranks at 50 GB/s sustained and 2 us
+ * a step, nodes joined at 8 GB/s sustained and 5 us a step. Every collective starts in 8 us and has a ramp over
+ * its transfer time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,26 +18,34 @@ static double time_of(const slip_network *net, slip_collective kind, int64_t ran
   return slip_collective_s(net, kind, (slip_group){ranks, stride}, bytes, NULL);
 }
 
+#define START 8e-6
+
+/* T seconds at the full rate take T + 100 us T / (T + 100 us). */
+static double ramp(double transfer) {
+  return transfer + 1e-4 * transfer / (transfer + 1e-4);
+}
+
 /* 1 GB over 8 ranks of a node: each sends 7/8 of it out and gets 7/8 back, in 2 x log2(8) steps. */
 static void all_reduce_in_a_node(void **state) {
   slip_network net = toy_network();
   double latency;
   double seconds = slip_collective_s(&net, SLIP_ALL_REDUCE, (slip_group){8, 1}, 1e9, &latency);
-  close_to(latency, 6 * 2e-6);
-  close_to(seconds, 2 * 7.0 / 8 * 1e9 / 50e9 + 12e-6);
+  close_to(latency, START + 6 * 2e-6);
+  close_to(seconds, ramp(2 * 7.0 / 8 * 1e9 / 50e9) + START + 12e-6);
 }
 
-/* 16 ranks in two nodes: reduce-scatter inside (7/8 of 1 GB), then half of the eighth that each rank holds crosses. */
+/* 16 ranks in two nodes: reduce-scatter inside (7/8 of 1 GB), then half of the eighth that each rank holds
+ * crosses. */
 static void all_reduce_over_two_nodes(void **state) {
   slip_network net = toy_network();
-  double half = 7.0 / 8 * 1e9 / 50e9 + 3 * 2e-6 + 0.5 * (1e9 / 8) / 8e9 + 5e-6;
-  close_to(time_of(&net, SLIP_ALL_REDUCE, 16, 1, 1e9), 2 * half);
+  double half = 7.0 / 8 * 1e9 / 50e9 + 0.5 * (1e9 / 8) / 8e9, steps = 3 * 2e-6 + 5e-6;
+  close_to(time_of(&net, SLIP_ALL_REDUCE, 16, 1, 1e9), START + ramp(2 * half) + 2 * steps);
 }
 
 /* 16 ranks, one of each node: only the network between nodes. 15/16 of 1 GB at 8 GB/s, log2(16) steps. */
 static void strided_groups_meet_outside(void **state) {
   slip_network net = toy_network();
-  close_to(time_of(&net, SLIP_ALL_GATHER, 16, 8, 1e9), 15.0 / 16 * 1e9 / 8e9 + 4 * 5e-6);
+  close_to(time_of(&net, SLIP_ALL_GATHER, 16, 8, 1e9), START + ramp(15.0 / 16 * 1e9 / 8e9) + 4 * 5e-6);
   assert_int_equal(slip_group_level(&net, (slip_group){16, 8}), 1);
   assert_int_equal(slip_group_members(&net, (slip_group){16, 8}, 0), 1);
   assert_int_equal(slip_group_members(&net, (slip_group){16, 2}, 0), 4);
@@ -49,16 +58,17 @@ static void strided_groups_meet_outside(void **state) {
 static void a_torus_takes_a_ring(void **state) {
   slip_network net = toy_network();
   net.levels[0].topology = "torus-2d";
-  close_to(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9), 7.0 / 8 * 1e9 / 50e9 + 7 * 2e-6);
+  close_to(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9), START + ramp(7.0 / 8 * 1e9 / 50e9) + 7 * 2e-6);
 }
 
 /* Each of 16 ranks sends 1 GB in all: 7/16 to its node at 50 GB/s, 8/16 across at 8 GB/s; at the same time. */
 static void all_to_all_takes_the_slower_level(void **state) {
   slip_network net = toy_network();
   double across = 8.0 / 16 * 1e9 / 8e9;
-  close_to(time_of(&net, SLIP_ALL_TO_ALL, 16, 1, 1e9), across + 3 * 2e-6); /* waits 3 x 2 us inside, 1 x 5 across */
+  close_to(time_of(&net, SLIP_ALL_TO_ALL, 16, 1, 1e9),
+           START + ramp(across) + 3 * 2e-6); /* waits 3 x 2 us inside, 1 x 5 across */
   net.levels[1].bytes_per_s = 1e15;
-  close_to(time_of(&net, SLIP_ALL_TO_ALL, 16, 1, 1e9), 7.0 / 16 * 1e9 / 50e9 + 3 * 2e-6);
+  close_to(time_of(&net, SLIP_ALL_TO_ALL, 16, 1, 1e9), START + ramp(7.0 / 16 * 1e9 / 50e9) + 3 * 2e-6);
 }
 
 static void a_message_takes_one_step_at_the_level_that_joins_its_ends(void **state) {
@@ -76,14 +86,37 @@ static void one_rank_sends_nothing(void **state) {
   }
 }
 
+/* 1 ns at the full rate takes twice as long, 10 s take 0.1 ms more. */
+static void short_transfers_run_at_half_the_rate_and_long_ones_fill_a_pipeline(void **state) {
+  slip_network net = toy_network();
+  double latency, seconds = slip_collective_s(&net, SLIP_ALL_GATHER, (slip_group){2, 1}, 100, &latency);
+  assert_near(seconds - latency, 2e-9, 1e-4);
+  seconds = slip_collective_s(&net, SLIP_ALL_GATHER, (slip_group){2, 1}, 1e12, &latency);
+  assert_near(seconds - latency, 10 + 1e-4, 1e-6);
+}
+
+/* A switch that adds vectors up at 0.6 of 100 GB/s: 1 GB takes 16.7 ms, whatever the ranks, where the ring takes
+ * 35 ms of 8 ranks; of two ranks the ring's 20 ms stay; of two nodes each has its own switch and nothing changes.
+ */
+static void a_switch_may_reduce(void **state) {
+  slip_network net = toy_network(), plain = toy_network();
+  net.levels[0].reduce_fraction = 0.6;
+  close_to(time_of(&net, SLIP_ALL_REDUCE, 8, 1, 1e9), START + ramp(1e9 / 60e9) + 6 * 2e-6);
+  close_to(time_of(&net, SLIP_ALL_REDUCE, 4, 1, 1e9), START + ramp(1e9 / 60e9) + 4 * 2e-6);
+  assert_true(time_of(&net, SLIP_ALL_REDUCE, 2, 1, 1e9) == time_of(&plain, SLIP_ALL_REDUCE, 2, 1, 1e9));
+  assert_true(time_of(&net, SLIP_ALL_REDUCE, 16, 1, 1e9) == time_of(&plain, SLIP_ALL_REDUCE, 16, 1, 1e9));
+  assert_true(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9) == time_of(&plain, SLIP_ALL_GATHER, 8, 1, 1e9));
+}
+
+/* One start and one ramp instead of two; the rest is the same. */
 static void an_all_reduce_is_a_reduce_scatter_and_an_all_gather(void **state) {
   slip_network net = toy_network();
   for (int64_t ranks = 2; ranks <= 1024; ranks *= 2)
     for (int64_t stride = 1; stride <= 8; stride *= 2) {
       double whole = time_of(&net, SLIP_ALL_REDUCE, ranks, stride, 1e8);
-      close_to(time_of(&net, SLIP_REDUCE_SCATTER, ranks, stride, 1e8) +
-                   time_of(&net, SLIP_ALL_GATHER, ranks, stride, 1e8),
-               whole);
+      double parts = time_of(&net, SLIP_REDUCE_SCATTER, ranks, stride, 1e8) +
+                     time_of(&net, SLIP_ALL_GATHER, ranks, stride, 1e8);
+      assert_true(whole <= parts - START && whole >= parts - START - 1e-4);
     }
 }
 
@@ -132,53 +165,32 @@ static void a_system_without_a_number_is_refused(void **state) {
   assert_string_equal(err.field, "scale-out.gbs");
 }
 
-/* ---- published rows: NCCL in one node (stas00, aiconfigurator) ---- */
+/* ---- published rows: NCCL ---- */
 
-/* Without the message-size ramp of the real protocols the middle sizes come out too fast, and with a ring's bandwidth the
- * large all-reduce of an in-switch reduction too slow: the bounds say how much. */
+/* Bounds: what the fit of data/systems/ reaches, and a little; A100 has four rows of two nodes that are slower by
+ * up to 85%. */
 static void published_rows_are_met(void **state) {
   const struct {
-    const char *chip, *system;
-    double median;
+    const char *chip, *op;
+    double median, ninth;
   } cases[] = {
-      {"A100 SXM 80GB", "hgx-a100", 0.24},      {"H100 SXM 80GB", "hgx-h100", 0.18},
-      {"H200 SXM 141GB", "hgx-h200", 0.35},     {"B200 SXM", "hgx-b200", 0.28},
-      {"GB200 (per GPU)", "gb200-nvl72", 0.58},
+      {"a100-80gb", "allreduce", 0.14, 0.9}, {"h100", "allreduce", 0.14, 0.3},
+      {"h200", "allreduce", 0.07, 0.25},     {"b200", "allreduce", 0.1, 0.25},
+      {"gb200", "allreduce", 0.18, 0.45},    {"a100-80gb", "allgather", 0.1, 0.2},
+      {"h200", "allgather", 0.1, 0.3},       {"b200", "allgather", 0.25, 0.5},
+      {"gb200", "allgather", 0.08, 0.15},    {"h200", "alltoall", 0.2, 0.25},
+      {"gb200", "alltoall", 0.06, 0.2},
   };
-  size_t count;
-  kernel_row *rows = kernel_rows_read(&count);
-  if (!rows)
-    skip();
-  slip_catalog *catalog;
-  assert_int_equal(slip_catalog_open(NULL, 0, &catalog, NULL), SLIP_OK);
+  kernel_rows rows;
   int misses = 0;
-  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    const slip_system *system;
-    slip_network net;
-    row_errors errors = {.count = 0};
-    assert_int_equal(slip_catalog_system(catalog, cases[c].system, &system, NULL), SLIP_OK);
-    assert_int_equal(slip_network_make(system, &net, NULL), SLIP_OK);
-    for (size_t i = 0; i < count; i++) {
-      const kernel_row *row = &rows[i];
-      int kind = strcmp(row->op, "allreduce") == 0   ? SLIP_ALL_REDUCE
-                 : strcmp(row->op, "allgather") == 0 ? SLIP_ALL_GATHER
-                 : strcmp(row->op, "alltoall") == 0  ? SLIP_ALL_TO_ALL
-                                                     : -1;
-      double ranks = kernel_row_number(row, "ranks"), bytes = kernel_row_number(row, "bytes");
-      if (strcmp(row->chip, cases[c].chip) != 0 || kind < 0 || ranks > 8 || strstr(row->source, "vidur"))
-        continue;
-      double moved =
-          (ranks - 1) / ranks * bytes * (kind == SLIP_ALL_REDUCE ? 2 : 1); /* nccl-tests' bus bandwidth */
-      double seconds = strcmp(row->unit, "us") == 0 ? row->value * 1e-6 : moved / (row->value * 1e9);
-      row_errors_add(&errors, time_of(&net, (slip_collective)kind, (int64_t)ranks, 1, bytes), seconds);
-    }
-    double median = row_errors_quantile(&errors, 0.5), ninth = row_errors_quantile(&errors, 0.9);
-    print_message("  %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", cases[c].chip, errors.count,
-                  100 * median, 100 * ninth);
-    misses += !(errors.count >= 7 && median <= cases[c].median);
+  if (!kernel_rows_open(&rows))
+    skip();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    double median, ninth;
+    size_t n = kernel_rows_errors(&rows, cases[i].chip, cases[i].op, NULL, &median, &ninth);
+    misses += !(n >= 3 && median <= cases[i].median && ninth <= cases[i].ninth);
   }
-  slip_catalog_free(catalog);
-  free(rows);
+  kernel_rows_close(&rows);
   assert_int_equal(misses, 0);
 }
 
@@ -191,6 +203,8 @@ int main(void) {
       cmocka_unit_test(all_to_all_takes_the_slower_level),
       cmocka_unit_test(a_message_takes_one_step_at_the_level_that_joins_its_ends),
       cmocka_unit_test(one_rank_sends_nothing),
+      cmocka_unit_test(short_transfers_run_at_half_the_rate_and_long_ones_fill_a_pipeline),
+      cmocka_unit_test(a_switch_may_reduce),
       cmocka_unit_test(an_all_reduce_is_a_reduce_scatter_and_an_all_gather),
       cmocka_unit_test(time_grows_with_bytes_and_falls_with_bandwidth),
       cmocka_unit_test(a_large_domain_needs_nothing_beyond),

@@ -84,7 +84,8 @@ static plain_search try_everything(const slip_train *train) {
             for (int64_t etp = 1; etp <= tp; etp++)
               for (int64_t micro = 1; micro <= 16; micro++) {
                 slip_plan plan = slip_plan_default();
-                plan.tp = tp, plan.cp = cp, plan.pp = pp, plan.vpp = vpp, plan.ep = ep, plan.etp = etp, plan.micro_batch = micro;
+                plan.tp = tp, plan.cp = cp, plan.pp = pp, plan.vpp = vpp, plan.ep = ep, plan.etp = etp,
+                plan.micro_batch = micro;
                 slip_plan probe = plan;
                 probe.sharding = SLIP_SHARD_NONE;
                 if (vpp > 1 || slip_train_check(train, &probe, NULL) == SLIP_OK || pp > 1)
@@ -112,8 +113,8 @@ static void against_the_loop(const slip_model_file *model, int64_t chips, int64_
   assert_int_equal(status, SLIP_OK);
   char text[200];
   slip_plan_format(&best.plan, text, sizeof text);
-  printf("  %lld chips: %lld legal plans, %lld feasible, best %s, %.4g s\n", (long long)chips, (long long)stats.legal,
-         (long long)stats.feasible, text, best.step_s);
+  printf("  %lld chips: %lld legal plans, %lld feasible, best %s, %.4g s\n", (long long)chips,
+         (long long)stats.legal, (long long)stats.feasible, text, best.step_s);
   assert_true(best.step_s == all.best.step_s); /* the very number: both go through the same functions */
   assert_int_equal(stats.legal, all.legal);
   assert_int_equal(stats.feasible, all.feasible);

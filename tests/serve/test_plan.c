@@ -13,7 +13,11 @@
 
 static void what_is_written_reads_back_as_the_same_plan(void **state) {
   static const char *const texts[] = {
-      "tp=8", "tp=1,dp=320,ep=320,batch=15360", "tp=4,pp=2,dp=2,ep=8,chunk=4096", "tp=1,dp=32,ep=32,chunk=16384,disaggregate=yes", "",
+      "tp=8",
+      "tp=1,dp=320,ep=320,batch=15360",
+      "tp=4,pp=2,dp=2,ep=8,chunk=4096",
+      "tp=1,dp=32,ep=32,chunk=16384,disaggregate=yes",
+      "",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     slip_serve_plan a = serve_plan_of(texts[i]);
@@ -88,13 +92,27 @@ static void a_job_out_of_range_is_refused_by_field(void **state) {
   for (int i = 0; i < 7; i++) {
     job = good;
     switch (i) {
-    case 0: job.isl = 0; break;
-    case 1: job.osl = -5; break;
-    case 2: job.chips = -1; break;
-    case 3: job.prefix_hit = 1; break;
-    case 4: job.prefix_hit = NAN; break;
-    case 5: job.ttft_s = 0; break;
-    default: job.tpot_s = NAN; break;
+    case 0:
+      job.isl = 0;
+      break;
+    case 1:
+      job.osl = -5;
+      break;
+    case 2:
+      job.chips = -1;
+      break;
+    case 3:
+      job.prefix_hit = 1;
+      break;
+    case 4:
+      job.prefix_hit = NAN;
+      break;
+    case 5:
+      job.ttft_s = 0;
+      break;
+    default:
+      job.tpot_s = NAN;
+      break;
     }
     slip_serve *serve = NULL;
     slip_error err = {.message = ""};

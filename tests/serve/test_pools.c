@@ -44,7 +44,8 @@ static void parts_and_bounds_add_up_to_the_step(void **state) {
     for (int n = 0; n < 60; n++) {
       slip_step step = {.decoding = n % 5 ? 1 << n % 10 : 0, .context = 100 * (n + 1)};
       if (n % 3 == 0 || step.decoding == 0)
-        step.prefill_sequences = 1 + n % 4, step.prefill_tokens = 64 * (n + 1), step.prefill_past = n % 2 ? 1000 : 0;
+        step.prefill_sequences = 1 + n % 4, step.prefill_tokens = 64 * (n + 1),
+        step.prefill_past = n % 2 ? 1000 : 0;
       slip_step_cost cost;
       slip_serve_step(serve, &plan, &step, &cost);
       double parts = 0, bounds = 0;
@@ -142,29 +143,44 @@ static void the_host_is_waited_for_not_added(void **state) {
   slip_serve_free(serve);
 }
 
-/* Two half batches hide `two_batch_overlap` of the expert traffic behind each other, never more than there is to hide behind. */
-static void two_batch_overlap_hides_expert_traffic(void **state) {
+static void step_with_overlap(double share, const slip_step *step, slip_step_cost *cost) {
   slip_serve_job job = serve_job_of("deepseek-v3", "hgx-h800", "deepseek-serve-2025");
   slip_stack stack = *job.stack;
+  stack.two_batch_overlap = share;
+  stack.host_step_s = stack.host_serve_layer_s = stack.host_layer_s = stack.host_moe_layer_s = 0;
   job.stack = &stack;
-  slip_serve_plan plan = serve_plan_of("tp=1,dp=32,ep=32");
-  slip_step step = {.prefill_sequences = 2, .prefill_tokens = 4096};
-  slip_step_cost open, half;
-  stack.two_batch_overlap = 0;
   slip_serve *serve = serve_open(&job);
-  slip_serve_step(serve, &plan, &step, &open);
+  slip_serve_plan plan = serve_plan_of("tp=1,dp=32,ep=32");
+  slip_serve_step(serve, &plan, step, cost);
   slip_serve_free(serve);
-  stack.two_batch_overlap = 0.5;
-  serve = serve_open(&job);
-  slip_serve_step(serve, &plan, &step, &half);
-  slip_serve_free(serve);
-  close_to(half.parts[SLIP_PART_EP], open.parts[SLIP_PART_EP] / 2);
-  close_to(open.seconds - half.seconds, open.parts[SLIP_PART_EP] / 2);
+}
+
+/* Two half batches take 2 T(half) without the `two_batch_overlap` of their expert traffic that each hides behind the other. */
+static void two_batch_overlap_hides_expert_traffic(void **state) {
+  slip_step step = {.prefill_sequences = 2, .prefill_tokens = 4096},
+            one = {.prefill_sequences = 1, .prefill_tokens = 4096};
+  slip_step_cost half, both;
+  step_with_overlap(0, &one, &half);
+  step_with_overlap(0.5, &step, &both);
+  close_to(both.parts[SLIP_PART_EP], half.parts[SLIP_PART_EP]);
+  close_to(both.seconds, 2 * half.seconds - half.parts[SLIP_PART_EP]);
+}
+
+/* A half batch reads all the weights once more, so a small batch is better left whole: the step is the lesser of both. */
+static void small_batches_are_not_split(void **state) {
+  slip_step step = {.decoding = 1, .context = 4096};
+  slip_step_cost whole, offered;
+  step_with_overlap(0, &step, &whole);
+  step_with_overlap(0.1, &step, &offered);
+  close_to(offered.seconds, whole.seconds);
+  close_to(offered.parts[SLIP_PART_EP], whole.parts[SLIP_PART_EP]);
 }
 
 static void every_node_of_the_explanation_is_the_sum_of_its_children(void **state) {
-  static const slip_step steps[] = {{.decoding = 64, .context = 4096}, {.prefill_sequences = 1, .prefill_tokens = 8192},
-                                    {.prefill_sequences = 1, .prefill_tokens = 512, .prefill_past = 100, .decoding = 8, .context = 300}};
+  static const slip_step steps[] = {
+      {.decoding = 64, .context = 4096},
+      {.prefill_sequences = 1, .prefill_tokens = 8192},
+      {.prefill_sequences = 1, .prefill_tokens = 512, .prefill_past = 100, .decoding = 8, .context = 300}};
   for (int i = 0; i < CASES; i++) {
     slip_serve *serve = open_case(i);
     slip_serve_plan plan = serve_plan_of(cases[i].plan);
@@ -180,8 +196,8 @@ static void every_node_of_the_explanation_is_the_sum_of_its_children(void **stat
           if (why[child].parent == (int)node)
             sum += why[child].seconds, any = true;
         if (any && fabs(sum - why[node].seconds) > 1e-9 * why[0].seconds)
-          fail_msg("%s on %s: children of '%s' add up to %.12g, not %.12g", cases[i].model, cases[i].system, why[node].name, sum,
-                   why[node].seconds);
+          fail_msg("%s on %s: children of '%s' add up to %.12g, not %.12g", cases[i].model, cases[i].system,
+                   why[node].name, sum, why[node].seconds);
       }
       slip_why_free(why);
     }
@@ -208,7 +224,8 @@ static void cache_capacity_by_hand(void **state) {
   assert_near(pool.memory.weights, 2 * slip_model_params(job.model) / 8, 0.001); /* norms are not cut */
   close_to(pool.memory.capacity, 141e9 * stack.memory_share);
   double room = pool.memory.capacity - pool.memory.weights - pool.memory.buffers;
-  assert_near(pool.memory.sequences_max, floor(room * stack.kv_memory_share / request), 0.01); /* buffers of the final batch differ */
+  assert_near(pool.memory.sequences_max, floor(room * stack.kv_memory_share / request),
+              0.01);                                            /* buffers of the final batch differ */
   assert_int_equal(pool.plan.batch, pool.memory.sequences_max); /* no objective: as many as fit */
   close_to(pool.memory.kv_cache, (double)pool.plan.batch * request);
   close_to(pool.memory.total, pool.memory.weights + pool.memory.kv_cache + pool.memory.buffers);
@@ -324,7 +341,8 @@ static void an_aggregated_instance_conserves_work(void **state) {
 static void a_disaggregated_fleet_balances_its_pools(void **state) {
   slip_serve_job job = serve_job_of("deepseek-v3", "hgx-h800", "deepseek-serve-2025");
   slip_serve *serve = serve_open(&job);
-  slip_serve_plan prefill = serve_plan_of("tp=1,dp=32,ep=32,disaggregate=yes"), decode = serve_plan_of("tp=1,dp=64,ep=64,batch=4096,disaggregate=yes");
+  slip_serve_plan prefill = serve_plan_of("tp=1,dp=32,ep=32,disaggregate=yes"),
+                  decode = serve_plan_of("tp=1,dp=64,ep=64,batch=4096,disaggregate=yes");
   slip_serve_result r;
   assert_int_equal(slip_serve_estimate(serve, &prefill, serve, &decode, &r, NULL), SLIP_OK);
   close_to(r.prefill.chips_share + r.decode.chips_share, 1);
@@ -359,9 +377,11 @@ static void a_closed_fleet_takes_whole_instances(void **state) {
 
 /* Prefill on H20 and decode on H200, each pool with its own chips. */
 static void prefill_and_decode_may_run_on_different_systems(void **state) {
-  slip_serve_job a = serve_job_of("deepseek-v3", "hgx-h200", "sglang-2026"), b = serve_job_of("deepseek-v3", "hgx-h20", "sglang-2026");
+  slip_serve_job a = serve_job_of("deepseek-v3", "hgx-h200", "sglang-2026"),
+                 b = serve_job_of("deepseek-v3", "hgx-h20", "sglang-2026");
   slip_serve *prefill = serve_open(&a), *decode = serve_open(&b);
-  slip_serve_plan p = serve_plan_of("tp=1,dp=16,ep=16,disaggregate=yes"), d = serve_plan_of("tp=1,dp=16,ep=16,batch=512,disaggregate=yes");
+  slip_serve_plan p = serve_plan_of("tp=1,dp=16,ep=16,disaggregate=yes"),
+                  d = serve_plan_of("tp=1,dp=16,ep=16,batch=512,disaggregate=yes");
   slip_serve_result mixed;
   slip_pool alone;
   double latency;
@@ -418,7 +438,8 @@ static void energy_by_hand(void **state) {
   double watts[2];
   const slip_step_cost *steps[2] = {&r.prefill.step, &r.decode.step};
   for (int i = 0; i < 2; i++) {
-    double working = (steps[i]->bounds[SLIP_BOUND_COMPUTE] + steps[i]->bounds[SLIP_BOUND_MEMORY]) / steps[i]->seconds;
+    double working =
+        (steps[i]->bounds[SLIP_BOUND_COMPUTE] + steps[i]->bounds[SLIP_BOUND_MEMORY]) / steps[i]->seconds;
     watts[i] = job.system->power_w / 8 * (0.30 + 0.40 * working);
   }
   double prefilling = r.requests_per_s_per_chip * 4096 / r.prefill.tokens_per_s_per_chip; /* share of the time */
@@ -437,7 +458,8 @@ static void formats_fall_to_what_the_chip_computes(void **state) {
   static const struct {
     const char *system;
     slip_dtype compute;
-  } rows[] = {{"hgx-h200", SLIP_FP8}, {"cloudmatrix384", SLIP_INT8}, {"gb200-nvl72", SLIP_FP8}, {"hgx-a100", SLIP_INT8}};
+  } rows[] = {
+      {"hgx-h200", SLIP_FP8}, {"cloudmatrix384", SLIP_INT8}, {"gb200-nvl72", SLIP_FP8}, {"hgx-a100", SLIP_INT8}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     slip_serve_job job = serve_job_of("deepseek-v3", rows[i].system, "prior-serve");
     slip_serve *serve = serve_open(&job);
@@ -476,6 +498,7 @@ int main(void) {
       cmocka_unit_test(faster_memory_links_and_cores_never_slow_a_step),
       cmocka_unit_test(the_host_is_waited_for_not_added),
       cmocka_unit_test(two_batch_overlap_hides_expert_traffic),
+      cmocka_unit_test(small_batches_are_not_split),
       cmocka_unit_test(every_node_of_the_explanation_is_the_sum_of_its_children),
       cmocka_unit_test(cache_capacity_by_hand),
       cmocka_unit_test(a_latent_cache_is_not_cut_by_tensor_parallelism),

@@ -108,18 +108,38 @@ static inline slip_system toy_system(void) {
   toy_system_chip = toy_chip(&toy_system_kernels);
   slip_network net = toy_network();
   slip_system system = {.entry = {.kind = SLIP_KIND_SYSTEM, .name = "toy", .file = "toy.yaml"},
-                        .chip = &toy_system_chip, .chips = 8, .n_levels = net.n_levels, .power_w = 8000,
+                        .chip = &toy_system_chip,
+                        .chips = 8,
+                        .n_levels = net.n_levels,
+                        .power_w = 8000,
                         .price_usd = 100000};
   memcpy(system.levels, net.levels, sizeof system.levels);
   return system;
 }
 
 static inline slip_stack toy_stack(void) {
-  return (slip_stack){.entry = {.kind = SLIP_KIND_STACK, .name = "toy", .file = "toy.yaml"}, .for_vendor = "any",
-                      .framework = "toy", .release = "1", .date = "2026-01", .trains = true, .serves = true,
-                      .elementwise_passes = 1, .imbalance_train = 1, .flash_attention = 1, .imbalance_serve = 1,
-                      .prefill_interference = 1, .kv_memory_share = 1, .draft_acceptance = 0.5, .max_sequences = 1024,
-                      .zero_bubble = 1, .dualpipe = 1, .memory_share = 1, .spread_train = 0.2, .spread_serve = 0.3};
+  return (slip_stack){.entry = {.kind = SLIP_KIND_STACK, .name = "toy", .file = "toy.yaml"},
+                      .for_vendor = "any",
+                      .framework = "toy",
+                      .release = "1",
+                      .date = "2026-01",
+                      .trains = true,
+                      .serves = true,
+                      .elementwise_passes = 1,
+                      .imbalance_train = 1,
+                      .flash_attention = 1,
+                      .imbalance_serve = 1,
+                      .prefill_interference = 1,
+                      .kv_memory_share = 1,
+                      .draft_acceptance = 0.5,
+                      .max_sequences = 1024,
+                      .zero_bubble = 1,
+                      .dualpipe = 1,
+                      .memory_share = 1,
+                      .pace_train = 1,
+                      .pace_serve = 1,
+                      .spread_train = 0.2,
+                      .spread_serve = 0.3};
 }
 
 /* A Hugging Face configuration from memory; free with slip_model_free. */
@@ -137,10 +157,11 @@ static inline slip_model_file *model_from(const char *json) {
   "\"num_key_value_heads\": 8, \"intermediate_size\": 4096, \"vocab_size\": 32000, "                           \
   "\"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}"
 /* 8 layers of 16 experts (width 512, 2 per token), hidden 1024, otherwise as above. */
-#define SMALL_MOE                                                                                                   \
-  "{\"model_type\": \"qwen3_moe\", \"hidden_size\": 1024, \"num_hidden_layers\": 8, \"num_attention_heads\": 16, "  \
-  "\"num_key_value_heads\": 8, \"head_dim\": 64, \"intermediate_size\": 4096, \"moe_intermediate_size\": 512, "     \
-  "\"num_experts\": 16, \"num_experts_per_tok\": 2, \"decoder_sparse_step\": 1, \"mlp_only_layers\": [], "          \
-  "\"norm_topk_prob\": true, \"vocab_size\": 32000, \"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}"
+#define SMALL_MOE                                                                                                  \
+  "{\"model_type\": \"qwen3_moe\", \"hidden_size\": 1024, \"num_hidden_layers\": 8, \"num_attention_heads\": 16, " \
+  "\"num_key_value_heads\": 8, \"head_dim\": 64, \"intermediate_size\": 4096, \"moe_intermediate_size\": 512, "    \
+  "\"num_experts\": 16, \"num_experts_per_tok\": 2, \"decoder_sparse_step\": 1, \"mlp_only_layers\": [], "         \
+  "\"norm_topk_prob\": true, \"vocab_size\": 32000, \"tie_word_embeddings\": false, \"torch_dtype\": "             \
+  "\"bfloat16\"}"
 
 #endif

@@ -1,87 +1,46 @@
 #include "support/kernel_rows.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 11, CELL = 1024, MAX_ROWS = 4000 };
+#include "base/text.h"
 
-/* One record of comma separated cells, "" inside quotes for a quote. False at the end. Cells longer than CELL are cut. */
-static bool read_record(FILE *file, char cells[COLUMNS][CELL]) {
-  int column = 0, c = fgetc(file);
-  size_t used = 0;
-  bool quoted = false;
-  if (c == EOF)
+static bool read_cases(kernel_rows *rows, const char *path) {
+  char *bytes = NULL;
+  size_t n = 0;
+  slip_table *table = slip_arena_alloc(rows->arena, sizeof *table);
+  bool ok = table && slip_read_file(path, 1 << 24, &bytes, &n, NULL) == SLIP_OK &&
+            slip_table_parse(rows->arena, path, bytes, n, table, NULL) == SLIP_OK;
+  free(bytes);
+  if (!ok)
     return false;
-  memset(cells, 0, (size_t)COLUMNS * CELL);
-  for (; c != EOF; c = fgetc(file)) {
-    if (quoted && c == '"') {
-      int next = fgetc(file);
-      if (next != '"') {
-        quoted = false;
-        ungetc(next, file);
-        continue;
-      }
-    } else if (!quoted && c == '"') {
-      quoted = true;
-      continue;
-    } else if (!quoted && c == ',') {
-      column = column < COLUMNS - 1 ? column + 1 : column;
-      used = 0;
-      continue;
-    } else if (!quoted && c == '\n') {
-      break;
-    }
-    if (used < CELL - 1)
-      cells[column][used++] = (char)c;
+  slip_case_reader reader = {.catalog = rows->catalog, .arena = rows->arena};
+  rows->cases = slip_arena_array(rows->arena, table->n_rows, sizeof *rows->cases);
+  for (rows->count = 0; rows->cases && rows->count < table->n_rows; rows->count++) {
+    slip_row row = {table, rows->count};
+    if (slip_read_kernel_case(&reader, &row, &rows->cases[rows->count], NULL) != SLIP_OK)
+      return false;
   }
-  return true;
+  return rows->cases != NULL;
 }
 
-static void copy(char *out, size_t size, const char *cell) {
-  snprintf(out, size, "%.*s", (int)size - 1, cell);
-}
-
-kernel_row *kernel_rows_read(size_t *count) {
-  const char *shared = getenv("SLIP_SHARED");
+bool kernel_rows_open(kernel_rows *rows) {
+  const char *root = getenv("SLIP_SOURCE_DIR");
   char path[1024];
-  *count = 0;
-  if (!shared)
-    return NULL;
-  snprintf(path, sizeof path, "%s/reference/measured/kernels.csv", shared);
-  FILE *file = fopen(path, "r");
-  if (!file)
-    return NULL;
-  char(*cells)[CELL] = malloc((size_t)COLUMNS * CELL);
-  kernel_row *rows = malloc(MAX_ROWS * sizeof *rows);
-  if (cells && rows && read_record(file, cells)) /* the first record names the columns */
-    while (*count < MAX_ROWS && read_record(file, cells)) {
-      kernel_row *row = &rows[(*count)++];
-      copy(row->source, sizeof row->source, cells[1]);
-      copy(row->chip, sizeof row->chip, cells[3]);
-      copy(row->op, sizeof row->op, cells[4]);
-      copy(row->dtype, sizeof row->dtype, cells[5]);
-      copy(row->shape, sizeof row->shape, cells[6]);
-      row->value = strtod(cells[7], NULL);
-      copy(row->unit, sizeof row->unit, cells[8]);
-    }
-  free(cells);
-  fclose(file);
-  return rows;
+  *rows = (kernel_rows){.arena = slip_arena_open()};
+  snprintf(path, sizeof path, "%s/data/measured/kernels.csv", root ? root : "");
+  if (root && rows->arena && slip_catalog_open(NULL, 0, &rows->catalog, NULL) == SLIP_OK && read_cases(rows, path))
+    return true;
+  kernel_rows_close(rows);
+  return false;
 }
 
-double kernel_row_number(const kernel_row *row, const char *key) {
-  char quoted[64];
-  snprintf(quoted, sizeof quoted, "\"%s\":", key);
-  const char *at = strstr(row->shape, quoted);
-  return at ? strtod(at + strlen(quoted), NULL) : NAN;
-}
-
-void row_errors_add(row_errors *errors, double predicted, double measured) {
-  if (errors->count < sizeof errors->values / sizeof *errors->values)
-    errors->values[errors->count++] = fabs(log(predicted / measured));
+void kernel_rows_close(kernel_rows *rows) {
+  slip_catalog_free(rows->catalog);
+  slip_arena_free(rows->arena);
+  *rows = (kernel_rows){.count = 0};
 }
 
 static int by_value(const void *a, const void *b) {
@@ -89,10 +48,26 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-double row_errors_quantile(row_errors *errors, double quantile) {
-  if (errors->count == 0)
-    return NAN;
-  qsort(errors->values, errors->count, sizeof *errors->values, by_value);
-  size_t at = (size_t)(quantile * (double)errors->count);
-  return exp(errors->values[at < errors->count ? at : errors->count - 1]) - 1;
+size_t kernel_rows_errors(const kernel_rows *rows, const char *chip, const char *op,
+                          bool (*also)(const slip_case *c), double *median, double *ninth) {
+  double *errors = calloc(rows->count, sizeof *errors);
+  size_t n = 0;
+  for (size_t i = 0; errors && i < rows->count; i++) {
+    const slip_case *c = &rows->cases[i];
+    double predicted[SLIP_MAX_QUANTITIES];
+    if (!c->shown.scored || strcmp(c->shown.chip, chip) != 0 || strcmp(c->shown.model, op) != 0 ||
+        (also && !also(c)))
+      continue;
+    if (slip_predict_kernel_case(c, NULL, NULL, predicted, NULL, NULL) != SLIP_OK)
+      continue;
+    double ratio = predicted[0] / c->shown.measured;
+    errors[n++] = fabs((c->kernel.is_rate ? 1 / ratio : ratio) - 1);
+  }
+  if (n > 0)
+    qsort(errors, n, sizeof *errors, by_value);
+  *median = n > 0 ? errors[n / 2] : NAN;
+  *ninth = n > 0 ? errors[n * 9 / 10] : NAN;
+  free(errors);
+  printf("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", chip, op, n, 100 * *median, 100 * *ninth);
+  return n;
 }

@@ -1,27 +1,26 @@
-/* The table of published kernel measurements (reference/measured/kernels.csv of the shared folder), for tests that compare
- * the model with it. Found by the environment variable SLIP_SHARED; without it tests skip. */
+/* The published kernel measurements (data/measured/kernels.csv) read as cases, for tests that hold the model
+ * against them. Found by the environment variable SLIP_SOURCE_DIR; without it tests skip. */
 #ifndef SLIP_TESTS_KERNEL_ROWS_H
 #define SLIP_TESTS_KERNEL_ROWS_H
 
 #include <stddef.h>
 
-typedef struct kernel_row {
-  char source[160], chip[48], op[32], dtype[48], shape[320], unit[48];
-  double value;
-} kernel_row;
+#include "calibrate/case.h"
 
-/* All rows, *count of them; NULL when SLIP_SHARED is unset or has no table. free() them. */
-kernel_row *kernel_rows_read(size_t *count);
-/* The number under `key` in the row's shape; NAN when it has none. */
-double kernel_row_number(const kernel_row *row, const char *key);
-
-/* |ln(predicted / measured)| of many rows. */
-typedef struct row_errors {
-  double values[1200];
+typedef struct kernel_rows {
+  slip_catalog *catalog;
+  slip_arena *arena;
+  slip_case *cases;
   size_t count;
-} row_errors;
-void row_errors_add(row_errors *errors, double predicted, double measured);
-/* exp of the quantile (0 to 1) of the errors, less one: 0.2 is 20%. NAN without rows. Sorts them. */
-double row_errors_quantile(row_errors *errors, double quantile);
+} kernel_rows;
+
+/* False when SLIP_SOURCE_DIR is unset or the table cannot be read. */
+bool kernel_rows_open(kernel_rows *rows);
+void kernel_rows_close(kernel_rows *rows);
+
+/* Of the scored rows of a chip (catalog name) and operation that `also` accepts (NULL: all): median and 90th
+ * percentile of |predicted / measured - 1|, times for rates too. Returns their number; prints a line. */
+size_t kernel_rows_errors(const kernel_rows *rows, const char *chip, const char *op,
+                          bool (*also)(const slip_case *c), double *median, double *ninth);
 
 #endif

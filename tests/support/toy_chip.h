@@ -17,6 +17,7 @@ static inline slip_kernels toy_kernels(void) {
   k.attention_backward_fraction = 0.25;
   k.attention_keys_half = 1000;
   k.mla_decode_fraction = 0.2;
+  k.mla_decode_fp8_fraction = NAN;
   k.kv_read_fraction = 0.8;
   k.memory_fraction = 0.5;
   k.weight_read_fraction = 0.5;

@@ -16,7 +16,9 @@ static inline slip_network toy_network(void) {
                                .latency_s = 2e-6,
                                .fraction = 0.5,
                                .exchange_s = 10e-6,
-                               .exchange_fraction = 0.4};
+                               .exchange_fraction = 0.4,
+                               .bulk_fraction = 0.4,
+                               .reduce_fraction = NAN};
   net.levels[1] = (slip_level){.name = "scale-out",
                                .topology = "clos",
                                .fabric = "toy",
@@ -25,7 +27,9 @@ static inline slip_network toy_network(void) {
                                .latency_s = 5e-6,
                                .fraction = 0.8,
                                .exchange_s = 20e-6,
-                               .exchange_fraction = 0.5};
+                               .exchange_fraction = 0.5,
+                               .bulk_fraction = 0.5,
+                               .reduce_fraction = NAN};
   return net;
 }
 

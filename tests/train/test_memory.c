@@ -78,9 +78,9 @@ static void memory_of_selene_is_met_within_ten_percent(void **state) {
     slip_train *train = train_open(&job);
     slip_train_memory m = estimate(train, rows[i].plan, SLIP_OK).memory;
     double states = (m.weights + m.gradients + m.optimizer) / gib, activations = m.activations / gib;
-    printf("  %-14s states: published %.1f  predicted %.1f GiB (%+.1f%%)   activations: %.1f, %.1f GiB (%+.1f%%)\n", rows[i].model,
-           rows[i].states, states, 100 * (states / rows[i].states - 1), rows[i].activations, activations,
-           100 * (activations / rows[i].activations - 1));
+    printf("  %-14s states: published %.1f  predicted %.1f GiB (%+.1f%%)   activations: %.1f, %.1f GiB (%+.1f%%)\n",
+           rows[i].model, rows[i].states, states, 100 * (states / rows[i].states - 1), rows[i].activations,
+           activations, 100 * (activations / rows[i].activations - 1));
     assert_near(states, rows[i].states, 0.10);
     assert_near(activations, rows[i].activations, 0.10);
     slip_train_free(train);
@@ -95,7 +95,8 @@ static void memory_of_selene_is_met_within_ten_percent(void **state) {
 static void deepseek_v3_by_component(void **state) {
   slip_train_job job = train_job_of("deepseek-v3", "hgx-h800", "deepseek-2024", 2048, 15360);
   slip_train *train = train_open(&job);
-  const double mla = 187107328, dense = mla + (7168.0 * 256 + 256) + 3.0 * 7168 * 2048 + 2 * 7168, expert = 176160768;
+  const double mla = 187107328, dense = mla + (7168.0 * 256 + 256) + 3.0 * 7168 * 2048 + 2 * 7168,
+               expert = 176160768;
   slip_plan plan = plan_of("tp=1,pp=16,ep=64,recompute=full");
   slip_layer_costs costs;
   assert_int_equal(slip_train_check(train, &plan, NULL), SLIP_OK);
@@ -162,7 +163,8 @@ static void interleaving_keeps_more_micro_batches(void **state) {
   job.seq = 2048;
   slip_train *train = train_open(&job);
   double plain = estimate(train, "tp=8,pp=8,sharding=none,recompute=selective", SLIP_OK).memory.activations;
-  double interleaved = estimate(train, "tp=8,pp=8,vpp=3,sharding=none,recompute=selective", SLIP_OK).memory.activations;
+  double interleaved =
+      estimate(train, "tp=8,pp=8,vpp=3,sharding=none,recompute=selective", SLIP_OK).memory.activations;
   close_to(interleaved / plain, 31.0 / 3 / 8);
   slip_train_free(train);
 }

@@ -24,7 +24,8 @@ static void the_default_plan_is_one_of_everything(void **state) {
 }
 
 static void every_key_is_read_in_any_order_with_spaces(void **state) {
-  slip_plan p = plan_of(" recompute=full, mbs=2 ,sharding=gradients,schedule=zero-bubble,etp=2,ep=8,cp=4,dp=16,vpp=3,pp=5,tp=8");
+  slip_plan p = plan_of(
+      " recompute=full, mbs=2 ,sharding=gradients,schedule=zero-bubble,etp=2,ep=8,cp=4,dp=16,vpp=3,pp=5,tp=8");
   assert_int_equal(p.tp, 8);
   assert_int_equal(p.pp, 5);
   assert_int_equal(p.vpp, 3);
@@ -45,15 +46,22 @@ static void sharding_may_be_given_as_a_zero_stage(void **state) {
 }
 
 static bool same_plan(const slip_plan *a, const slip_plan *b) {
-  return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp && a->ep == b->ep &&
-         a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule && a->sharding == b->sharding &&
-         a->recompute == b->recompute;
+  return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp &&
+         a->ep == b->ep && a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
+         a->sharding == b->sharding && a->recompute == b->recompute;
 }
 
 static void what_is_written_reads_back_as_the_same_plan(void **state) {
   for (int i = 0; i < SLIP_SCHEDULES * SLIP_SHARDINGS * SLIP_RECOMPUTES; i++) {
-    slip_plan p = {.tp = 1 + i % 3, .pp = 1 + i % 5, .vpp = 1 + i % 2, .dp = i % 7, .cp = 1 + i % 4, .ep = 1 + i % 6, .etp = 1 + i % 2,
-                   .micro_batch = 1 + i, .schedule = (slip_schedule)(i % SLIP_SCHEDULES),
+    slip_plan p = {.tp = 1 + i % 3,
+                   .pp = 1 + i % 5,
+                   .vpp = 1 + i % 2,
+                   .dp = i % 7,
+                   .cp = 1 + i % 4,
+                   .ep = 1 + i % 6,
+                   .etp = 1 + i % 2,
+                   .micro_batch = 1 + i,
+                   .schedule = (slip_schedule)(i % SLIP_SCHEDULES),
                    .sharding = (slip_sharding)(i / SLIP_SCHEDULES % SLIP_SHARDINGS),
                    .recompute = (slip_recompute)(i / SLIP_SCHEDULES / SLIP_SHARDINGS)};
     char text[200];
@@ -208,7 +216,7 @@ static void a_job_out_of_range_is_refused_by_field(void **state) {
   job.seq = 1024, job.batch = -1;
   assert_int_equal(slip_train_open(&job, &train, &err), SLIP_BAD_INPUT);
   assert_string_equal(err.field, "batch");
-  job.batch = 8, job.dtype = SLIP_FP4;
+  job.batch = 8, job.dtype = SLIP_INT8;
   assert_int_equal(slip_train_open(&job, &train, &err), SLIP_BAD_INPUT);
   assert_string_equal(err.field, "dtype");
 }

@@ -128,7 +128,7 @@ static void check_sums(const slip_train_job *job, const slip_plan *plan) {
     plan_failed(job, plan, "bounds do not add up", bounds, r.step_s);
   if (!(r.step_low_s < r.step_s && r.step_s < r.step_high_s))
     plan_failed(job, plan, "the estimate lies outside its interval", r.step_low_s, r.step_high_s);
-  if (!(r.mfu > 0 && r.mfu < 2)) /* above 1 only in fp8, whose peak is twice bf16's */
+  if (!(r.mfu > 0 && r.mfu < 1))
     plan_failed(job, plan, "MFU", r.mfu, 0);
 }
 
@@ -138,7 +138,8 @@ static void parts_and_bounds_add_up_to_the_step(void **state) {
 
 /* ---- monotonicity ---- */
 
-static void not_slower(const slip_train_job *job, const slip_plan *plan, const slip_system *better, const char *what) {
+static void not_slower(const slip_train_job *job, const slip_plan *plan, const slip_system *better,
+                       const char *what) {
   slip_train_job changed = *job;
   changed.system = better;
   double before = estimate(job, plan).step_s, after = estimate(&changed, plan).step_s;
@@ -211,9 +212,11 @@ static void check_recompute(const slip_train_job *job, const slip_plan *plan) {
   slip_train_result a = estimate(job, &none), b = estimate(job, &selective), c = estimate(job, &full);
   if (c.memory.total > a.memory.total * (1 + 1e-12))
     plan_failed(job, plan, "full recompute needs more memory than none", a.memory.total, c.memory.total);
-  if (b.memory.activations > a.memory.activations * (1 + 1e-12) || c.memory.activations > b.memory.activations * (1 + 1e-12))
+  if (b.memory.activations > a.memory.activations * (1 + 1e-12) ||
+      c.memory.activations > b.memory.activations * (1 + 1e-12))
     plan_failed(job, plan, "activations do not fall with recompute", a.memory.activations, c.memory.activations);
-  const double slack = 1 - 1e-12; /* what recompute adds may hide all behind data-parallel traffic: equal but for rounding */
+  const double slack =
+      1 - 1e-12; /* what recompute adds may hide all behind data-parallel traffic: equal but for rounding */
   if (c.step_s < b.step_s * slack || b.step_s < a.step_s * slack)
     plan_failed(job, plan, "recompute is faster than none", a.step_s, c.step_s);
 }
@@ -326,6 +329,35 @@ static void the_timeline_ends_where_the_step_does(void **state) {
   slip_train_free(train);
 }
 
+/* Schedules that split the backward: the end is the closed form's within 12%. The closed forms of both come from papers whose stages
+ * are equal; here embedding and head make the ends longer, and an ideal step never takes less than its busiest stage. */
+static void split_schedules_end_near_their_closed_form(void **state) {
+  slip_train_job job = train_job_of("gpt-3-175b", "hgx-a100", "megatron-lm-2022", 64, 64);
+  slip_stack stack = *job.stack;
+  set_memory_apart(&stack);
+  stack.step_overhead_s = stack.jitter = 0;
+  job.seq = 2048, job.stack = &stack;
+  slip_train *train = train_open(&job);
+  static const char *const plans[] = {"tp=8,pp=8,sharding=none,schedule=zero-bubble",
+                                      "tp=8,pp=8,sharding=none,schedule=dualpipe",
+                                      "tp=8,pp=4,dp=2,sharding=none,schedule=zero-bubble"};
+  for (int i = 0; i < 3; i++) {
+    slip_plan plan = plan_of(plans[i]);
+    record r = {.end = 0};
+    slip_error err = {.message = ""};
+    if (slip_train_timeline(train, &plan, note_slice, &r, &err) != SLIP_OK)
+      fail_msg("%s: %s", plans[i], err.message);
+    slip_train_result result = estimate(&job, &plan);
+    printf("  %-58s closed form %.3f s  timeline %.3f s  %+.2f%%\n", plans[i], result.step_s, r.end,
+           100 * (r.end / result.step_s - 1));
+    for (int64_t stage = 0; stage < plan.pp; stage++)
+      assert_true(r.busy[stage] <= r.end * (1 + 1e-9));
+    assert_false(r.overlap);
+    assert_near(r.end, result.step_s, 0.12);
+  }
+  slip_train_free(train);
+}
+
 static bool stop_at_once(const slip_slice *slice, void *context) {
   (void)slice;
   ++*(int *)context;
@@ -402,6 +434,7 @@ int main(void) {
       cmocka_unit_test(interleaving_divides_the_bubble),
       cmocka_unit_test(every_node_of_the_explanation_is_the_sum_of_its_children),
       cmocka_unit_test(the_timeline_ends_where_the_step_does),
+      cmocka_unit_test(split_schedules_end_near_their_closed_form),
       cmocka_unit_test(a_visitor_may_stop_the_timeline),
       cmocka_unit_test(a_chip_without_published_rates_is_refused_by_field),
       cmocka_unit_test(each_field_that_an_estimate_needs_is_missed_by_name),

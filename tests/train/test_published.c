@@ -36,7 +36,8 @@ enum { SELENE = sizeof selene / sizeof *selene };
 static void the_eight_runs_of_selene_are_met_within_ten_percent(void **state) {
   double sum = 0;
   for (int i = 0; i < SELENE; i++) {
-    slip_train_job job = train_job_of(selene[i].model, "hgx-a100", "megatron-lm-2022", selene[i].chips, selene[i].batch);
+    slip_train_job job =
+        train_job_of(selene[i].model, "hgx-a100", "megatron-lm-2022", selene[i].chips, selene[i].batch);
     job.seq = 2048;
     slip_train *train = train_open(&job);
     slip_plan plan = plan_of(selene[i].plan);
@@ -45,8 +46,8 @@ static void the_eight_runs_of_selene_are_met_within_ten_percent(void **state) {
     if (slip_train_estimate(train, &plan, &r, &err) != SLIP_OK)
       fail_msg("%s %s: %s", selene[i].model, selene[i].plan, err.message);
     double error = r.step_s / selene[i].seconds - 1;
-    printf("  %-14s %-58s measured %6.2f s  predicted %6.2f s  %+5.1f%%\n", selene[i].model, selene[i].plan, selene[i].seconds,
-           r.step_s, 100 * error);
+    printf("  %-14s %-58s measured %6.2f s  predicted %6.2f s  %+5.1f%%\n", selene[i].model, selene[i].plan,
+           selene[i].seconds, r.step_s, 100 * error);
     sum += fabs(error);
     assert_true(fabs(error) < 0.20);
     slip_train_free(train);
@@ -61,7 +62,8 @@ static void the_price_of_full_recompute_is_that_of_selene(void **state) {
   for (int i = 0; i < SELENE; i += 2) {
     double step[2];
     for (int k = 0; k < 2; k++) {
-      slip_train_job job = train_job_of(selene[i].model, "hgx-a100", "megatron-lm-2022", selene[i].chips, selene[i].batch);
+      slip_train_job job =
+          train_job_of(selene[i].model, "hgx-a100", "megatron-lm-2022", selene[i].chips, selene[i].batch);
       job.seq = 2048;
       slip_train *train = train_open(&job);
       slip_plan plan = plan_of(selene[i + k].plan);
@@ -90,16 +92,40 @@ static void deepseek_v3_costs_about_180_thousand_hours_a_trillion_tokens(void **
   if (slip_train_estimate(train, &plan, &r, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   double hours = 1e12 / r.tokens_per_s_per_chip / 3600;
-  printf("  DeepSeek-V3 on 2,048 H800: measured 180 k chip-hours per T tokens  predicted %.0f k  %+.1f%%  (%.1f of %.1f GB)\n", hours / 1e3,
-         100 * (hours / 180e3 - 1), r.memory.total / 1e9, r.memory.capacity / 1e9);
+  printf("  DeepSeek-V3 on 2,048 H800: measured 180 k chip-hours per T tokens  predicted %.0f k  %+.1f%%  (%.1f of "
+         "%.1f GB)\n",
+         hours / 1e3, 100 * (hours / 180e3 - 1), r.memory.total / 1e9, r.memory.capacity / 1e9);
   assert_true(hours > 130e3 && hours < 230e3);
   slip_train_free(train);
+}
+
+/* FLOP per token of training, the convention behind every published TFLOP/s: NVIDIA Megatron-Bridge's performance summaries (25.09 to
+ * 26.06) give TFLOP/s and tokens/s per chip side by side, and their ratio is the source's FLOP per token. Ours is the same convention
+ * (causal attention, no recompute, output matrix but no look-up; MTP modules counted): within 0.5%. */
+static void flop_per_token_is_that_of_megatron_bridge(void **state) {
+  static const struct {
+    const char *model;
+    double seq, gflop;
+    bool mtp;
+  } rows[] = {
+      {"llama-3.1-8b", 8192, 51.47, false},  {"llama-3.1-70b", 8192, 449.3, false},
+      {"llama-3.1-405b", 8192, 2524, false}, {"deepseek-v3", 4096, 249.4, false},
+      {"deepseek-v3", 4096, 260.0, true},    {"qwen3-235b-a22b", 4096, 148.0, false},
+      {"gpt-oss-120b", 4096, 32.59, false}, /* as counted from 26.06 on; before, 27.2 */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    double gflop = 3 * slip_model_forward_flop_per_token(model_of(rows[i].model), rows[i].seq, rows[i].mtp) / 1e9;
+    printf("  %-16s %5.0f tokens%s: published %.2f  ours %.2f GFLOP per token\n", rows[i].model, rows[i].seq,
+           rows[i].mtp ? ", MTP" : "", rows[i].gflop, gflop);
+    assert_near(gflop, rows[i].gflop, 0.005);
+  }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_eight_runs_of_selene_are_met_within_ten_percent),
       cmocka_unit_test(the_price_of_full_recompute_is_that_of_selene),
+      cmocka_unit_test(flop_per_token_is_that_of_megatron_bridge),
       cmocka_unit_test(deepseek_v3_costs_about_180_thousand_hours_a_trillion_tokens),
   };
   return cmocka_run_group_tests(tests, jobs_open, jobs_close);

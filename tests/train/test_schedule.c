@@ -58,9 +58,10 @@ static slip_train_result step_of(const slip_layer_costs *costs, int64_t chips, i
   job.chips = chips, job.seq = 1024, job.batch = batch;
   slip_train *train = train_open(&job);
   slip_plan plan = plan_of(text);
-  slip_train_result r;
+  slip_train_result r = {.step_s = NAN};
   slip_error err = {.message = ""};
-  if (slip_train_check(train, &plan, &err) != SLIP_OK || slip_train_schedule(train, &plan, costs, &r, &err) != SLIP_OK)
+  if (slip_train_check(train, &plan, &err) != SLIP_OK ||
+      slip_train_schedule(train, &plan, costs, &r, &err) != SLIP_OK)
     fail_msg("%s: %s", text, err.message);
   slip_train_free(train);
   return r;
@@ -133,13 +134,18 @@ static void transfers_between_stages_cost_unless_they_hide(void **state) {
   stack.overlap_pp = 0;
 }
 
+/* A collective starts in 8 us and T seconds of transfer take T + 100 us T / (T + 100 us) (fabric.h). */
+static double collective_s(double steps_s, double transfer_s) {
+  return 8e-6 + steps_s + transfer_s + 1e-4 * transfer_s / (transfer_s + 1e-4);
+}
+
 /* Gradients and parameters travel in bf16. One layer of 1e6 parameters a rank: 8e6 on the one stage, 16 MB. Eight ranks of a
- * node, all-reduce: 2 x (3 steps x 2 us + 7/8 x 16 MB / 50 GB/s). A sharded optimizer scatters and gathers: the same. */
+ * node, all-reduce: 2 x (3 steps x 2 us and 7/8 x 16 MB / 50 GB/s). A sharded optimizer scatters and gathers: twice half of that. */
 static void replicas_reduce_their_gradients_once_a_step(void **state) {
   slip_layer_costs costs = made_up();
   costs.kinds[0].dense_params = 1e6;
-  double half = 3 * 2e-6 + 7.0 / 8 * 16e6 / 50e9;
-  close_to(step_of(&costs, 8, 8, "sharding=none").parts[SLIP_PART_DP], 2 * half);
+  double transfer = 7.0 / 8 * 16e6 / 50e9, half = collective_s(3 * 2e-6, transfer);
+  close_to(step_of(&costs, 8, 8, "sharding=none").parts[SLIP_PART_DP], collective_s(6 * 2e-6, 2 * transfer));
   close_to(step_of(&costs, 8, 8, "sharding=optimizer").parts[SLIP_PART_DP], 2 * half);
   /* sharded weights: gathered for forward and for backward, scattered after: 1.5 times, for every micro-batch (2 here) */
   close_to(step_of(&costs, 8, 16, "sharding=weights").parts[SLIP_PART_DP], 2 * 1.5 * 2 * half);
@@ -170,7 +176,7 @@ static void the_optimizer_streams_its_states(void **state) {
 }
 
 /* Experts replicate over fewer ranks: with ep = 4 of 8 ranks their gradients meet only 2 replicas, 4 apart.
- *   8 layers x 1e6 x 2 bytes = 16 MB: 2 x (1 step x 2 us + 1/2 x 16 MB / 50 GB/s) */
+ *   8 layers x 1e6 x 2 bytes = 16 MB: 2 x (1 step x 2 us and 1/2 x 16 MB / 50 GB/s) */
 static void experts_have_their_own_replicas(void **state) {
   slip_model_file *moe = model_from(SMALL_MOE);
   slip_train_job job = slip_train_job_default();
@@ -183,7 +189,7 @@ static void experts_have_their_own_replicas(void **state) {
   slip_train_result r;
   assert_int_equal(slip_train_check(train, &plan, NULL), SLIP_OK);
   assert_int_equal(slip_train_schedule(train, &plan, &costs, &r, NULL), SLIP_OK);
-  close_to(r.parts[SLIP_PART_DP], 2 * (2e-6 + 0.5 * 16e6 / 50e9));
+  close_to(r.parts[SLIP_PART_DP], collective_s(2 * 2e-6, 16e6 / 50e9));
   slip_train_free(train);
   slip_model_free(moe);
 }

@@ -1,0 +1,372 @@
+/* Rows of the serving table, resolved. The rules are in docs/measured.md, "Serving". */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "calibrate/serve_read.h"
+
+static const char *text_of(const slip_serve_reading *r, const char *column) {
+  return slip_row_text(r->row, column);
+}
+
+static double number_of(slip_serve_reading *r, const char *column) {
+  bool bad = false;
+  double value = slip_row_number(r->row, column, &bad);
+  if (bad)
+    slip_serve_skip(r, "%s '%s' is not a number", column, text_of(r, column));
+  return value;
+}
+
+static bool is_mlperf(const slip_serve_reading *r) {
+  return strncmp(text_of(r, "source"), "MLPerf Inference", 16) == 0;
+}
+
+/* ---- identity ---- */
+
+static void read_identity(slip_serve_reading *r) {
+  slip_checked *shown = &r->out->shown;
+  shown->file = r->row->table->file;
+  shown->line = slip_row_line(r->row);
+  shown->id = text_of(r, "id");
+  shown->source = text_of(r, "source");
+  shown->family = slip_source_family(r->reader->arena, shown->source);
+  if (!shown->family) {
+    r->no_memory = true;
+    shown->family = "";
+  }
+  shown->phase = text_of(r, "phase");
+  shown->chip = text_of(r, "chip");
+  shown->model = text_of(r, "model");
+  shown->stack = shown->reason = shown->inferred = "";
+  shown->scored = true;
+}
+
+/* "2026-04-08" -> 2026.27; a bare year stays whole (any day of it). */
+static double read_year(slip_serve_reading *r) {
+  const char *measured = slip_serve_fact(r, "measured");
+  if (measured) {
+    char *end;
+    double year = strtod(measured, &end);
+    double month = *end == '-' ? strtod(end + 1, NULL) : 1;
+    if (year > 2000 && year < 2100)
+      return year + (month >= 1 && month <= 12 ? (month - 0.5) / 12 : 0);
+  }
+  return number_of(r, "year");
+}
+
+static void read_names(slip_serve_reading *r) {
+  slip_case *out = r->out;
+  const slip_catalog *catalog = r->reader->catalog;
+  out->chip = slip_resolve_chip(catalog, out->shown.chip, &r->per_die);
+  if (!out->chip) {
+    slip_serve_skip(r,
+                    strstr(out->shown.chip, "unclear") ? "chip '%s': die or package is not stated"
+                                                       : "chip '%s' is not in the catalog",
+                    out->shown.chip);
+    return;
+  }
+  out->shown.chip = out->chip->entry.name;
+  double domain = number_of(r, "chips_per_scaleup");
+  out->serve.job.system =
+      slip_resolve_system(catalog, out->chip, isnan(domain) ? 0 : (int64_t)(r->per_die ? domain / 2 : domain));
+  if (!out->serve.job.system)
+    slip_serve_skip(r, "system: the catalog has none with %s", out->chip->entry.name);
+  const slip_model *model = slip_resolve_model(catalog, out->shown.model);
+  if (!model) {
+    slip_serve_skip(r, "model '%s' is not in the catalog", out->shown.model);
+    return;
+  }
+  out->serve.job.model = model;
+  out->shown.model = model->entry.name;
+  out->stack = slip_resolve_stack(catalog, out->chip, text_of(r, "framework"), out->year, false);
+  out->serve.job.stack = out->stack;
+  out->shown.stack = out->stack ? out->stack->entry.name : "";
+}
+
+/* ---- formats ---- */
+
+static double released_bytes(const slip_model *model) {
+  double least = slip_dtype_bytes(model->weights.dense_ffn);
+  return fmin(least, slip_dtype_bytes(model->weights.routed_experts));
+}
+
+/* "llama3.1-70b-fp8_dyn" */
+static bool format_in_name(const char *name, slip_dtype *out) {
+  for (int d = 0; d < SLIP_DTYPES; d++)
+    if (strstr(name, slip_dtype_name((slip_dtype)d))) {
+      *out = (slip_dtype)d;
+      return true;
+    }
+  return false;
+}
+
+/* The floating-point format of fewest bits that a chip computes: what submissions of language models to MLPerf run in. */
+static slip_dtype narrowest(const slip_chip *chip) {
+  return !isnan(chip->peak_flops[SLIP_FP4]) ? SLIP_FP4 : !isnan(chip->peak_flops[SLIP_FP8]) ? SLIP_FP8 : SLIP_BF16;
+}
+
+static void read_formats(slip_serve_reading *r) {
+  slip_serve_job *job = &r->out->serve.job;
+  const char *weights = text_of(r, "weights_dtype"), *kv = text_of(r, "kv_dtype");
+  slip_dtype asked = SLIP_DTYPES;
+  if (!*weights)
+    slip_serve_infer(r, "weights_dtype as released");
+  else if (!slip_serve_dtype(weights, &asked) && !format_in_name(text_of(r, "model"), &asked)) {
+    slip_serve_skip(r, "weights_dtype '%s' is no format", weights);
+    return;
+  }
+  if (is_mlperf(r) && (asked == SLIP_BF16 || asked == SLIP_FP32)) {
+    asked = narrowest(r->out->chip);
+    slip_serve_infer(r, "weights_dtype=%s: MLPerf's log names the format before quantisation",
+                     slip_dtype_name(asked));
+  }
+  /* Nobody widens a checkpoint: a row that names a wider format than the release speaks of what it computes in. */
+  if (asked != SLIP_DTYPES && slip_dtype_bytes(asked) > 1.2 * released_bytes(job->model) && asked != SLIP_BF16)
+    asked = SLIP_DTYPES;
+  job->weights = asked == SLIP_FP32 ? SLIP_BF16 : asked;
+  if (*kv) {
+    if (!slip_serve_dtype(kv, &job->kv))
+      slip_serve_skip(r, "kv_dtype '%s' is no format", kv);
+    return;
+  }
+  /* Checkpoints in nvfp4 and mxfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM and MLPerf's
+   * submissions take it, vLLM and SGLang keep the cache as released unless told. */
+  bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
+  const char *framework = text_of(r, "framework");
+  bool follows = is_mlperf(r) || strncmp(framework, "trt", 3) == 0 || strncmp(framework, "TensorRT", 8) == 0;
+  bool quantised = asked == SLIP_FP4 || (follows && asked == SLIP_FP8);
+  if (quantised && !ascend) {
+    job->kv = SLIP_FP8;
+    slip_serve_infer(r, "kv_dtype=fp8");
+  }
+}
+
+/* ---- drafts ---- */
+
+static void read_drafts(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  slip_draft_text d = slip_serve_drafts(text_of(r, "speculative"));
+  bool own = c->job.model->mtp_modules > 0;
+  const char *fact = slip_serve_fact(r, "drafts");
+  if (!d.known) {
+    /* Without drafting modules a row would name its draft model; MLPerf's rules up to 5.1 and tables of saturated throughput have none,
+     * and a prefill pool drafts nothing. */
+    d.known = !own || c->phase == SLIP_PHASE_PREFILL || is_mlperf(r) || (fact && strcmp(fact, "none") == 0) ||
+              strcmp(r->out->shown.phase, "e2e_offline") == 0;
+    d.on = false;
+  }
+  c->speculation_known = d.known;
+  c->job.speculate = d.on || !d.known;
+  c->job.drafts = d.on && d.drafts == 0 && !own ? 1 : d.drafts;
+  c->job.accepted = isnan(d.accepted) ? 0 : d.accepted;
+  if (d.on && !(c->job.accepted > 0))
+    slip_serve_infer(r, "accepted drafts by the stack");
+  if (!d.known)
+    slip_serve_infer(r, "drafts: predicted with and without");
+}
+
+/* ---- load ---- */
+
+static void read_lengths(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  double isl = number_of(r, "isl"), osl = number_of(r, "osl"), ratio = slip_serve_fact_number(r, "length_ratio");
+  double context = slip_serve_fact_number(r, "context");
+  if (isnan(isl) && is_mlperf(r)) {
+    isl = slip_mlperf_input_tokens(text_of(r, "model"));
+    if (!isnan(isl))
+      slip_serve_infer(r, "isl=%.0f, the data set's mean", isl);
+    else if (!isnan(
+                 osl)) { /* questions and answers of the OpenOrca kind are of a like length; no mean is published */
+      isl = osl;
+      slip_serve_infer(r, "isl=osl");
+    }
+  }
+  if (isnan(isl) && c->phase == SLIP_PHASE_DECODE && !isnan(context)) {
+    isl = context;
+    osl = 1;
+    slip_serve_infer(r, "isl by the mean context");
+  }
+  if (isnan(isl) && c->phase == SLIP_PHASE_PREFILL) {
+    isl =
+        4096; /* attention is a small share of a prompt of this length: half or twice it changes the rate by a few percent */
+    slip_serve_infer(r, "isl=4096");
+  }
+  if (isnan(osl) && (c->phase == SLIP_PHASE_PREFILL || c->phase == SLIP_PHASE_DECODE))
+    osl = 1;
+  if (isnan(isl) || isnan(osl)) {
+    slip_serve_skip(r, "%s is blank", isnan(isl) ? "isl" : "osl");
+    return;
+  }
+  if (!isnan(ratio) && ratio <= 1)
+    isl *= ratio, osl *= ratio;
+  if (!(isl >= 1 && isl <= 1e7 && osl >= 1 && osl <= 1e7)) {
+    slip_serve_skip(r, "isl %g or osl %g is not from 1 to 1e7", isl, osl);
+    return;
+  }
+  c->job.isl = llround(isl), c->job.osl = llround(osl);
+  double hit = number_of(r, "prefix_hit_rate");
+  if (!isnan(hit) && !(hit >= 0 && hit < 1)) {
+    slip_serve_skip(r, "prefix_hit_rate %g is not from 0 to 1", hit);
+    return;
+  }
+  c->job.prefix_hit = isnan(hit) ? 0 : hit;
+  double rounds = slip_serve_fact_number(r, "rounds");
+  c->rounds = isnan(rounds) ? INFINITY : rounds;
+  const char *routing = slip_serve_fact(r, "routing");
+  c->balanced = routing && strcmp(routing, "forced-balanced") == 0;
+  c->counted = slip_serve_fact(r, "cached_counted") ? 1 / (1 - c->job.prefix_hit) : 1;
+}
+
+/* Requests in flight on all of the row's chips; NAN not stated. */
+static double read_concurrency(slip_serve_reading *r, double chips) {
+  double n = number_of(r, "concurrency");
+  if (!isnan(n))
+    return n;
+  bool bad = false;
+  double per_chip = slip_row_number(r->row, "batch_per_chip", &bad);
+  if (!bad && !isnan(per_chip) && !isnan(chips))
+    return per_chip * chips;
+  /* An open loop: Little's law over its own figures says how many were in flight. */
+  double rate = number_of(r, "tokens_per_s_per_chip_out"), ttft = number_of(r, "ttft_ms"),
+         tpot = number_of(r, "tpot_ms");
+  double osl = (double)r->out->serve.job.osl;
+  if (rate > 0 && tpot > 0 && chips > 0) {
+    n = rate * chips / osl * ((isnan(ttft) ? 0 : ttft) + tpot * (osl - 1)) / 1e3;
+    slip_serve_infer(r, "concurrency=%.0f by Little's law over the row", n);
+    return fmax(1, n);
+  }
+  return NAN;
+}
+
+static void read_phase(slip_serve_reading *r) {
+  static const struct {
+    const char *name;
+    slip_serve_phase phase;
+  } phases[] = {{"prefill", SLIP_PHASE_PREFILL},
+                {"decode", SLIP_PHASE_DECODE},
+                {"e2e_offline", SLIP_PHASE_LOOP},
+                {"e2e_online", SLIP_PHASE_LOOP}};
+  for (size_t i = 0; i < sizeof phases / sizeof *phases; i++)
+    if (strcmp(r->out->shown.phase, phases[i].name) == 0) {
+      r->out->serve.phase = phases[i].phase;
+      if (phases[i].phase == SLIP_PHASE_LOOP && !isnan(slip_serve_fact_number(r, "static_batch")))
+        r->out->serve.phase = SLIP_PHASE_STATIC;
+      return;
+    }
+  slip_serve_skip(r, "phase '%s' is not prefill, decode, e2e_offline or e2e_online", r->out->shown.phase);
+}
+
+static void read_load(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  double chips = number_of(r, "n_chips"), per_chip = NAN;
+  bool bad = false;
+  per_chip = slip_row_number(r->row, "batch_per_chip", &bad);
+  if (c->phase == SLIP_PHASE_PREFILL || c->phase == SLIP_PHASE_DECODE) {
+    c->concurrency = NAN;
+    if (c->phase == SLIP_PHASE_DECODE) {
+      double n = number_of(r, "concurrency");
+      c->concurrency = !bad && !isnan(per_chip) ? per_chip * (isnan(chips) ? 1 : chips) : n;
+      double rate = number_of(r, "tokens_per_s_per_chip_out"), tpot = number_of(r, "tpot_ms");
+      if (isnan(c->concurrency) && rate > 0 && tpot > 0 && chips > 0) {
+        c->concurrency = rate * chips * tpot / 1e3;
+        slip_serve_infer(r, "batch=%.0f by Little's law over the row", c->concurrency);
+      }
+    }
+    return;
+  }
+  c->concurrency = read_concurrency(r, chips);
+  bool offline = strcmp(r->out->shown.phase, "e2e_offline") == 0;
+  if (offline && is_mlperf(r))
+    c->concurrency = NAN;
+  if (isnan(c->concurrency) && !offline)
+    slip_serve_skip(r, "concurrency: neither stated nor to be had from rate and latency");
+  if (!isnan(c->concurrency) && c->concurrency < 1)
+    c->concurrency = 1;
+}
+
+/* Batches of pools and caps, once the plan is known. */
+static void read_batch(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  double running = slip_serve_fact_number(r, "max_running");
+  if (!isnan(running) && c->phase == SLIP_PHASE_LOOP)
+    c->plan.batch = (int64_t)fmax(1, floor(running / c->instances));
+  if (c->phase == SLIP_PHASE_DECODE) {
+    if (isnan(c->concurrency))
+      slip_serve_infer(r, "batch: the largest");
+    else
+      c->plan.batch = (int64_t)fmax(1, floor(c->concurrency / c->instances + 0.5));
+  }
+  if (c->phase == SLIP_PHASE_PREFILL) {
+    /* "16384 tokens/NPU": of one package or card, so of all its replicas */
+    double tokens = strstr(text_of(r, "batch_per_chip"), "token") ? atof(text_of(r, "batch_per_chip")) : NAN;
+    double ranks = (double)(c->plan.tp * c->plan.pp * c->plan.dp) / r->out->chip->ranks;
+    if (tokens >= 1)
+      c->plan.chunk = (int64_t)fmax(1, tokens * ranks / (double)(c->plan.dp * c->plan.pp));
+  }
+}
+
+/* ---- quantities ---- */
+
+static void read_quantities(slip_serve_reading *r) {
+  static const struct {
+    const char *name, *unit;
+    bool per_chip;
+  } all[] = {{"tokens_per_s_per_chip_in", "tokens/s", true},
+             {"tokens_per_s_per_chip_out", "tokens/s", true},
+             {"tpot_ms", "ms", false},
+             {"ttft_ms", "ms", false}};
+  slip_case *out = r->out;
+  bool waits = slip_serve_fact(r, "scenario") == NULL || strcmp(slip_serve_fact(r, "scenario"), "offline") != 0;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    double value = number_of(r, all[i].name);
+    if (isnan(value) || out->n_quantities >= SLIP_MAX_QUANTITIES)
+      continue;
+    if (!(value > 0)) {
+      slip_serve_skip(r, "%s %g is not above 0", all[i].name, value);
+      continue;
+    }
+    if (!waits && i >= 2)
+      continue; /* everything was queued at once: times are those of the queue */
+    if (r->per_die && all[i].per_chip)
+      value *= out->chip->ranks;
+    out->quantities[out->n_quantities++] = (slip_quantity){all[i].name, all[i].unit, value};
+  }
+  if (out->n_quantities == 0)
+    slip_serve_skip(r, "no rate and no latency to compare with");
+}
+
+static void read_row(slip_serve_reading *r) {
+  const char *not_scored = slip_serve_fact(r, "not_scored");
+  if (not_scored)
+    slip_serve_skip(r, "%s", not_scored);
+  read_phase(r);
+  read_names(r);
+  read_quantities(r);
+  if (!r->out->shown.scored)
+    return;
+  read_formats(r);
+  read_lengths(r);
+  read_drafts(r);
+  read_load(r);
+  if (r->out->shown.scored)
+    slip_serve_read_plan(r);
+  if (r->out->shown.scored)
+    read_batch(r);
+}
+
+slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,
+                                 slip_error *err) {
+  memset(out, 0, sizeof *out);
+  out->kind = SLIP_ROW_SERVING;
+  out->serve.job = slip_serve_job_default();
+  out->serve.plan = out->serve.decode_plan = slip_serve_plan_default();
+  out->serve.instances = out->serve.prefill_instances = out->serve.counted = 1;
+  slip_serve_reading r = {.reader = reader, .row = row, .out = out};
+  read_identity(&r);
+  out->year = read_year(&r);
+  if (row->table->bad[row->index])
+    slip_serve_skip(&r, "the row has more cells than the header");
+  read_row(&r);
+  return r.no_memory ? slip_fail(err, SLIP_NO_MEMORY, "no memory for a serving row") : SLIP_OK;
+}

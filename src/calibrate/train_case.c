@@ -1,0 +1,333 @@
+/* One row of published training performance: read once, predicted as often as needed. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "calibrate/train_read.h"
+
+bool slip_train_skip(slip_train_reading *r, const char *fmt, ...) {
+  if (r->skipped)
+    return false;
+  char text[256];
+  va_list args;
+  va_start(args, fmt);
+  if (slip_vformat(text, sizeof text, fmt, args) < 0)
+    *text = '\0';
+  va_end(args);
+  r->skipped = true;
+  r->out->shown.scored = false;
+  r->out->shown.reason = slip_train_keep(r, text);
+  return false;
+}
+
+void slip_train_infer(slip_train_reading *r, const char *fmt, ...) {
+  char text[256];
+  va_list args;
+  va_start(args, fmt);
+  if (slip_vformat(text, sizeof text, fmt, args) < 0)
+    *text = '\0';
+  va_end(args);
+  const char *before = r->out->shown.inferred;
+  char *joined = slip_arena_printf(r->reader->arena, "%s%s%s", before, *before ? "; " : "", text);
+  if (joined)
+    r->out->shown.inferred = joined;
+  else
+    r->no_memory = true;
+}
+
+/* ---- what was measured ---- */
+
+static bool read_quantity(slip_train_reading *r) {
+  static const struct {
+    const char *column, *unit;
+  } quantities[] = {{"step_time_s", "s"}, {"tokens_per_s_per_chip", "token/s"}, {"tflops_per_chip", "TFLOP/s"}};
+  for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
+    bool bad = false;
+    double value = slip_row_number(r->row, quantities[i].column, &bad);
+    if (bad || value <= 0)
+      return slip_train_skip(r, "%s '%s' is not a positive number", quantities[i].column,
+                             slip_row_text(r->row, quantities[i].column));
+    if (isnan(value))
+      continue;
+    r->out->quantities[0] = (slip_quantity){quantities[i].column, quantities[i].unit, value};
+    r->out->n_quantities = 1;
+    r->out->shown.quantity = quantities[i].column;
+    r->out->shown.unit = quantities[i].unit;
+    r->out->shown.measured = value;
+    return true;
+  }
+  return slip_train_skip(r, "step_time_s, tokens_per_s_per_chip and tflops_per_chip are missing");
+}
+
+/* ---- format ---- */
+
+static bool read_dtype(slip_train_reading *r) {
+  const char *text = slip_train_lower(r, slip_row_text(r->row, "dtype"));
+  slip_train_job *job = &r->out->train.job;
+  const slip_chip *chip = r->out->chip;
+  if (strstr(text, "not stated") || strstr(text, " or "))
+    return slip_train_skip(r, "dtype is not known: '%s'", text);
+  job->dtype = SLIP_BF16;
+  if (strstr(text, "fp4")) {
+    job->dtype = SLIP_FP4;
+  } else if (strstr(text, "fp8")) {
+    job->dtype = SLIP_FP8;
+  } else if (!*text && isnan(chip->peak_flops[SLIP_FP8])) {
+    slip_train_infer(r, "dtype=bf16, the chip has no fp8");
+  } else if (!*text) {
+    return slip_train_skip(r, "dtype is missing");
+  } else if (strcmp(text, "bf16") != 0 && strcmp(text, "fp16") != 0) {
+    return slip_train_skip(r, "dtype '%s' is not modelled", text);
+  }
+  return true;
+}
+
+/* ---- sequence and batch ---- */
+
+/* Rows that leave the sequence out: a model with learned positions trains on all of them; the custom of its
+ * generation else. */
+static int64_t usual_seq(const slip_model *model, const char *name) {
+  if (model->learned_positions > 0)
+    return model->learned_positions;
+  return strstr(name, "llama3") || strstr(name, "llama-3") || strstr(name, "llama4") || strstr(name, "llama-4")
+             ? 8192
+             : 4096;
+}
+
+/* Tokens per chip and step of published MaxText runs on TPUs: 6,000 to 33,000. */
+#define USUAL_TOKENS_PER_CHIP 16384
+
+static bool read_batch(slip_train_reading *r) {
+  slip_train_job *job = &r->out->train.job;
+  bool bad = false;
+  double step = slip_row_number(r->row, "step_time_s", &bad);
+  double rate = slip_row_number(r->row, "tokens_per_s_per_chip", &bad);
+  const char *per_chip = slip_train_fact(r, "batch_per_chip");
+  job->seq = slip_train_count(r, "seq_len");
+  job->batch = slip_train_count(r, "global_batch_seqs");
+  if (r->skipped)
+    return false;
+  if (job->seq == 0) {
+    job->seq = usual_seq(job->model, slip_train_lower(r, slip_row_text(r->row, "model")));
+    slip_train_infer(r, "seq_len=%lld, the model's custom", (long long)job->seq);
+  }
+  if (job->batch == 0 && per_chip && atof(per_chip) > 0) {
+    job->batch = (int64_t)(atof(per_chip) * (double)job->chips + 0.5);
+    slip_train_infer(r, "batch=%lld from the batch per chip", (long long)job->batch);
+  }
+  if (job->batch == 0 && step > 0 && rate > 0) {
+    job->batch = (int64_t)(step * rate * r->out->train.devices / (double)job->seq + 0.5);
+    slip_train_infer(r, "batch=%lld from step time and rate", (long long)job->batch);
+  }
+  if (job->batch == 0 && strcmp(r->out->chip->entry.vendor, "Google") == 0 && !*slip_row_text(r->row, "pp")) {
+    int64_t each = USUAL_TOKENS_PER_CHIP / job->seq;
+    job->batch = job->chips * (each > 1 ? each : 1);
+    slip_train_infer(r, "batch=%lld, %d tokens per chip", (long long)job->batch, USUAL_TOKENS_PER_CHIP);
+  }
+  if (job->batch == 0)
+    return slip_train_skip(r, "global_batch_seqs is missing");
+  return true;
+}
+
+/* ---- year and stack ---- */
+
+/* "26.04" or "25.11.01" after a bracket or a blank: year and month of a release. NAN: none. */
+static double release_year(const char *text) {
+  for (const char *at = text; *at; at++) {
+    int year, month, n = 0;
+    if ((at == text || at[-1] == '(' || at[-1] == ' ') && sscanf(at, "%2d.%2d%n", &year, &month, &n) == 2 &&
+        n == 5 && year >= 20 && year < 40 && month >= 1 && month <= 12)
+      return 2000 + year + (month - 0.5) / 12;
+  }
+  return NAN;
+}
+
+/* A stack whose constants depend on a feature or on the chips' generation has a variant whose name ends in it:
+ *   graphs   the row says that CUDA graphs or the hybrid expert dispatcher were used
+ *   plain    the row says that overlap was off
+ *   hopper   (or another kernel profile) the chip is of that generation */
+static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *stack) {
+  const char *graphs = slip_train_fact(r, "cuda_graph"), *overlap = slip_train_fact(r, "overlap");
+  const char *dispatcher = slip_train_fact(r, "dispatcher");
+  const bool late = (graphs && strcmp(graphs, "none") != 0) || (dispatcher && strcmp(dispatcher, "hybridep") == 0);
+  const char *suffixes[] = {late ? "graphs" : NULL, overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
+                            r->out->chip->kernels ? r->out->chip->kernels->entry.name : NULL};
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    const slip_stack *found;
+    char name[128];
+    int length = 0;
+    if (!suffixes[i])
+      continue;
+    slip_append(name, sizeof name, &length, "%s-%s", stack->entry.name, suffixes[i]);
+    if (slip_catalog_stack(r->reader->catalog, name, &found, NULL) == SLIP_OK)
+      return found;
+  }
+  return stack;
+}
+
+static bool choose_stack(slip_train_reading *r) {
+  const char *framework = slip_row_text(r->row, "framework");
+  bool bad = false;
+  double year = slip_row_number(r->row, "year", &bad);
+  double release = release_year(slip_row_text(r->row, "source"));
+  if (isnan(release))
+    release = release_year(framework);
+  r->out->year = isnan(release) ? year + 0.5 : release;
+  r->out->stack = slip_resolve_stack(r->reader->catalog, r->out->chip, framework, r->out->year, true);
+  if (!r->out->stack)
+    return slip_train_skip(r, "no training stack for framework '%s' is in the catalog", framework);
+  r->out->stack = variant_of(r, r->out->stack);
+  r->out->shown.stack = r->out->stack->entry.name;
+  return true;
+}
+
+/* ---- the row ---- */
+
+static void read_row(slip_train_reading *r) {
+  slip_case *out = r->out;
+  slip_train_case *c = &out->train;
+  const char *task = slip_train_fact(r, "task"), *mtp = slip_train_fact(r, "mtp");
+  const char *unscored = slip_train_fact(r, "not_scored");
+  const char *name = slip_train_lower(r, slip_row_text(r->row, "model"));
+  bool usable = read_quantity(r);
+  if (unscored)
+    usable = slip_train_skip(r, "not scored: %s", unscored);
+  if (!slip_train_system(r) || !choose_stack(r) || !usable)
+    return;
+  c->job.model = slip_train_model(r);
+  if (!c->job.model || r->no_memory)
+    return;
+  out->shown.model = c->job.model->entry.name;
+  if (!read_dtype(r) || !read_batch(r))
+    return;
+  c->frozen = (task && strcmp(task, "lora") == 0) || strstr(name, "lora");
+  const slip_train_convention *convention = slip_train_convention_of(out->shown.source);
+  c->job.mtp = mtp ? strcmp(mtp, "off") != 0 : convention->mtp && !strstr(name, "no mtp");
+  c->flop_per_token =
+      slip_train_flop_per_token(convention, c->job.model, (double)c->job.seq, c->job.mtp, c->frozen);
+  c->job.ignore_memory = true;
+  if (!slip_train_plan(r))
+    return;
+  out->shown.scored = true;
+}
+
+slip_status slip_read_train_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,
+                                 slip_error *err) {
+  *out = (slip_case){.kind = SLIP_ROW_TRAINING, .year = NAN};
+  slip_train_reading r = {.reader = reader, .row = row, .out = out};
+  out->train.job = slip_train_job_default();
+  out->train.plan = slip_plan_default();
+  out->shown = (slip_checked){.file = row->table->file,
+                              .line = slip_row_line(row),
+                              .id = slip_row_text(row, "id"),
+                              .source = slip_row_text(row, "source"),
+                              .family = slip_source_family(reader->arena, slip_row_text(row, "source")),
+                              .phase = "training",
+                              .chip = slip_row_text(row, "chip"),
+                              .model = slip_row_text(row, "model"),
+                              .stack = "",
+                              .quantity = "",
+                              .unit = "",
+                              .measured = NAN,
+                              .predicted = NAN,
+                              .lo = NAN,
+                              .hi = NAN,
+                              .reason = "",
+                              .inferred = ""};
+  if (row->table->bad[row->index])
+    slip_train_skip(&r, "the row has more cells than the header");
+  else
+    read_row(&r);
+  if (r.no_memory || !out->shown.family)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return SLIP_OK;
+}
+
+/* ---- prediction ---- */
+
+/* Full recompute of a share of the layers: what lies between none and all. */
+static void blend(slip_layer_cost *with, const slip_layer_cost *without, double share) {
+  with->backward.seconds = without->backward.seconds + share * (with->backward.seconds - without->backward.seconds);
+  with->saved_bytes = without->saved_bytes + share * (with->saved_bytes - without->saved_bytes);
+}
+
+/* Frozen matrices: backward gives gradients of inputs only; nothing is reduced or stepped (adapters are a percent
+ * of it). */
+static void freeze(slip_layer_cost *cost) {
+  cost->backward.seconds -= cost->weight_gradient_s;
+  cost->weight_gradient_s = 0;
+  cost->dense_params = cost->expert_params = 0;
+}
+
+static void adapt(const slip_train_case *c, const slip_train *train, const slip_plan *plan,
+                  slip_layer_costs *layers) {
+  if (plan->recompute == SLIP_RECOMPUTE_FULL && c->full_share < 1) {
+    slip_plan bare = *plan;
+    slip_layer_costs without;
+    bare.recompute = SLIP_RECOMPUTE_NONE;
+    slip_train_layers(train, &bare, &without);
+    for (int i = 0; i < layers->n_kinds; i++)
+      blend(&layers->kinds[i], &without.kinds[i], c->full_share);
+  }
+  if (!c->frozen)
+    return;
+  for (int i = 0; i < layers->n_kinds; i++)
+    freeze(&layers->kinds[i]);
+  freeze(&layers->embedding);
+  freeze(&layers->head);
+  freeze(&layers->mtp);
+}
+
+slip_status slip_train_case_step(const slip_train_case *c, const slip_train_job *job, const slip_plan *plan,
+                                 double *step_s, slip_train_memory *memory, slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_train *train = NULL;
+  slip_layer_costs layers;
+  slip_train_result result;
+  SLIP_TRY(slip_train_open(job, &train, err));
+  slip_train_layers(train, plan, &layers);
+  adapt(c, train, plan, &layers);
+  SLIP_TRY(slip_train_schedule(train, plan, &layers, &result, err));
+  *step_s = result.step_s;
+  if (memory)
+    *memory = result.memory;
+cleanup:
+  slip_train_free(train);
+  return status;
+}
+
+static double in_unit(const slip_case *c, const slip_quantity *quantity, double step_s) {
+  const slip_train_case *t = &c->train;
+  double rate = (double)t->job.seq * (double)t->job.batch / step_s / t->devices;
+  if (strcmp(quantity->name, "step_time_s") == 0)
+    return step_s;
+  if (strcmp(quantity->name, "tokens_per_s_per_chip") == 0)
+    return rate;
+  return rate * t->flop_per_token / 1e12;
+}
+
+slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
+                                    double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err) {
+  slip_train_job job = c->train.job;
+  slip_chip chip = *c->chip;
+  slip_system system = *job.system;
+  job.stack = stack ? stack : c->stack;
+  if (kernels) {
+    chip.kernels = kernels;
+    system.chip = &chip;
+    job.system = &system;
+  }
+  double step_s;
+  slip_status status = slip_train_case_step(&c->train, &job, &c->train.plan, &step_s, NULL, err);
+  if (status != SLIP_OK)
+    return status;
+  for (int i = 0; i < c->n_quantities; i++)
+    predicted[i] = in_unit(c, &c->quantities[i], step_s);
+  if (spread)
+    *spread = job.stack->spread_train;
+  return SLIP_OK;
+}

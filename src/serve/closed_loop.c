@@ -1,0 +1,252 @@
+/* A fixed number of requests in flight: where a benchmark's closed loop settles. The equations are in the header. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "serve/serve_internal.h"
+
+/* One lane: an attention replica's share of the instance, or one of its pipeline's micro-batches. */
+typedef struct lane {
+  const slip_serve *serve;
+  const slip_serve_plan *plan;
+  double lanes;       /* of the instance */
+  double tokens_out;  /* decode tokens of a request: osl - 1, those after the first */
+  double passes;      /* chunks of a prompt */
+  double tokens;      /* of a prompt in one chunk */
+  double past;        /* cached before it, mean */
+  double most_shared; /* prompts that fit a chunk */
+} lane;
+
+static lane make_lane(const slip_serve *serve, const slip_serve_plan *plan) {
+  slip_prefill_pass pass = slip_serve_split_prompt(serve, slip_serve_chunk(plan), INFINITY);
+  return (lane){.serve = serve,
+                .plan = plan,
+                .lanes = (double)(plan->dp * plan->pp),
+                .tokens_out = fmax(1, (double)serve->job.osl - 1),
+                .passes = pass.passes,
+                .tokens = pass.tokens,
+                .past = pass.past,
+                .most_shared = pass.sequences};
+}
+
+/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
+ * one. `spread` is the part of it that all lanes share out among themselves: experts and their traffic. */
+typedef struct step_time {
+  double all, spread;
+} step_time;
+
+static step_time time_step(const lane *l, double running, double prompts) {
+  slip_step step = {.decoding = running > 0 ? fmax(1, running) : 0, .context = slip_serve_mean_context(l->serve)};
+  if (prompts > 0) {
+    step.prefill_sequences = prompts;
+    step.prefill_tokens = l->tokens;
+    step.prefill_past = l->past;
+  }
+  slip_step_cost cost;
+  slip_serve_step(l->serve, l->plan, &step, &cost);
+  return (step_time){cost.seconds, cost.parts[SLIP_PART_EXPERTS] + cost.parts[SLIP_PART_EP]};
+}
+
+static double step_s(const lane *l, double running, double prompts) {
+  return time_step(l, running, prompts).all;
+}
+
+/* The arrival theorem: an arriving request meets the loop as it is without him (Reiser and Lavenberg 1980). */
+static double others(double requests) {
+  return isinf(requests) ? 1 : (requests - 1) / requests;
+}
+
+/* What happens with `running` sequences in a lane. */
+typedef struct state {
+  double rate; /* requests/s of the lane */
+  double step, tpot, ttft, prefill_share;
+} state;
+
+/* Sequences at which every step carries a full chunk: more could not be fed. */
+static double most_fed(const lane *l) {
+  return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
+}
+
+/* Lanes of one instance step together (their experts are the same), so a prompt in any holds up all: with f the share of a lane's
+ * steps that carry a chunk, 1 - (1 - f)^dp of all steps take its attention, but its share of the experts' work is only f. */
+static double mixed_step(const lane *l, step_time decode, step_time mixed, double f) {
+  double any = 1 - pow(1 - f, (double)l->plan->dp);
+  double spread = fmax(0, mixed.spread - decode.spread), own = fmax(0, mixed.all - decode.all - spread);
+  return any * own + f * spread;
+}
+
+static void solve_lane(const lane *l, double running, double requests, state *out) {
+  double finished =
+      fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
+  double least = fmax(1, finished * l->passes), shared = fmin(least, l->most_shared), f = 0;
+  step_time decoding = time_step(l, running, 0), mixed = decoding;
+  double decode = decoding.all, step = decode;
+  double interference = l->serve->job.stack->prefill_interference;
+  double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */
+  /* Prompts that arrive while a mixed step runs share the next: more per chunk, fewer chunks. A few rounds settle it. */
+  for (int round = 0; round < 12; round++) {
+    mixed = time_step(l, beside, shared);
+    f = fmin(1, finished * l->passes / shared);
+    step = decode + mixed_step(l, decoding, mixed, f) * interference * others(requests);
+    double next = fmin(l->most_shared, fmax(least, finished * mixed.all / step));
+    if (fabs(next - shared) <= 1e-6 * shared)
+      break;
+    shared = (shared + next) / 2;
+  }
+  out->step = step;
+  out->rate = finished / step;
+  out->tpot = step / l->serve->tokens_per_step;
+  out->prefill_share = f;
+  double service = l->passes * mixed.all, busy = fmin(1, out->rate * service / shared);
+  double residual = (busy * service / 2 + (1 - busy) * decode / 2) * others(requests);
+  double full = fmin(1, busy * shared / l->most_shared); /* load when every chunk is full */
+  double queue = residual / fmax(1e-6, 1 - others(requests) * full);
+  out->ttft = queue + service;
+}
+
+/* All of a lane's requests arrive together: full chunks one after the other; the mean prompt waits for half of them. */
+static double burst_s(const lane *l, double requests) {
+  if (isinf(requests))
+    return INFINITY;
+  double shared = fmin(l->most_shared, fmax(1, requests));
+  double chunks = fmax(1, requests / shared);
+  return l->passes * step_s(l, 0, shared) * (chunks + 1) / 2;
+}
+
+/* The largest value in [0, most] at which the loop holds no more than the requests; solve fills *at for it. Requests held grow with the
+ * sequences running. */
+typedef double (*held_at)(const void *context, double running, state *at);
+
+static double settle(held_at held, const void *context, double requests, double most, state *at) {
+  if (held(context, most, at) <= requests)
+    return most;
+  double low = 0, high = most;
+  for (int i = 0; i < 60 && high - low > 1e-7 * high; i++) {
+    double middle = (low + high) / 2;
+    if (held(context, middle, at) <= requests)
+      low = middle;
+    else
+      high = middle;
+  }
+  held(context, (low + high) / 2, at);
+  return (low + high) / 2;
+}
+
+typedef struct one_instance {
+  lane lane;
+  double requests; /* in flight in the instance */
+} one_instance;
+
+static double held_by_one(const void *context, double running, state *at) {
+  const one_instance *c = context;
+  solve_lane(&c->lane, running, c->requests, at);
+  return (running + at->rate * at->ttft) * c->lane.lanes;
+}
+
+/* Running sequences per lane that memory, the scheduler and the plan allow. */
+static double most_running(const lane *l, const slip_serve_memory *memory) {
+  double most = fmin(floor(memory->sequences_max / l->lanes),
+                     floor(l->serve->job.stack->max_sequences / (double)l->plan->pp));
+  if (l->plan->batch > 0)
+    most = l->serve->job.ignore_memory ? (double)l->plan->batch / l->lanes
+                                       : fmin(most, (double)l->plan->batch / l->lanes);
+  return fmax(1, most);
+}
+
+static slip_status check_requests(double requests, slip_error *err) {
+  if (!(requests >= 1))
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "requests", "must be at least 1 in flight");
+  return SLIP_OK;
+}
+
+static void fill(slip_loop *out, const state *at, double running, double rate, double requests) {
+  out->requests_per_s = rate;
+  out->running = running;
+  out->tpot_s = at->tpot;
+  out->prefill_steps = at->prefill_share;
+  /* Those who do not run wait for their first token. */
+  out->ttft_s = isinf(requests) ? INFINITY : fmax(0, requests - running) / rate;
+}
+
+slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
+                                   slip_loop *out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_pool pool;
+  memset(out, 0, sizeof *out);
+  SLIP_TRY(check_requests(requests, err));
+  SLIP_TRY(slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &pool, err));
+  one_instance c = {make_lane(serve, plan), requests};
+  state at;
+  double most = fmin(most_running(&c.lane, &pool.memory), most_fed(&c.lane));
+  double running = settle(held_by_one, &c, requests, most, &at);
+  fill(out, &at, running * c.lane.lanes, at.rate * c.lane.lanes, requests);
+  out->burst_ttft_s = burst_s(&c.lane, requests / c.lane.lanes);
+  out->chips = pool.instance_chips;
+cleanup:
+  return status;
+}
+
+/* ---- disaggregated ---- */
+
+typedef struct two_pools {
+  lane prefill, decode;
+  double prefill_lanes, decode_lanes; /* of all instances */
+  double requests;
+  double handover_s; /* cache sent, and the first decode step */
+} two_pools;
+
+/* Prompts of one prefill lane: bulk service of those that arrived while the last chunk ran. */
+static void solve_prefill(const two_pools *c, double rate, state *at) {
+  const lane *l = &c->prefill;
+  double shared = 1, service = l->passes * step_s(l, 0, 1);
+  for (int round = 0; round < 12; round++) {
+    double next = fmin(l->most_shared, fmax(1, rate * service));
+    if (fabs(next - shared) <= 1e-6 * shared)
+      break;
+    shared = (shared + next) / 2;
+    service = l->passes * step_s(l, 0, shared);
+  }
+  double busy = fmin(1, rate * service / shared), full = fmin(1, rate * service / l->most_shared);
+  double waiting = busy * service / 2 * others(c->requests) / fmax(1e-6, 1 - others(c->requests) * full);
+  at->ttft = waiting + service;
+  at->prefill_share = busy;
+}
+
+static double held_by_two(const void *context, double running, state *at) {
+  const two_pools *c = context;
+  const lane *l = &c->decode;
+  at->step = step_s(l, running, 0);
+  at->tpot = at->step / l->serve->tokens_per_step;
+  at->rate = running / (at->tpot * l->tokens_out);
+  double per_prefill_lane = at->rate * c->decode_lanes / c->prefill_lanes;
+  double capacity = c->prefill.most_shared / (c->prefill.passes * step_s(&c->prefill, 0, c->prefill.most_shared));
+  if (per_prefill_lane >= capacity) /* more than prefill can deliver never runs */
+    return INFINITY;
+  solve_prefill(c, per_prefill_lane, at);
+  at->ttft += c->handover_s + at->step;
+  return (running + at->rate * at->ttft) * c->decode_lanes;
+}
+
+slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
+                                         const slip_serve *decode, const slip_serve_plan *decode_plan,
+                                         double n_decode, double requests, slip_loop *out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_pool a, b;
+  memset(out, 0, sizeof *out);
+  SLIP_TRY(check_requests(requests, err));
+  if (!(n_prefill > 0) || !(n_decode > 0))
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "a disaggregated loop needs instances of both kinds");
+  SLIP_TRY(slip_serve_open_pool(prefill, plan, slip_serve_chunk(plan), &a, err));
+  SLIP_TRY(slip_serve_open_pool(decode, decode_plan, 1 + decode->drafts, &b, err));
+  two_pools c = {
+      .prefill = make_lane(prefill, plan), .decode = make_lane(decode, decode_plan), .requests = requests};
+  c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
+  c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
+  state at;
+  double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
+  fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
+  out->burst_ttft_s = burst_s(&c.prefill, requests / c.prefill_lanes) + c.handover_s + at.step;
+  out->chips = (int64_t)((double)a.instance_chips * n_prefill + (double)b.instance_chips * n_decode);
+cleanup:
+  return status;
+}

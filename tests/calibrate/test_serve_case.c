@@ -1,0 +1,323 @@
+/* Serving rows: how they are resolved (docs/measured.md, "Serving"), and how far the built-in table's rows are met. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the seven above */
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "calibrate/case.h"
+#include "calibrate/serve_read.h"
+#include "support/jobs.h"
+
+#define COLUMNS                                                                                            \
+  "id,source,year,chip,n_chips,chips_per_scaleup,model,weights_dtype,kv_dtype,framework,phase,isl,osl,"    \
+  "prefix_hit_rate,batch_per_chip,concurrency,tp,pp,ep,dp,pd_disagg,speculative,tokens_per_s_per_chip_in," \
+  "tokens_per_s_per_chip_out,ttft_ms,tpot_ms,remark,notes,confidence\n"
+
+static slip_arena *arena;
+
+static slip_case read_row(const char *cells) {
+  slip_text text = {0};
+  slip_table table;
+  slip_case out;
+  slip_error err = {.message = ""};
+  slip_text_add(&text, COLUMNS);
+  slip_text_add(&text, cells);
+  slip_text_add(&text, "\n");
+  if (slip_table_parse(arena, "test.csv", text.data, text.length, &table, &err) != SLIP_OK)
+    fail_msg("%s", err.message);
+  slip_text_free(&text);
+  slip_table *kept = slip_arena_alloc(arena, sizeof *kept);
+  *kept = table;
+  slip_case_reader reader = {jobs_catalog, arena};
+  slip_row row = {kept, 0};
+  assert_int_equal(slip_read_serve_case(&reader, &row, &out, &err), SLIP_OK);
+  return out;
+}
+
+static slip_case good(const char *cells) {
+  slip_case c = read_row(cells);
+  if (!c.shown.scored)
+    fail_msg("%s", c.shown.reason);
+  return c;
+}
+
+static void skipped(const char *cells, const char *because) {
+  slip_case c = read_row(cells);
+  assert_false(c.shown.scored);
+  if (!strstr(c.shown.reason, because))
+    fail_msg("'%s' does not say '%s'", c.shown.reason, because);
+}
+
+static double predict(const slip_case *c, int quantity, double *spread) {
+  double values[SLIP_MAX_QUANTITIES];
+  slip_error err = {.message = ""};
+  if (slip_predict_serve_case(c, NULL, NULL, values, spread, &err) != SLIP_OK)
+    fail_msg("%s", err.message);
+  return values[quantity];
+}
+
+#define LLAMA(load)                                                                                      \
+  "a,S,2025,H200 SXM 141GB,8,8,meta-llama/Llama-3.1-70B,fp8,fp8,vllm 0.10.0,e2e_online,1024,1024,," load \
+  ",8,1,,,no,,,,100,10,,,high"
+
+static void a_plain_row_is_a_closed_loop_on_one_instance(void **state) {
+  slip_case c = good(LLAMA(",32"));
+  assert_string_equal(c.shown.chip, "h200");
+  assert_string_equal(c.shown.model, "llama-3.1-70b");
+  assert_int_equal(c.serve.phase, SLIP_PHASE_LOOP);
+  assert_int_equal(c.serve.plan.tp, 8);
+  assert_int_equal(c.serve.job.weights, SLIP_FP8);
+  assert_int_equal(c.serve.job.kv, SLIP_FP8);
+  close_to(c.serve.concurrency, 32);
+  close_to(c.serve.instances, 1);
+  assert_true(c.serve.speculation_known);
+  assert_int_equal(c.n_quantities, 2);
+  assert_string_equal(c.quantities[0].name, "tpot_ms");
+  close_to(c.quantities[0].measured, 10);
+}
+
+/* 4 a chip on 8 chips are 32; tp=2 on 8 chips are four instances that share them. */
+static void concurrency_and_instances_follow_from_chips(void **state) {
+  close_to(good(LLAMA("4,")).serve.concurrency, 32);
+  slip_case c =
+      good("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,32,2,1,,,no,,,,100,10,,,high");
+  close_to(c.serve.instances, 4);
+}
+
+/* A rate alone with TTFT and TPOT: N = X (TTFT + TPOT (osl - 1)) = 8 x 128 / 129 x (1 + 0.01 x 128). */
+static void an_open_loop_gets_its_requests_by_littles_law(void **state) {
+  slip_case c =
+      good("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,129,,,,8,1,,,no,,,128,1000,10,,,high");
+  close_to(c.serve.concurrency, 8 * 128.0 / 129 * (1 + 0.01 * 128));
+  assert_non_null(strstr(c.shown.inferred, "Little"));
+}
+
+/* Two dies a package: a rate per die is half of the package's, and 8 dies are 4 packages of 8 ranks. */
+static void die_rows_become_package_rows(void **state) {
+  slip_case die =
+      good("a,S,2026,Ascend 910C die,4,16,Qwen3-32B,int8,,SGLang,e2e_online,3500,1500,,,76,4,,,,no,,,300,,,,,high");
+  slip_case whole = good("a,S,2026,\"Ascend 910C (package, 2 "
+                         "dies)\",2,8,Qwen3-32B,int8,,SGLang,e2e_online,3500,1500,,,76,4,,,,no,,,600,,,,,high");
+  close_to(die.quantities[0].measured, 600);
+  close_to(predict(&die, 0, NULL), predict(&whole, 0, NULL));
+  skipped("a,S,2026,Ascend 910C (die or package "
+          "unclear),4,16,Qwen3-32B,int8,,SGLang,e2e_online,3500,1500,,,76,4,,,,no,,,300,,,,,high",
+          "die or package");
+}
+
+/* A model with MTP modules and no word on drafts: both are predicted, the geometric centre is the answer, the interval spans both. */
+static void unknown_speculation_is_the_centre_of_both(void **state) {
+#define DEEPSEEK(spec)                                                                                         \
+  "a,S,2026,H200,8,8,deepseek-ai/DeepSeek-R1,fp8_block,,sglang 0.5.9,e2e_online,1024,1024,,,64,8,1,,,no," spec \
+  ",,,,20,,,high"
+  slip_case unknown = good(DEEPSEEK("")), on = good(DEEPSEEK("MTP1")), off = good(DEEPSEEK("none"));
+  assert_false(unknown.serve.speculation_known);
+  assert_true(on.serve.speculation_known && off.serve.speculation_known);
+  double wide, narrow, with = predict(&on, 0, &narrow), without = predict(&off, 0, NULL);
+  assert_near(predict(&unknown, 0, &wide), sqrt(with * without), 1e-9);
+  assert_near(wide, narrow + fabs(log(with / without)) / 2, 1e-9);
+}
+
+static void drafts_are_read_as_sources_write_them(void **state) {
+  const struct {
+    const char *text;
+    bool known, on;
+    int64_t drafts;
+    double accepted; /* NAN: not said */
+  } rows[] = {
+      {"", false, false, 0, NAN},
+      {"suspected MTP, not recorded", false, false, 0, NAN},
+      {"MTP?", false, false, 0, NAN},
+      {"none (accept length 1.0)", true, false, 0, NAN},
+      {"MTP3 (accept length 2.82)", true, true, 3, 1.82},
+      {"MTP1 (accept length ~1.8-1.9)", true, true, 1, 0.85},
+      {"MTP 1 token, assumed 70% accept", true, true, 1, 0.7},
+      {"simulated MTP (60% accept assumed)", true, true, 0, 0.6},
+      {"EAGLE3 (3 tokens)", true, true, 3, NAN},
+      {"DFlash (7 tokens)", true, true, 7, NAN},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    slip_draft_text d = slip_serve_drafts(rows[i].text);
+    if (d.known != rows[i].known || d.on != rows[i].on || d.drafts != rows[i].drafts)
+      fail_msg("%s: known %d on %d drafts %d", rows[i].text, d.known, d.on, (int)d.drafts);
+    if (isnan(rows[i].accepted))
+      assert_true(isnan(d.accepted));
+    else
+      close_to(d.accepted, rows[i].accepted);
+  }
+}
+
+/* Lengths drawn from 0.8 to 1 of the nominal are 0.9 of it in the mean; pools are named in the remark, or in the notes' own words. */
+static void remark_and_notes_say_the_same(void **state) {
+#define POOLS                                                             \
+  "a,S,2026,GB200 (per GPU),48,72,deepseek-ai/DeepSeek-V3,nvfp4,,sglang " \
+  "0.5.8,e2e_online,1000,1000,,,512,1,1,32,32,yes,,,,767,14,"
+  slip_case a = good(POOLS "length_ratio=0.9; rounds=10; prefill=4xtp1dp4ep4; decode=1xtp1dp32ep32,,high");
+  slip_case b =
+      good(POOLS ",\"PD disaggregated: 4 prefill workers (attn tp1 dp4 moe_tp1 ep4), 1 decode workers (attn tp1 "
+                 "dp32 moe_tp1 ep32); random lengths 0.8..1.0 of nominal; MTP use NOT recorded\",high");
+  const slip_case *both[] = {&a, &b};
+  for (int i = 0; i < 2; i++) {
+    const slip_serve_case *c = &both[i]->serve;
+    assert_int_equal(c->job.isl, 900);
+    close_to(c->prefill_instances, 4);
+    close_to(c->instances, 1);
+    assert_int_equal(c->plan.dp, 4);
+    assert_int_equal(c->decode_plan.dp, 32);
+    assert_int_equal(c->decode_plan.ep, 32);
+    close_to(c->rounds, 10);
+  }
+  close_to(predict(&a, 0, NULL), predict(&b, 0, NULL));
+}
+
+static void blank_layouts_follow_the_rules(void **state) {
+  /* ep alone: attention on every rank (32 dies of 16 packages) */
+  slip_case wide = good("a,S,2025,\"Ascend 910C (package, 2 dies)\",16,384,DeepSeek-R1 "
+                        "671B,int8,,CloudMatrix-Infer,prefill,4096,,,16384 tokens/NPU,,,,32,,yes,,5655,,,,,,high");
+  assert_int_equal(wide.serve.plan.tp, 1);
+  assert_int_equal(wide.serve.plan.dp, 32);
+  assert_int_equal(wide.serve.plan.chunk, 8192); /* per die */
+  /* nothing at all: the fastest legal layout, and the row says so */
+  slip_case none = good("a,MLPerf Inference v5.1 results,2025,H200 SXM 141GB,8,8,llama3.1-405b,fp8,,TensorRT "
+                        "10.11,e2e_offline,,684,,,,,,,,,,,70,,,scenario=offline,,high");
+  assert_non_null(strstr(none.shown.inferred, "by search"));
+  assert_int_equal(none.serve.job.isl, 9428);
+  close_to((double)none.serve.plan.tp * none.serve.instances, 8);
+  assert_true(isnan(none.serve.concurrency));
+  /* 405 B in fp8 need more than one chip of 141 GB */
+  assert_true(none.serve.plan.tp >= 4);
+}
+
+/* 405 B parameters in bf16 never fit two chips of 80 GB. What was measured did fit, so it is predicted all the same. */
+static void what_memory_refuses_is_still_predicted(void **state) {
+  slip_case c = good("a,S,2025,H100,2,8,Llama-3.1-405B,bf16,,vllm,e2e_online,1024,1024,,,4,2,1,,,no,,,,,90,,,high");
+  slip_serve_figures figures;
+  assert_int_equal(slip_serve_figures_if_fits(&c.serve, &c.serve.job, &figures, NULL), SLIP_INFEASIBLE);
+  assert_true(predict(&c, 0, NULL) > 0);
+}
+
+static void what_cannot_be_scored_says_why(void **state) {
+  skipped("a,S,2025,Imaginary X1,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,10,,,high",
+          "Imaginary X1");
+  skipped("a,S,2025,H200,8,8,Nobody-7B,fp8,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,10,,,high", "Nobody-7B");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,,1024,,,4,8,1,,,no,,,,,10,,,high", "isl");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,,8,1,,,no,,,,,10,,,high",
+          "concurrency");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,UNSET,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,10,,,high", "UNSET");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,,,,high", "no rate");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,16,1,,,no,,,,,10,,,high", "tp");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,two,1,,,no,,,,,10,,,high",
+          "tp 'two'");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,sideways,1024,1024,,,4,8,1,,,no,,,,,10,,,high", "phase");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,-1,,,high", "tpot_ms");
+  skipped("a,S,2025,H200,8,8,Llama-3.1-70B,fp8,,vllm,e2e_online,1024,1024,,,4,8,1,,,no,,,,,10,not_scored="
+          "regression-floor,,high",
+          "regression-floor");
+}
+
+/* ---- the built-in table ---- */
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+typedef struct guard {
+  const char *quantity, *phase;
+  double median, p90; /* of |predicted / measured - 1|; a little above what it was when written */
+  double errors[1024];
+  int n;
+} guard;
+
+static void note(guard *guards, size_t n, const slip_case *c) {
+  double values[SLIP_MAX_QUANTITIES];
+  if (slip_predict_serve_case(c, NULL, NULL, values, NULL, NULL) != SLIP_OK)
+    return;
+  for (int q = 0; q < c->n_quantities; q++)
+    for (size_t i = 0; i < n; i++)
+      if (strcmp(guards[i].quantity, c->quantities[q].name) == 0 && strcmp(guards[i].phase, c->shown.phase) == 0 &&
+          guards[i].n < 1024)
+        guards[i].errors[guards[i].n++] = fabs(values[q] / c->quantities[q].measured - 1);
+}
+
+static void the_built_in_table_is_met_as_well_as_it_was(void **state) {
+  static guard guards[] = {
+      {.quantity = "tokens_per_s_per_chip_in", .phase = "prefill", .median = 0.25, .p90 = 0.90},
+      {.quantity = "tokens_per_s_per_chip_out", .phase = "decode", .median = 0.15, .p90 = 0.33},
+      {.quantity = "tokens_per_s_per_chip_out", .phase = "e2e_offline", .median = 0.20, .p90 = 0.62},
+      {.quantity = "tpot_ms", .phase = "e2e_online", .median = 0.17, .p90 = 0.50},
+      {.quantity = "ttft_ms", .phase = "e2e_online", .median = 0.50, .p90 = 1.0},
+  };
+  enum { GUARDS = sizeof guards / sizeof *guards };
+  const char *root = getenv("SLIP_SOURCE_DIR");
+  char path[1024];
+  char *bytes = NULL;
+  size_t n = 0;
+  slip_table table;
+  slip_error err = {.message = ""};
+  if (!root)
+    skip();
+  (void)snprintf(path, sizeof path, "%s/data/measured/serving.csv", root);
+  assert_int_equal(slip_read_file(path, 1 << 24, &bytes, &n, &err), SLIP_OK);
+  if (slip_table_parse(arena, "serving.csv", bytes, n, &table, &err) != SLIP_OK)
+    fail_msg("%s", err.message);
+  free(bytes);
+  slip_case_reader reader = {jobs_catalog, arena};
+  size_t scored = 0;
+  for (size_t i = 0; i < table.n_rows; i++) {
+    slip_row row = {&table, i};
+    slip_case c;
+    assert_int_equal(slip_read_serve_case(&reader, &row, &c, &err), SLIP_OK);
+    if (!c.shown.scored)
+      continue;
+    scored++;
+    note(guards, GUARDS, &c);
+  }
+  printf("  %zu of %zu rows scored\n", scored, table.n_rows);
+  assert_true(table.n_rows >= 800);
+  assert_true((double)scored >= 0.86 * (double)table.n_rows);
+  for (size_t i = 0; i < GUARDS; i++) {
+    guard *g = &guards[i];
+    assert_true(g->n > 5);
+    qsort(g->errors, (size_t)g->n, sizeof *g->errors, by_value);
+    double median = g->errors[g->n / 2], p90 = g->errors[(int)(0.9 * g->n)];
+    printf("  %-26s %-12s %4d rows, median %5.1f%%, 90th percentile %5.1f%%\n", g->quantity, g->phase, g->n,
+           100 * median, 100 * p90);
+    assert_true(median < g->median);
+    assert_true(p90 < g->p90);
+  }
+}
+
+static int open_all(void **state) {
+  arena = slip_arena_open();
+  return arena ? jobs_open(state) : -1;
+}
+
+static int close_all(void **state) {
+  slip_arena_free(arena);
+  return jobs_close(state);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_plain_row_is_a_closed_loop_on_one_instance),
+      cmocka_unit_test(concurrency_and_instances_follow_from_chips),
+      cmocka_unit_test(an_open_loop_gets_its_requests_by_littles_law),
+      cmocka_unit_test(die_rows_become_package_rows),
+      cmocka_unit_test(unknown_speculation_is_the_centre_of_both),
+      cmocka_unit_test(drafts_are_read_as_sources_write_them),
+      cmocka_unit_test(remark_and_notes_say_the_same),
+      cmocka_unit_test(blank_layouts_follow_the_rules),
+      cmocka_unit_test(what_memory_refuses_is_still_predicted),
+      cmocka_unit_test(what_cannot_be_scored_says_why),
+      cmocka_unit_test(the_built_in_table_is_met_as_well_as_it_was),
+  };
+  return cmocka_run_group_tests(tests, open_all, close_all);
+}

@@ -1,0 +1,205 @@
+/* The closed loop: the steady state of a fixed number of requests in flight, against equations worked by hand on the toy system. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the five above */
+#include <cmocka.h>
+
+#include "support/jobs.h"
+
+enum { ISL = 512, OSL = 65 };
+
+typedef struct toy {
+  slip_system system;
+  slip_stack stack;
+  slip_model_file *file;
+  slip_serve *serve;
+} toy;
+
+static void toy_open(toy *t, const char *config) {
+  t->system = toy_system();
+  t->stack = toy_stack();
+  t->file = model_from(config);
+  slip_serve_job job = slip_serve_job_default();
+  job.model = slip_model_of(t->file), job.system = &t->system, job.stack = &t->stack;
+  job.isl = ISL, job.osl = OSL, job.speculate = false;
+  t->serve = serve_open(&job);
+}
+
+static void toy_close(toy *t) {
+  slip_serve_free(t->serve);
+  slip_model_free(t->file);
+}
+
+static double seconds_of(const toy *t, const slip_serve_plan *plan, double prompts, double decoding) {
+  slip_step step = {.prefill_sequences = prompts,
+                    .prefill_tokens = prompts > 0 ? ISL : 0,
+                    .decoding = decoding,
+                    .context = ISL + OSL / 2.0};
+  slip_step_cost cost;
+  slip_serve_step(t->serve, plan, &step, &cost);
+  return cost.seconds;
+}
+
+static slip_loop loop_of(const toy *t, const char *text, double requests) {
+  slip_serve_plan plan = serve_plan_of(text);
+  slip_loop loop;
+  slip_error err = {.message = ""};
+  if (slip_serve_closed_loop(t->serve, &plan, requests, &loop, &err) != SLIP_OK)
+    fail_msg("%s: %s", text, err.message);
+  return loop;
+}
+
+static slip_loop split_of(const toy *t, double n_prefill, double n_decode, double requests) {
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes");
+  slip_loop loop;
+  slip_error err = {.message = ""};
+  if (slip_serve_closed_loop_split(t->serve, &plan, n_prefill, t->serve, &plan, n_decode, requests, &loop, &err) !=
+      SLIP_OK)
+    fail_msg("%s", err.message);
+  return loop;
+}
+
+/* One request alone waits for nobody: TTFT is one prefill step, TPOT one decode step, and the next comes when it is done. */
+static void one_request_alone_prefills_then_decodes(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
+  double prefill = seconds_of(&t, &plan, 1, 0), decode = seconds_of(&t, &plan, 0, 1);
+  slip_loop loop = loop_of(&t, "tp=1,chunk=512", 1);
+  assert_near(loop.ttft_s, prefill, 1e-5);
+  assert_near(loop.tpot_s, decode, 1e-6);
+  assert_near(loop.requests_per_s, 1 / (loop.ttft_s + (OSL - 1) * decode), 1e-6);
+  toy_close(&t);
+}
+
+/* With every chunk one prompt long and the batch capped at B under saturation: a request brings one prompt and OSL - 1 decode steps, so
+ * of all steps f = B / (OSL - 1) carry a prompt, a step takes T(B) + f (T(B and a prompt) - T(B)), and that is TPOT. */
+static void saturation_conserves_work(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
+  double b = 16, f = b / (OSL - 1), decode = seconds_of(&t, &plan, 0, b), mixed = seconds_of(&t, &plan, 1, b);
+  double step = decode + f * (mixed - decode);
+  slip_loop loop = loop_of(&t, "tp=1,chunk=512,batch=16", INFINITY);
+  assert_near(loop.tpot_s, step, 1e-9);
+  assert_near(loop.prefill_steps, f, 1e-9);
+  assert_near(loop.requests_per_s, b / ((OSL - 1) * step), 1e-9);
+  assert_true(isinf(loop.ttft_s));
+  toy_close(&t);
+}
+
+/* A chunk of one prompt cannot feed more than OSL - 1 sequences: each step starts one and finishes one. */
+static void no_more_run_than_chunks_can_feed(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop loop = loop_of(&t, "tp=1,chunk=512,batch=1000", INFINITY);
+  assert_near(loop.running, OSL - 1, 1e-9);
+  assert_near(loop.prefill_steps, 1, 1e-9);
+  toy_close(&t);
+}
+
+/* Little's law: N = X (TTFT + TPOT (OSL - 1)), and nobody's first token comes sooner than a prefill of his own. */
+static void littles_law_holds(void **state) {
+  toy t;
+  toy_open(&t, SMALL_MOE);
+  const char *plans[] = {"tp=1", "tp=2", "tp=1,dp=4,ep=4", "tp=1,pp=2"};
+  const double requests[] = {1, 2, 7, 64, 1000};
+  for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
+    for (size_t j = 0; j < sizeof requests / sizeof *requests; j++) {
+      slip_serve_plan plan = serve_plan_of(plans[i]);
+      slip_loop loop = loop_of(&t, plans[i], requests[j]);
+      assert_near(loop.requests_per_s * (loop.ttft_s + loop.tpot_s * (OSL - 1)), requests[j], 1e-5);
+      assert_true(loop.ttft_s >= seconds_of(&t, &plan, 1, 0) * (1 - 1e-5));
+    }
+  toy_close(&t);
+}
+
+/* More clients never get less done together, and none of them gets his tokens faster. */
+static void more_clients_never_get_less_done(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop before = loop_of(&t, "tp=1", 1);
+  for (double n = 2; n <= 4096; n *= 2) {
+    slip_loop loop = loop_of(&t, "tp=1", n);
+    assert_true(loop.requests_per_s >= before.requests_per_s * (1 - 1e-5));
+    assert_true(loop.tpot_s >= before.tpot_s * (1 - 1e-5));
+    before = loop;
+  }
+  slip_loop full = loop_of(&t, "tp=1", INFINITY);
+  assert_true(full.requests_per_s >= before.requests_per_s * (1 - 1e-5));
+  toy_close(&t);
+}
+
+/* What exceeds the batch waits outside: with 64 clients and 4 places, X is that of 4 places and TTFT = (64 - 4) / X. */
+static void what_exceeds_the_batch_waits(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop loop = loop_of(&t, "tp=1,chunk=512,batch=4", 64);
+  assert_near(loop.running, 4, 1e-6);
+  assert_near(loop.ttft_s, 60 / loop.requests_per_s, 1e-6);
+  toy_close(&t);
+}
+
+/* Four prompts at once, two to a chunk: two wait for one chunk, two for both; the mean is one and a half chunks. */
+static void a_burst_waits_for_half_of_its_chunks(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=1024");
+  slip_loop loop = loop_of(&t, "tp=1,chunk=1024", 4);
+  assert_near(loop.burst_ttft_s, 1.5 * seconds_of(&t, &plan, 2, 0), 1e-9);
+  toy_close(&t);
+}
+
+/* Disaggregated: decode steps never carry a prompt, and the loop delivers no more than its prefill instances do. */
+static void pools_do_not_disturb_each_other(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
+  slip_loop one = split_of(&t, 1, 1, 1);
+  assert_near(one.tpot_s, seconds_of(&t, &plan, 0, 1), 1e-6);
+  assert_near(one.requests_per_s * (one.ttft_s + one.tpot_s * (OSL - 1)), 1, 1e-6);
+  assert_int_equal(one.chips, 2);
+  slip_loop many = split_of(&t, 1, 100, 1e5);
+  double most = 1 / seconds_of(&t, &plan, 1, 0);
+  assert_true(many.requests_per_s <= most * (1 + 1e-6));
+  assert_true(many.requests_per_s > 0.95 * most);
+  slip_loop twice = split_of(&t, 2, 200, 2e5);
+  assert_near(twice.requests_per_s, 2 * many.requests_per_s, 1e-3);
+  toy_close(&t);
+}
+
+static void nonsense_is_refused(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1");
+  slip_loop loop;
+  slip_error err;
+  const double requests[] = {0, 0.5, -1, NAN};
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+    assert_int_equal(slip_serve_closed_loop(t.serve, &plan, requests[i], &loop, &err), SLIP_BAD_INPUT);
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 0, t.serve, &plan, 1, 1, &loop, &err),
+                   SLIP_BAD_INPUT);
+  plan.tp = 3;
+  assert_int_equal(slip_serve_closed_loop(t.serve, &plan, 1, &loop, &err), SLIP_INFEASIBLE);
+  toy_close(&t);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_request_alone_prefills_then_decodes),
+      cmocka_unit_test(saturation_conserves_work),
+      cmocka_unit_test(no_more_run_than_chunks_can_feed),
+      cmocka_unit_test(littles_law_holds),
+      cmocka_unit_test(more_clients_never_get_less_done),
+      cmocka_unit_test(what_exceeds_the_batch_waits),
+      cmocka_unit_test(a_burst_waits_for_half_of_its_chunks),
+      cmocka_unit_test(pools_do_not_disturb_each_other),
+      cmocka_unit_test(nonsense_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
