@@ -2,12 +2,14 @@
  *
  * A stack has a few constants with log-normal (or, for shares, logit-normal) priors. One observation moves them by the
  * evidence it carries and no further: the update of a linear Gaussian model (Kalman gain) around the prior, with the noise
- * that equal runs show. So a single row never takes the whole of a residual, and the interval narrows by what was learnt. */
+ * that equal runs show. So a single row never takes the whole of a residual, and the interval narrows by what was learnt.
+ * Many rows of a table move them together: the most probable constants given the rows (slip_calibrate). */
 #ifndef SLIPSTICK_CALIBRATE_H
 #define SLIPSTICK_CALIBRATE_H
 
 #include <slipstick/serve.h>
 #include <slipstick/train.h>
+#include <slipstick/validate.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +63,80 @@ slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan,
 slip_status slip_observe_serve(const slip_serve_job *job, const slip_serve_plan *plan,
                                const slip_observation *observation, slip_stack *out, slip_lesson *lesson,
                                slip_error *err);
+
+/* ---- many rows ---- */
+
+typedef struct slip_calibrate_job {
+  const slip_catalog *catalog;
+  const char *file;    /* a table of training or of serving rows, as slip_validate reads */
+  const char *stack;   /* whose constants are fitted; NULL: the one that all rows resolve to */
+  bool cross_validate; /* leave one row out up to 20 rows, else five folds */
+  double seconds;      /* limit of time for all fits; 0: 280 */
+} slip_calibrate_job;
+
+/* A constant before and after. Widths are standard deviations of the transformed value. */
+typedef struct slip_fitted {
+  const slip_constant *constant;
+  double before, after; /* SI */
+  double prior_sd, posterior_sd;
+  bool free; /* some row depends on it; else it stays as it was */
+} slip_fitted;
+
+/* A row of the table that took no part. Texts live as long as the calibration. */
+typedef struct slip_left_out {
+  const char *id;
+  int line;
+  const char *reason;
+} slip_left_out;
+
+/* Of |predicted / measured - 1| over all figures of the rows used. */
+typedef struct slip_fit_errors {
+  double median, p90;
+} slip_fit_errors;
+
+typedef enum slip_folds {
+  SLIP_FOLDS_NONE, /* not cross-validated: not asked for, one row only, or stopped */
+  SLIP_FOLDS_ROWS, /* each row left out once */
+  SLIP_FOLDS_GROUPS, /* five folds; rows of one chip and model stay together */
+  SLIP_FOLDS_MIXED, /* five folds of rows: there are fewer than five pairs of chip and model */
+} slip_folds;
+
+enum { SLIP_MAX_CONSTANTS = 16 };
+
+typedef struct slip_calibration {
+  slip_row_kind kind;     /* training or serving */
+  const char *file;
+  const slip_stack *base; /* of the catalog, which must outlive the calibration */
+  slip_stack stack;       /* the base with its constants and spread as fitted */
+  slip_fitted constants[SLIP_MAX_CONSTANTS];
+  size_t n_constants, n_free;
+  size_t rows, rows_used, figures; /* figures: measured quantities of the rows used */
+  const slip_left_out *left_out;
+  size_t n_left_out;
+  slip_fit_errors before, after, crossed; /* crossed: of rows that the fit did not see; NAN without folds */
+  slip_folds folds;
+  double spread_before, spread_after; /* half-width of the 80% interval of ln(prediction) */
+  bool converged; /* false: ended by the limit of evaluations or of time, at the best found by then */
+  void *memory;
+} slip_calibration;
+
+/* Fits the constants of one stack to the rows of a table. Rows that cannot be resolved, and rows of other stacks, are listed and left out;
+ * a row of no or an unknown framework counts for the stack named. SLIP_BAD_INPUT: the file, an unknown stack, rows of several
+ * stacks and none named, a table of kernels; SLIP_INFEASIBLE: no usable row; SLIP_INTERRUPTED: stop was raised before the fit was done.
+ * progress as in slip_validate. The outcome does not depend on the number of threads. */
+slip_status slip_calibrate(const slip_calibrate_job *job, const volatile int *stop,
+                           void (*progress)(double share, void *context), void *context, slip_calibration **out,
+                           slip_error *err);
+void slip_calibration_free(slip_calibration *calibration); /* NULL is allowed */
+
+enum { SLIP_STACK_PATH_SIZE = 4096 };
+
+/* Writes the calibrated stack as a catalog file: into PATH/stacks/ when path is a folder, under the name BASE-calibrated; else to path itself,
+ * NAME.yaml, under that name. Every fact of the base keeps its source; the fitted ones have the base's value under "also".
+ * `date` is today, "2026-11-24". The file appears whole or not at all; one that is there is replaced only when `replace`. `written` gets its
+ * path. SLIP_BAD_INPUT, SLIP_IO_FAILURE, SLIP_NO_MEMORY. */
+slip_status slip_calibration_write(const slip_calibration *calibration, const char *path, const char *date,
+                                   bool replace, char written[SLIP_STACK_PATH_SIZE], slip_error *err);
 
 #ifdef __cplusplus
 }

@@ -107,6 +107,7 @@ typedef struct slip_serve_result {
   double tokens_per_step;    /* output tokens per sequence and decode step: 1 + accepted drafts */
   double ttft_s, tpot_s;
   double tpot_low_s, tpot_high_s;
+  double ttft_low_s, ttft_high_s;
   double output_tokens_per_s_per_chip; /* over all chips */
   double input_tokens_per_s_per_chip;
   double output_low, output_high; /* 80% interval of output_tokens_per_s_per_chip */

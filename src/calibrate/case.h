@@ -87,14 +87,14 @@ slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row 
 slip_status slip_read_kernel_case(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
 
 /* Predicts every quantity of a scored case, in the unit of the row. stack and kernels NULL: the case's own (calibration passes
- * candidates). `spread`, when not NULL, gets the half-width of the 80% interval of ln(predicted). SLIP_INFEASIBLE and SLIP_MISSING: the model
+ * candidates). `spread`, when not NULL, gets the half-width of the 80% interval of ln(predicted) of each quantity. SLIP_INFEASIBLE and SLIP_MISSING: the model
  * refuses what was measured; the row is then listed with that reason. */
 slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err);
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
 slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err);
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
 slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                     double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err);
+                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
 
 /* ---- names as sources write them (resolve.c) ---- */
 

@@ -282,7 +282,7 @@ static slip_status network_seconds(const slip_case *c, double *seconds, slip_err
 }
 
 slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                     double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err) {
+                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
   const slip_kernel_case *k = &c->kernel;
   double seconds = NAN;
   (void)stack; /* kernels run without one */
@@ -292,6 +292,6 @@ slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack
     return status;
   predicted[0] = k->is_rate ? k->scale / seconds : k->scale * seconds;
   if (spread)
-    *spread = spread_of(c);
+    spread[0] = spread_of(c);
   return SLIP_OK;
 }

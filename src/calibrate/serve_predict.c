@@ -111,13 +111,12 @@ static double figure(const slip_serve_figures *f, const char *quantity) {
 }
 
 slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err) {
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
   slip_status status = SLIP_OK;
   slip_serve_job job = c->serve.job;
   slip_system system = *job.system;
   slip_chip chip = *system.chip;
   slip_serve_figures with, without;
-  double range = 0; /* half of ln of the widest ratio between the two */
   if (stack)
     job.stack = stack;
   slip_stack even = *job.stack;
@@ -138,10 +137,10 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   for (int i = 0; i < c->n_quantities; i++) {
     double a = figure(&with, c->quantities[i].name), b = figure(&without, c->quantities[i].name);
     predicted[i] = sqrt(a * b);
-    range = fmax(range, fabs(log(a / b)) / 2);
+    bool queued = strcmp(c->quantities[i].name, "ttft_ms") == 0;
+    if (spread) /* and half of the way between the two, when it is not known which holds */
+      spread[i] = (queued ? job.stack->spread_ttft : job.stack->spread_serve) + fabs(log(a / b)) / 2;
   }
-  if (spread)
-    *spread = job.stack->spread_serve + range;
 cleanup:
   return status;
 }

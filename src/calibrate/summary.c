@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/fail.h"
+#include "calibrate/validation.h"
 
 /* A row beside the value of the key, so that rows sort by group and then as they stand. */
 typedef struct keyed {
@@ -46,8 +47,7 @@ static int by_size(const void *a, const void *b) {
   return (*left > *right) - (*left < *right);
 }
 
-/* The q-quantile of x[0..n), which it sorts; NAN without values. */
-static double quantile(double *x, size_t n, double q) {
+double slip_quantile(double *x, size_t n, double q) {
   if (n == 0)
     return NAN;
   qsort(x, n, sizeof *x, by_size);
@@ -119,16 +119,16 @@ static slip_summary summarise(const keyed *rows, size_t n, const scratch *s) {
   sum.skipped = n - m;
   if (m == 0)
     return sum;
-  sum.median_error = quantile(s->x, m, 0.5);
-  sum.p90_error = quantile(s->x, m, 0.9);
+  sum.median_error = slip_quantile(s->x, m, 0.5);
+  sum.p90_error = slip_quantile(s->x, m, 0.9);
   sum.coverage = (double)covered / (double)m;
   for (size_t i = 0, at = 0; i < n; i++)
     if (rows[i].row->scored)
       s->x[at++] = log(rows[i].row->predicted / rows[i].row->measured);
-  sum.bias = quantile(s->x, m, 0.5);
+  sum.bias = slip_quantile(s->x, m, 0.5);
   for (size_t i = 0; i < m; i++)
     s->x[i] = fabs(s->x[i]);
-  sum.spread80 = quantile(s->x, m, 0.8);
+  sum.spread80 = slip_quantile(s->x, m, 0.8);
   if (m < 3)
     return sum;
   for (size_t i = 0, at = 0; i < n; i++)

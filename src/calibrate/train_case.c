@@ -311,7 +311,7 @@ static double in_unit(const slip_case *c, const slip_quantity *quantity, double 
 }
 
 slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err) {
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
   slip_train_job job = c->train.job;
   slip_chip chip = *c->chip;
   slip_system system = *job.system;
@@ -325,9 +325,10 @@ slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack,
   slip_status status = slip_train_case_step(&c->train, &job, &c->train.plan, &step_s, NULL, err);
   if (status != SLIP_OK)
     return status;
-  for (int i = 0; i < c->n_quantities; i++)
+  for (int i = 0; i < c->n_quantities; i++) {
     predicted[i] = in_unit(c, &c->quantities[i], step_s);
-  if (spread)
-    *spread = job.stack->spread_train;
+    if (spread)
+      spread[i] = job.stack->spread_train;
+  }
   return SLIP_OK;
 }

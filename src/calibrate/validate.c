@@ -39,7 +39,7 @@ static const struct {
     {SLIP_ROW_TRAINING, {"chip", "model", "seq_len"}, {"step_time_s", "tokens_per_s_per_chip", "tflops_per_chip"}},
 };
 
-static slip_status kind_of(const slip_table *table, slip_row_kind *kind, slip_error *err) {
+slip_status slip_table_kind(const slip_table *table, slip_row_kind *kind, slip_error *err) {
   for (size_t s = 0; s < sizeof signatures / sizeof *signatures; s++) {
     bool all = true, any = false;
     for (size_t i = 0; i < 4; i++) {
@@ -64,7 +64,7 @@ static const struct {
   const char *phase; /* NULL: the row's own */
   slip_status (*read)(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
   slip_status (*predict)(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                         double predicted[SLIP_MAX_QUANTITIES], double *spread, slip_error *err);
+                         double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
 } kinds[SLIP_ROW_KINDS] = {
     [SLIP_ROW_TRAINING] = {"training", slip_read_train_case, slip_predict_train_case},
     [SLIP_ROW_SERVING] = {NULL, slip_read_serve_case, slip_predict_serve_case},
@@ -128,7 +128,7 @@ static void score(slip_checked *s, double predicted, double spread) {
 
 static slip_status check_row(const slip_case_reader *reader, task *t, slip_error *err) {
   const slip_row row = {t->table, t->index};
-  double predicted[SLIP_MAX_QUANTITIES] = {NAN, NAN, NAN, NAN}, spread = NAN;
+  double predicted[SLIP_MAX_QUANTITIES] = {NAN, NAN, NAN, NAN}, spread[SLIP_MAX_QUANTITIES] = {0};
   slip_case c = {.kind = t->kind, .year = NAN};
   slip_status status = SLIP_OK;
   if (t->table->bad[t->index])
@@ -140,7 +140,7 @@ static slip_status check_row(const slip_case_reader *reader, task *t, slip_error
     skip(&c.shown, "the row measures nothing that is predicted");
   if (c.shown.scored) {
     slip_error why = {0};
-    status = kinds[t->kind].predict(&c, NULL, NULL, predicted, &spread, &why);
+    status = kinds[t->kind].predict(&c, NULL, NULL, predicted, spread, &why);
     if (status == SLIP_NO_MEMORY)
       SLIP_FAIL(err, status, "out of memory");
     if (status != SLIP_OK)
@@ -155,7 +155,7 @@ static slip_status check_row(const slip_case_reader *reader, task *t, slip_error
     s->quantity = or_else(c.quantities[q].name, "");
     s->unit = or_else(c.quantities[q].unit, "");
     s->measured = c.quantities[q].measured;
-    score(s, predicted[q], spread);
+    score(s, predicted[q], spread[q]);
   }
   t->done = true;
 cleanup:
@@ -239,7 +239,7 @@ static slip_status parse_builtin(slip_arena *arena, size_t i, slip_table *out, s
   return slip_table_parse(arena, name, (const char *)file->bytes, file->size, out, err);
 }
 
-static slip_status parse_file(slip_arena *arena, const char *path, slip_table *out, slip_error *err) {
+slip_status slip_table_read(slip_arena *arena, const char *path, slip_table *out, slip_error *err) {
   char *bytes = NULL;
   size_t n = 0;
   slip_status status = slip_read_file(path, MAX_FILE_BYTES, &bytes, &n, err);
@@ -254,9 +254,9 @@ static slip_status parse_tables(const slip_validate_job *job, slip_arena *arena,
   slip_status status = SLIP_OK;
   for (size_t i = 0; i < n && status == SLIP_OK; i++) {
     status =
-        job->n_files ? parse_file(arena, job->files[i], &tables[i], err) : parse_builtin(arena, i, &tables[i], err);
+        job->n_files ? slip_table_read(arena, job->files[i], &tables[i], err) : parse_builtin(arena, i, &tables[i], err);
     if (status == SLIP_OK)
-      status = kind_of(&tables[i], &table_kinds[i], err);
+      status = slip_table_kind(&tables[i], &table_kinds[i], err);
   }
   return status;
 }

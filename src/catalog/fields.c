@@ -183,6 +183,7 @@ static const slip_field stack_fields[] = {
     NUMBER(slip_stack, "dispatch_us", dispatch_s, MICROSECOND, 0, 1e6,
            "fixed time of one expert dispatch or combine beyond the fabric's latency"),
     FRACTION(slip_stack, "memory_share", memory_share, "of a chip's memory that a job may fill"),
+    STACK(spread_ttft, PURE, 0, 5, "the same of the time to first token; spread_serve when absent"),
     STACK(pace_train, PURE, 0.1, 10, "time of a chip's own operators in training relative to the model's; 1 when absent"),
     STACK(pace_serve, PURE, 0.1, 10, "the same in serving; 1 when absent"),
     STACK(spread_train, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), training"),

@@ -198,7 +198,9 @@ static void add_serve_rows(slip_table *table, const slip_serve_report *report) {
   two_columns(table, "requests/s per chip", slip_number_plain(a, r->requests_per_s_per_chip));
   two_columns(table, "prefill tokens/s per chip", slip_number_plain(a, r->prefill.tokens_per_s_per_chip));
   two_columns(table, "decode tokens/s per chip", slip_number_plain(a, r->decode.tokens_per_s_per_chip));
-  two_columns(table, "TTFT", slip_number_seconds(a, r->ttft_s));
+  slip_table_cell(table, "TTFT");
+  slip_table_printf(table, "%s [%s, %s]", slip_number_seconds(a, r->ttft_s), slip_number_seconds(b, r->ttft_low_s),
+                    slip_number_seconds(c, r->ttft_high_s));
   slip_table_cell(table, "TPOT");
   slip_table_printf(table, "%s [%s, %s]", slip_number_seconds(a, r->tpot_s), slip_number_seconds(b, r->tpot_low_s),
                     slip_number_seconds(c, r->tpot_high_s));

@@ -123,6 +123,8 @@ static void add_serve(slip_json *json, const slip_serve_result *r) {
   slip_json_double(json, "requests_per_s_per_chip", r->requests_per_s_per_chip);
   slip_json_double(json, "ttft_s", r->ttft_s);
   slip_json_double(json, "tpot_s", r->tpot_s);
+  slip_json_double(json, "ttft_lo_s", r->ttft_low_s);
+  slip_json_double(json, "ttft_hi_s", r->ttft_high_s);
   slip_json_double(json, "tpot_lo_s", r->tpot_low_s);
   slip_json_double(json, "tpot_hi_s", r->tpot_high_s);
   slip_json_double(json, "tokens_per_step", r->tokens_per_step);

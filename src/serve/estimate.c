@@ -139,6 +139,9 @@ slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *
   double spread = exp(fmax(job->stack->spread_serve, decode->job.stack->spread_serve));
   out->tpot_low_s = out->tpot_s / spread;
   out->tpot_high_s = out->tpot_s * spread;
+  double queue = exp(fmax(job->stack->spread_ttft, decode->job.stack->spread_ttft));
+  out->ttft_low_s = out->ttft_s / queue;
+  out->ttft_high_s = out->ttft_s * queue;
   out->output_low = out->output_tokens_per_s_per_chip / spread;
   out->output_high = out->output_tokens_per_s_per_chip * spread;
   out->joule_per_output_token = out->system_power_w_per_chip / out->output_tokens_per_s_per_chip;

@@ -56,11 +56,11 @@ static slip_case read_scored(const char *line) {
 }
 
 static double predict(const slip_case *c) {
-  double predicted[SLIP_MAX_QUANTITIES], spread;
+  double predicted[SLIP_MAX_QUANTITIES], spread[SLIP_MAX_QUANTITIES];
   slip_error err = {.message = ""};
-  if (slip_predict_kernel_case(c, NULL, NULL, predicted, &spread, &err) != SLIP_OK)
+  if (slip_predict_kernel_case(c, NULL, NULL, predicted, spread, &err) != SLIP_OK)
     fail_msg("%s", err.message);
-  assert_true(spread > 0 && spread < 1);
+  assert_true(spread[0] > 0 && spread[0] < 1);
   return predicted[0];
 }
 

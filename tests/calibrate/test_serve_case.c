@@ -56,10 +56,12 @@ static void skipped(const char *cells, const char *because) {
 }
 
 static double predict(const slip_case *c, int quantity, double *spread) {
-  double values[SLIP_MAX_QUANTITIES];
+  double values[SLIP_MAX_QUANTITIES], spreads[SLIP_MAX_QUANTITIES];
   slip_error err = {.message = ""};
-  if (slip_predict_serve_case(c, NULL, NULL, values, spread, &err) != SLIP_OK)
+  if (slip_predict_serve_case(c, NULL, NULL, values, spreads, &err) != SLIP_OK)
     fail_msg("%s", err.message);
+  if (spread)
+    *spread = spreads[quantity];
   return values[quantity];
 }
 

@@ -136,6 +136,7 @@ static inline slip_stack toy_stack(void) {
                       .zero_bubble = 1,
                       .dualpipe = 1,
                       .memory_share = 1,
+                      .spread_ttft = 1,
                       .pace_train = 1,
                       .pace_serve = 1,
                       .spread_train = 0.2,

@@ -1,0 +1,59 @@
+/* The constants of a stack that calibration may move. */
+#include "calibrate/constants.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#define LEAST_SHARED 0.1 /* of the variance, whatever a stack's file states */
+#define MOST_SCALING 4.0 /* of the constants' prior variances */
+
+#define AT(member) offsetof(slip_stack, member)
+
+/* Prior widths relative to each other: what published stacks of one kind differ by; `pace` carries what nobody knows of a
+ * stack. They are scaled together to the spread that the stack states. */
+static const slip_constant constants[] = {
+    {"pace_train", AT(pace_train), SLIP_LOG, 0.20, 0.5, 4, true, false},
+    {"overlap_dp", AT(overlap_dp), SLIP_LOGIT, 0.7, 0, 1, true, false},
+    {"overlap_tp", AT(overlap_tp), SLIP_LOGIT, 0.7, 0, 1, true, false},
+    {"overlap_ep", AT(overlap_ep), SLIP_LOGIT, 0.7, 0, 1, true, false},
+    {"host_layer_us", AT(host_layer_s), SLIP_LOG, 0.5, 0, 1, true, false},
+    {"host_moe_layer_us", AT(host_moe_layer_s), SLIP_LOG, 0.5, 0, 1, true, false},
+    {"elementwise_passes", AT(elementwise_passes), SLIP_LOG, 0.2, 0.1, 10, true, true},
+    {"jitter", AT(jitter), SLIP_LOG, 0.5, 0, 1, true, false},
+    {"pace_serve", AT(pace_serve), SLIP_LOG, 0.20, 0.5, 4, false, true},
+    {"host_step_us", AT(host_step_s), SLIP_LOG, 0.5, 0, 1, false, true},
+    {"two_batch_overlap", AT(two_batch_overlap), SLIP_LOGIT, 0.7, 0, 1, false, true},
+    {"imbalance_serve", AT(imbalance_serve), SLIP_LOG, 0.1, 1, 10, false, true},
+    {"prefill_interference", AT(prefill_interference), SLIP_LOGIT, 0.7, 0, 1, false, true},
+};
+_Static_assert(sizeof constants / sizeof *constants <= SLIP_MAX_CONSTANTS, "SLIP_MAX_CONSTANTS is too small");
+
+const slip_constant *slip_stack_constants(size_t *count) {
+  *count = sizeof constants / sizeof *constants;
+  return constants;
+}
+
+double *slip_constant_of(slip_stack *stack, const slip_constant *c) {
+  return (double *)(void *)((char *)stack + c->offset);
+}
+
+double slip_constant_value(const slip_stack *stack, const slip_constant *c) {
+  return *(const double *)(const void *)((const char *)stack + c->offset);
+}
+
+bool slip_constant_is_free(const slip_stack *stack, const slip_constant *c) {
+  const double x = slip_constant_value(stack, c);
+  return c->transform == SLIP_LOGIT ? x > 0 && x < 1 : x > 0;
+}
+
+double slip_constant_shifted(const slip_constant *c, double x, double by) {
+  const double y = c->transform == SLIP_LOGIT ? 1 / (1 + (1 - x) / x * exp(-by)) : x * exp(by);
+  return fmin(fmax(y, c->low), c->high);
+}
+
+slip_spread_parts slip_spread_split(double spread, double raw) {
+  const double total = pow(spread / SLIP_Z80, 2);
+  double shared = fmax(total - SLIP_ROW_SD * SLIP_ROW_SD, LEAST_SHARED * total);
+  shared = fmin(shared, MOST_SCALING * raw); /* a row that the constants hardly move teaches little about them */
+  return (slip_spread_parts){total - shared, shared, raw > 0 ? shared / raw : 0};
+}
