@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "calibrate/table.h"
+#include "calibrate/csv.h"
 #include <slipstick/validate.h>
 
 static slip_catalog *catalog; /* opened once: it never changes */
@@ -21,10 +21,10 @@ static void expect(int is_as_it_should_be) {
 /* False when it is no table. */
 static int read_cells(const char *bytes, size_t size) {
   slip_arena *arena = slip_arena_open();
-  slip_table table;
+  slip_csv table;
   slip_error err = {0};
   expect(arena != NULL);
-  const slip_status status = slip_table_parse(arena, "input", bytes, size, &table, &err);
+  const slip_status status = slip_csv_parse(arena, "input", bytes, size, &table, &err);
   expect(status == SLIP_OK || (status == SLIP_BAD_INPUT && err.line > 0 && err.message[0] != '\0'));
   for (size_t i = 0; status == SLIP_OK && i < table.n_rows; i++) {
     const slip_row row = {&table, i};

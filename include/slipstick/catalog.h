@@ -107,15 +107,15 @@ typedef struct slip_kernels {
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
-  double attention_keys_half;         /* keys that a query sees on average at which both have halved, heads of 128 */
-  double mla_decode_fraction;         /* of bf16 peak: absorbed-MLA decode when compute bound */
-  double mla_decode_fp8_fraction;     /* of fp8 peak: the same on an fp8 cache; NAN: it computes in bf16 */
-  double kv_read_fraction;            /* of memory bandwidth: decode attention reading the KV cache */
-  double memory_fraction;             /* of memory bandwidth: streaming elementwise work */
-  double weight_read_fraction;        /* of memory bandwidth: skinny GEMMs reading weights */
-  double depth_half;                  /* GEMM depth k at which the sustained fraction has halved */
-  double tile_m, tile_n;              /* output tile of the kernel that reaches gemm_fraction */
-  double launch_s;                    /* start and end of one kernel in a captured graph */
+  double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
+  double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
+  double mla_decode_fp8_fraction; /* of fp8 peak: the same on an fp8 cache; NAN: it computes in bf16 */
+  double kv_read_fraction;        /* of memory bandwidth: decode attention reading the KV cache */
+  double memory_fraction;         /* of memory bandwidth: streaming elementwise work */
+  double weight_read_fraction;    /* of memory bandwidth: skinny GEMMs reading weights */
+  double depth_half;              /* GEMM depth k at which the sustained fraction has halved */
+  double tile_m, tile_n;          /* output tile of the kernel that reaches gemm_fraction */
+  double launch_s;                /* start and end of one kernel in a captured graph */
 } slip_kernels;
 
 typedef struct slip_chip {
@@ -186,8 +186,9 @@ typedef struct slip_stack {
   double imbalance_train;       /* hottest expert rank over the mean */
   double zero_bubble, dualpipe; /* 1: the stack has this pipeline schedule, so a search may choose it */
   double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
-  double attention_rate;        /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
-  double grouped_rate;          /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
+  double
+      attention_rate;  /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
+  double grouped_rate; /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */

@@ -6,7 +6,7 @@
 #include <slipstick/validate.h>
 
 #include "base/arena.h"
-#include "calibrate/table.h"
+#include "calibrate/csv.h"
 
 enum { SLIP_MAX_QUANTITIES = 4 };
 
@@ -19,11 +19,11 @@ typedef struct slip_quantity {
 typedef struct slip_train_case {
   slip_train_job job; /* stack is replaced when predicting */
   slip_plan plan;
-  bool searched;      /* the row gives no layout: the best legal plan is taken */
+  bool searched;         /* the row gives no layout: the best legal plan is taken */
   double flop_per_token; /* of the source's own convention, to turn tflops_per_chip into time */
   double devices;        /* that the source divides its rates by: chips, or the dies of a package */
   bool frozen;           /* the matrices are frozen (LoRA): their gradients are neither made nor sent nor applied */
-  double full_share;     /* share of the layers that full recompute is done for, when the plan's recompute is full */
+  double full_share; /* share of the layers that full recompute is done for, when the plan's recompute is full */
 } slip_train_case;
 
 typedef enum slip_serve_phase {
@@ -37,11 +37,13 @@ typedef enum slip_serve_phase {
 typedef struct slip_serve_case {
   slip_serve_job job;
   slip_serve_plan plan, decode_plan;
-  double concurrency;     /* requests in flight on the instance; NAN: as many as fit (offline) */
-  bool speculation_known; /* false: the row does not say whether drafts were used; both are predicted, the centre is scored */
+  double concurrency; /* requests in flight on the instance; NAN: as many as fit (offline) */
+  bool
+      speculation_known; /* false: the row does not say whether drafts were used; both are predicted, the centre is scored */
   slip_serve_phase phase;
   double instances, prefill_instances; /* that share the concurrency; prefill_instances: of a disaggregated loop */
-  double rounds; /* requests that each client sends, the first all at once; infinity: only the steady state is measured */
+  double
+      rounds; /* requests that each client sends, the first all at once; infinity: only the steady state is measured */
   bool balanced;  /* tokens were spread evenly over the experts by hand */
   double counted; /* input tokens that the source counts per token computed: cache hits included or not */
 } slip_serve_case;
@@ -52,12 +54,13 @@ enum { SLIP_MAX_KERNEL_OPS = 4 };
 typedef struct slip_kernel_case {
   slip_op ops[SLIP_MAX_KERNEL_OPS];
   int n_ops;
-  bool fused;                /* a mixture-of-experts FFN as the libraries launch it: routing around the chain (cost.h) */
+  bool fused; /* a mixture-of-experts FFN as the libraries launch it: routing around the chain (cost.h) */
   const slip_system *system; /* collectives: its network */
   slip_group group;
-  bool once;                 /* exchange: normal kernels, a token crosses once (fabric.h); else low latency */
-  bool flat;                 /* exchange: everything takes the outermost level, also between neighbours */
-  double scale; /* predicted seconds -> the row's unit: value = scale / seconds (rates) or scale * seconds (times) */
+  bool once; /* exchange: normal kernels, a token crosses once (fabric.h); else low latency */
+  bool flat; /* exchange: everything takes the outermost level, also between neighbours */
+  double
+      scale; /* predicted seconds -> the row's unit: value = scale / seconds (rates) or scale * seconds (times) */
   bool is_rate;
 } slip_kernel_case;
 
@@ -82,19 +85,25 @@ typedef struct slip_case_reader {
 
 /* Fill *out from one row of a table of that kind. Only SLIP_NO_MEMORY is an error: whatever is wrong with the row ends in
  * out->shown.scored = false with a reason that names the field. */
-slip_status slip_read_train_case(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
-slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
-slip_status slip_read_kernel_case(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
+slip_status slip_read_train_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,
+                                 slip_error *err);
+slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,
+                                 slip_error *err);
+slip_status slip_read_kernel_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,
+                                  slip_error *err);
 
 /* Predicts every quantity of a scored case, in the unit of the row. stack and kernels NULL: the case's own (calibration passes
  * candidates). `spread`, when not NULL, gets the half-width of the 80% interval of ln(predicted) of each quantity. SLIP_INFEASIBLE and SLIP_MISSING: the model
  * refuses what was measured; the row is then listed with that reason. */
 slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                    slip_error *err);
 slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                    slip_error *err);
 slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
+                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                     slip_error *err);
 
 /* ---- names as sources write them (resolve.c) ---- */
 

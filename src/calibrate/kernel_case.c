@@ -217,7 +217,7 @@ slip_status slip_read_kernel_case(const slip_case_reader *reader, const slip_row
                           .op = slip_row_text(row, "op"),
                           .dtype = slip_row_text(row, "dtype"),
                           .unit = slip_row_text(row, "unit"),
-                          .remark = slip_row_text(row, slip_table_has(row->table, "remark") ? "remark" : "notes"),
+                          .remark = slip_row_text(row, slip_csv_has(row->table, "remark") ? "remark" : "notes"),
                           .out = out,
                           .flop = NAN,
                           .bytes = NAN};
@@ -282,7 +282,8 @@ static slip_status network_seconds(const slip_case *c, double *seconds, slip_err
 }
 
 slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
+                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                     slip_error *err) {
   const slip_kernel_case *k = &c->kernel;
   double seconds = NAN;
   (void)stack; /* kernels run without one */

@@ -22,10 +22,12 @@ slip_status slip_observation_parse(const char *text, slip_observation *out, slip
     if (strcmp(item.key, names[i]) != 0)
       continue;
     double value = 0;
-    bool good = i == SLIP_OBSERVED_TOKENS_PER_S ? slip_parse_double(item.value, &value) : slip_parse_seconds(item.value, &value);
+    bool good = i == SLIP_OBSERVED_TOKENS_PER_S ? slip_parse_double(item.value, &value)
+                                                : slip_parse_seconds(item.value, &value);
     if (!good || !(value > 0) || reader.text[0] != '\0')
-      return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, names[i], "'%s' is not one value above 0; write %s",
-                          item.value, i == SLIP_OBSERVED_TOKENS_PER_S ? "tokens_per_s=12000" : "a time such as 4.2s or 41ms");
+      return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, names[i],
+                          "'%s' is not one value above 0; write %s", item.value,
+                          i == SLIP_OBSERVED_TOKENS_PER_S ? "tokens_per_s=12000" : "a time such as 4.2s or 41ms");
     *out = (slip_observation){(slip_observed)i, value};
     return SLIP_OK;
   }
@@ -50,7 +52,8 @@ static slip_status sensitivities(log_prediction predict, const void *context, co
     double ends[2];
     for (int side = 0; side < 2; side++) {
       slip_stack moved = *stack;
-      *slip_constant_of(&moved, c) = slip_constant_shifted(c, *slip_constant_of(&moved, c), (side ? 0.1 : -0.1) * c->prior_sd);
+      *slip_constant_of(&moved, c) =
+          slip_constant_shifted(c, *slip_constant_of(&moved, c), (side ? 0.1 : -0.1) * c->prior_sd);
       slip_status status = predict(context, &moved, &ends[side], err);
       if (status != SLIP_OK)
         return status;
@@ -79,15 +82,21 @@ static slip_status update(log_prediction predict, const void *context, const sli
   double denominator = shared + own + noise;
   *out = *stack;
   for (size_t i = 0; i < n; i++) {
-    double by = scale * constants[i].prior_sd * constants[i].prior_sd * g[i] / denominator * (log_measured - before);
+    double by =
+        scale * constants[i].prior_sd * constants[i].prior_sd * g[i] / denominator * (log_measured - before);
     if (fabs(by) > 0)
-      *slip_constant_of(out, &constants[i]) = slip_constant_shifted(&constants[i], *slip_constant_of(out, &constants[i]), by);
+      *slip_constant_of(out, &constants[i]) =
+          slip_constant_shifted(&constants[i], *slip_constant_of(out, &constants[i]), by);
   }
   SLIP_TRY(predict(context, out, &after, err));
   double left = own + shared - shared * shared / denominator; /* variance of the next prediction */
   *(train ? &out->spread_train : &out->spread_serve) = SLIP_Z80 * sqrt(left);
-  *lesson = (slip_lesson){.kind = lesson->kind, .predicted = exp(before), .measured = exp(log_measured), .posterior = exp(after),
-                          .spread_before = spread, .spread_after = SLIP_Z80 * sqrt(left)};
+  *lesson = (slip_lesson){.kind = lesson->kind,
+                          .predicted = exp(before),
+                          .measured = exp(log_measured),
+                          .posterior = exp(after),
+                          .spread_before = spread,
+                          .spread_after = SLIP_Z80 * sqrt(left)};
 cleanup:
   return status;
 }
@@ -116,11 +125,13 @@ cleanup:
   return status;
 }
 
-slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan, const slip_observation *observation,
-                               slip_stack *out, slip_lesson *lesson, slip_error *err) {
+slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan,
+                               const slip_observation *observation, slip_stack *out, slip_lesson *lesson,
+                               slip_error *err) {
   train_run run = {*job, *plan, observation->kind};
   if (run.kind != SLIP_OBSERVED_STEP && run.kind != SLIP_OBSERVED_TOKENS_PER_S)
-    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, NULL, "training is observed by step or tokens_per_s");
+    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, NULL,
+                        "training is observed by step or tokens_per_s");
   lesson->kind = run.kind;
   return update(train_log, &run, job->stack, true, log(observation->value), out, lesson, err);
 }
@@ -158,9 +169,11 @@ slip_status slip_observe_serve(const slip_serve_job *job, const slip_serve_plan 
                                slip_error *err) {
   serve_run run = {*job, *plan, observation->kind};
   if (run.kind == SLIP_OBSERVED_STEP)
-    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, NULL, "serving is observed by tokens_per_s, tpot or ttft");
+    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, NULL,
+                        "serving is observed by tokens_per_s, tpot or ttft");
   if (plan->batch <= 0)
-    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, "batch", "needs the batch at which it was measured; give --batch or batch= in the plan");
+    return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, "batch",
+                        "needs the batch at which it was measured; give --batch or batch= in the plan");
   lesson->kind = run.kind;
   return update(serve_log, &run, job->stack, false, log(observation->value), out, lesson, err);
 }

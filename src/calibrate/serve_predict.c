@@ -111,7 +111,8 @@ static double figure(const slip_serve_figures *f, const char *quantity) {
 }
 
 slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                    slip_error *err) {
   slip_status status = SLIP_OK;
   slip_serve_job job = c->serve.job;
   slip_system system = *job.system;

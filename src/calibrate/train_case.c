@@ -311,7 +311,8 @@ static double in_unit(const slip_case *c, const slip_quantity *quantity, double 
 }
 
 slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err) {
+                                    double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                                    slip_error *err) {
   slip_train_job job = c->train.job;
   slip_chip chip = *c->chip;
   slip_system system = *job.system;

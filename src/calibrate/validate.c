@@ -17,7 +17,7 @@ enum { MAX_FILE_BYTES = 256 << 20, MAX_REASON = 400 };
 
 /* One row of a table, and what came of it. */
 typedef struct task {
-  const slip_table *table;
+  const slip_csv *table;
   size_t index;
   slip_row_kind kind;
   int n; /* quantities shown */
@@ -39,12 +39,12 @@ static const struct {
     {SLIP_ROW_TRAINING, {"chip", "model", "seq_len"}, {"step_time_s", "tokens_per_s_per_chip", "tflops_per_chip"}},
 };
 
-slip_status slip_table_kind(const slip_table *table, slip_row_kind *kind, slip_error *err) {
+slip_status slip_csv_kind(const slip_csv *table, slip_row_kind *kind, slip_error *err) {
   for (size_t s = 0; s < sizeof signatures / sizeof *signatures; s++) {
     bool all = true, any = false;
     for (size_t i = 0; i < 4; i++) {
-      all = all && (!signatures[s].all[i] || slip_table_has(table, signatures[s].all[i]));
-      any = any || (signatures[s].any[i] && slip_table_has(table, signatures[s].any[i]));
+      all = all && (!signatures[s].all[i] || slip_csv_has(table, signatures[s].all[i]));
+      any = any || (signatures[s].any[i] && slip_csv_has(table, signatures[s].any[i]));
     }
     if (all && any) {
       *kind = signatures[s].kind;
@@ -64,7 +64,8 @@ static const struct {
   const char *phase; /* NULL: the row's own */
   slip_status (*read)(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
   slip_status (*predict)(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                         double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES], slip_error *err);
+                         double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
+                         slip_error *err);
 } kinds[SLIP_ROW_KINDS] = {
     [SLIP_ROW_TRAINING] = {"training", slip_read_train_case, slip_predict_train_case},
     [SLIP_ROW_SERVING] = {NULL, slip_read_serve_case, slip_predict_serve_case},
@@ -231,32 +232,32 @@ static slip_status keep_rows(const task *tasks, size_t n, slip_validation *v, sl
 
 /* ---- tables ---- */
 
-static slip_status parse_builtin(slip_arena *arena, size_t i, slip_table *out, slip_error *err) {
+static slip_status parse_builtin(slip_arena *arena, size_t i, slip_csv *out, slip_error *err) {
   const slip_embedded_file *file = &slip_measured_files[i];
   const char *name = slip_arena_printf(arena, "data/%s", file->path);
   if (!name)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  return slip_table_parse(arena, name, (const char *)file->bytes, file->size, out, err);
+  return slip_csv_parse(arena, name, (const char *)file->bytes, file->size, out, err);
 }
 
-slip_status slip_table_read(slip_arena *arena, const char *path, slip_table *out, slip_error *err) {
+slip_status slip_csv_read(slip_arena *arena, const char *path, slip_csv *out, slip_error *err) {
   char *bytes = NULL;
   size_t n = 0;
   slip_status status = slip_read_file(path, MAX_FILE_BYTES, &bytes, &n, err);
   if (status == SLIP_OK)
-    status = slip_table_parse(arena, path, bytes, n, out, err);
+    status = slip_csv_parse(arena, path, bytes, n, out, err);
   free(bytes);
   return status;
 }
 
-static slip_status parse_tables(const slip_validate_job *job, slip_arena *arena, slip_table *tables,
+static slip_status parse_tables(const slip_validate_job *job, slip_arena *arena, slip_csv *tables,
                                 slip_row_kind *table_kinds, size_t n, slip_error *err) {
   slip_status status = SLIP_OK;
   for (size_t i = 0; i < n && status == SLIP_OK; i++) {
-    status =
-        job->n_files ? slip_table_read(arena, job->files[i], &tables[i], err) : parse_builtin(arena, i, &tables[i], err);
+    status = job->n_files ? slip_csv_read(arena, job->files[i], &tables[i], err)
+                          : parse_builtin(arena, i, &tables[i], err);
     if (status == SLIP_OK)
-      status = slip_table_kind(&tables[i], &table_kinds[i], err);
+      status = slip_csv_kind(&tables[i], &table_kinds[i], err);
   }
   return status;
 }
@@ -273,7 +274,7 @@ slip_status slip_validate(const slip_validate_job *job, const volatile int *stop
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   *v = (slip_validation){0};
   slip_arena *arena = add_arena(v);
-  slip_table *tables = arena ? slip_arena_array(arena, n_tables, sizeof *tables) : NULL;
+  slip_csv *tables = arena ? slip_arena_array(arena, n_tables, sizeof *tables) : NULL;
   slip_row_kind *table_kinds = arena ? slip_arena_array(arena, n_tables, sizeof *table_kinds) : NULL;
   if (!tables || !table_kinds)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");

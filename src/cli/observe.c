@@ -10,9 +10,10 @@ static slip_status read_observation(const cli_options *o, slip_observation *obse
                                     slip_error *err) {
   *plan = o->observed_plan != NULL ? o->observed_plan : o->plan;
   if (*plan == NULL)
-    return slip_fail(err, SLIP_BAD_INPUT,
-                     "--observed needs the plan that it was measured on: give --observed-plan, or --plan when it is "
-                     "the same");
+    return slip_fail(
+        err, SLIP_BAD_INPUT,
+        "--observed needs the plan that it was measured on: give --observed-plan, or --plan when it is "
+        "the same");
   return slip_observation_parse(o->observed, observation, err);
 }
 
@@ -51,7 +52,8 @@ void cli_note_lesson(cli_session *session, const slip_lesson *lesson) {
   char text[3][SLIP_CELL_SIZE];
   const double values[3] = {lesson->measured, lesson->predicted, lesson->posterior};
   for (int i = 0; i < 3; i++)
-    (void)(lesson->kind == SLIP_OBSERVED_TOKENS_PER_S ? slip_number_plain : slip_number_seconds)(text[i], values[i]);
+    (void)(lesson->kind == SLIP_OBSERVED_TOKENS_PER_S ? slip_number_plain : slip_number_seconds)(text[i],
+                                                                                                 values[i]);
   slip_text_printf(&session->notes,
                    "slipstick: observed %s where the stack's file gives %s; its constants now give %s, and the "
                    "interval's half-width goes from %.0f%% to %.0f%%\n",

@@ -68,7 +68,8 @@ const cli_option cli_option_table[] = {
     {"stack", "NAME", CLI_TEXT, ESTIMATES, AT(stack), 0, 0, NULL,
      "software stack; the newest for the chip when not given"},
     {"observed", "WHAT=VALUE", CLI_TEXT, ESTIMATES, AT(observed), 0, 0, NULL,
-     "one measurement of yours on this stack: step=4.2s, tokens_per_s=12000, tpot=41ms or ttft=1.2s; updates the stack's "
+     "one measurement of yours on this stack: step=4.2s, tokens_per_s=12000, tpot=41ms or ttft=1.2s; updates the "
+     "stack's "
      "constants by as much as one row is worth and narrows the interval"},
     {"observed-plan", "PLAN", CLI_TEXT, ESTIMATES, AT(observed_plan), 0, 0, NULL,
      "the plan that --observed was measured on; that of --plan when not given"},

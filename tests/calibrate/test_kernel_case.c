@@ -32,12 +32,12 @@ static int teardown(void **state) {
 
 /* One row of a table with the columns named. */
 static slip_case read_columns(const char *columns, const char *line) {
-  slip_table *table = slip_arena_alloc(arena, sizeof *table);
+  slip_csv *table = slip_arena_alloc(arena, sizeof *table);
   char *text = slip_arena_printf(arena, "%s\n%s\n", columns, line);
   slip_error err = {.message = ""};
   slip_case_reader reader = {.catalog = catalog, .arena = arena};
   slip_case c;
-  if (slip_table_parse(arena, "t.csv", text, strlen(text), table, &err) != SLIP_OK)
+  if (slip_csv_parse(arena, "t.csv", text, strlen(text), table, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   slip_row row = {table, 0};
   assert_int_equal(slip_read_kernel_case(&reader, &row, &c, &err), SLIP_OK);

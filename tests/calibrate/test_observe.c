@@ -1,10 +1,10 @@
 /* Calibration by one observation: it moves a stack by what the row is worth, narrows the interval, and helps on average. */
+#include <cmocka.h>
 #include <math.h>
+#include <setjmp.h>
 #include <slipstick/calibrate.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 #include "support/jobs.h"
 
@@ -127,7 +127,8 @@ static void one_row_helps_on_average(void **state) {
     without += fabs(log(base_unseen / target));
     with += fabs(log(step_of(&after, unseen) / target));
   }
-  print_message("mean |ln error| of an unseen plan: %.3f without, %.3f after one observed row\n", without / 400, with / 400);
+  print_message("mean |ln error| of an unseen plan: %.3f without, %.3f after one observed row\n", without / 400,
+                with / 400);
   assert_true(with < 0.75 * without);
 }
 
@@ -153,7 +154,8 @@ static void the_text_of_an_observation(void **state) {
               {" tpot = 41ms ", SLIP_OBSERVED_TPOT, 0.041},
               {"tokens_per_s=12000", SLIP_OBSERVED_TOKENS_PER_S, 12000},
               {"ttft=1.5", SLIP_OBSERVED_TTFT, 1.5}};
-  static const char *const bad[] = {"", "step", "step=", "step=-1s", "step=0s", "pace=3", "step=1s,tpot=2s", "tokens_per_s=12ms"};
+  static const char *const bad[] = {"",        "step",   "step=",           "step=-1s",
+                                    "step=0s", "pace=3", "step=1s,tpot=2s", "tokens_per_s=12ms"};
   slip_observation o;
   slip_error err;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -179,7 +181,8 @@ static void training_is_not_observed_by_tpot(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(one_row_moves_the_stack_by_the_kalman_gain, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(an_observation_that_agrees_changes_nothing_but_the_interval, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_observation_that_agrees_changes_nothing_but_the_interval, set_up,
+                                      tear_down),
       cmocka_unit_test_setup_teardown(one_row_helps_on_average, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_stack_that_is_known_well_moves_less, set_up, tear_down),
       cmocka_unit_test(the_text_of_an_observation),

@@ -188,10 +188,10 @@ static void every_chip_of_the_shared_tables_is_known_or_listed(void **state) {
   for (size_t f = 0; f < 3; f++) {
     char path[1024], *bytes = NULL;
     size_t n = 0;
-    slip_table table;
+    slip_csv table;
     (void)snprintf(path, sizeof path, "%s/reference/measured/%s.csv", shared, files[f]);
     assert_int_equal(slip_read_file(path, 1 << 24, &bytes, &n, NULL), SLIP_OK);
-    assert_int_equal(slip_table_parse(arena, path, bytes, n, &table, NULL), SLIP_OK);
+    assert_int_equal(slip_csv_parse(arena, path, bytes, n, &table, NULL), SLIP_OK);
     free(bytes);
     assert_true(table.n_rows > 700);
     for (size_t i = 0; i < table.n_rows; i++) {

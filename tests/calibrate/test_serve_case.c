@@ -24,16 +24,16 @@ static slip_arena *arena;
 
 static slip_case read_row(const char *cells) {
   slip_text text = {0};
-  slip_table table;
+  slip_csv table;
   slip_case out;
   slip_error err = {.message = ""};
   slip_text_add(&text, COLUMNS);
   slip_text_add(&text, cells);
   slip_text_add(&text, "\n");
-  if (slip_table_parse(arena, "test.csv", text.data, text.length, &table, &err) != SLIP_OK)
+  if (slip_csv_parse(arena, "test.csv", text.data, text.length, &table, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   slip_text_free(&text);
-  slip_table *kept = slip_arena_alloc(arena, sizeof *kept);
+  slip_csv *kept = slip_arena_alloc(arena, sizeof *kept);
   *kept = table;
   slip_case_reader reader = {jobs_catalog, arena};
   slip_row row = {kept, 0};
@@ -262,13 +262,13 @@ static void the_built_in_table_is_met_as_well_as_it_was(void **state) {
   char path[1024];
   char *bytes = NULL;
   size_t n = 0;
-  slip_table table;
+  slip_csv table;
   slip_error err = {.message = ""};
   if (!root)
     skip();
   (void)snprintf(path, sizeof path, "%s/data/measured/serving.csv", root);
   assert_int_equal(slip_read_file(path, 1 << 24, &bytes, &n, &err), SLIP_OK);
-  if (slip_table_parse(arena, "serving.csv", bytes, n, &table, &err) != SLIP_OK)
+  if (slip_csv_parse(arena, "serving.csv", bytes, n, &table, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   free(bytes);
   slip_case_reader reader = {jobs_catalog, arena};

@@ -29,12 +29,12 @@ static int close_all(void **state) {
 /* Reads a table of one row. */
 static slip_case read_row(const char *header, const char *cells) {
   char text[2000];
-  slip_table table;
+  slip_csv table;
   slip_case c;
   slip_error err = {.message = ""};
   int n = snprintf(text, sizeof text, "%s\n%s\n", header, cells);
-  slip_table *kept = slip_arena_alloc(arena, sizeof *kept);
-  if (slip_table_parse(arena, "row.csv", text, (size_t)n, &table, &err) != SLIP_OK)
+  slip_csv *kept = slip_arena_alloc(arena, sizeof *kept);
+  if (slip_csv_parse(arena, "row.csv", text, (size_t)n, &table, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   *kept = table;
   slip_row row = {.table = kept, .index = 0};
@@ -276,13 +276,13 @@ static void the_published_rows_are_met_as_well_as_they_were(void **state) {
   char path[1000], *bytes = NULL;
   size_t n;
   slip_error err = {.message = ""};
-  slip_table table;
+  slip_csv table;
   (void)state;
   if (!root)
     skip();
   snprintf(path, sizeof path, "%s/data/measured/training.csv", root);
   assert_int_equal(slip_read_file(path, 1 << 24, &bytes, &n, &err), SLIP_OK);
-  assert_int_equal(slip_table_parse(arena, path, bytes, n, &table, &err), SLIP_OK);
+  assert_int_equal(slip_csv_parse(arena, path, bytes, n, &table, &err), SLIP_OK);
   slip_case_reader reader = {.catalog = jobs_catalog, .arena = arena};
   for (size_t i = 0; i < table.n_rows; i++) {
     slip_row row = {.table = &table, .index = i};

@@ -10,9 +10,9 @@
 static bool read_cases(kernel_rows *rows, const char *path) {
   char *bytes = NULL;
   size_t n = 0;
-  slip_table *table = slip_arena_alloc(rows->arena, sizeof *table);
+  slip_csv *table = slip_arena_alloc(rows->arena, sizeof *table);
   bool ok = table && slip_read_file(path, 1 << 24, &bytes, &n, NULL) == SLIP_OK &&
-            slip_table_parse(rows->arena, path, bytes, n, table, NULL) == SLIP_OK;
+            slip_csv_parse(rows->arena, path, bytes, n, table, NULL) == SLIP_OK;
   free(bytes);
   if (!ok)
     return false;

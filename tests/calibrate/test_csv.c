@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "calibrate/table.h"
+#include "calibrate/csv.h"
 
 typedef struct parsed {
   slip_arena *arena;
-  slip_table table;
+  slip_csv table;
   slip_status status;
   slip_error err;
 } parsed;
@@ -22,7 +22,7 @@ typedef struct parsed {
 static parsed parse_bytes(const char *bytes, size_t n) {
   parsed p = {.arena = slip_arena_open()};
   assert_non_null(p.arena);
-  p.status = slip_table_parse(p.arena, "t.csv", bytes, n, &p.table, &p.err);
+  p.status = slip_csv_parse(p.arena, "t.csv", bytes, n, &p.table, &p.err);
   return p;
 }
 
@@ -50,8 +50,8 @@ static void cells_are_found_by_name(void **state) {
   assert_cell(&p, 1, "a", "say \"hi\"");
   assert_cell(&p, 0, "c", ""); /* no such column */
   assert_cell(&p, 2, "a", ""); /* no such row */
-  assert_true(slip_table_has(&p.table, "b"));
-  assert_false(slip_table_has(&p.table, "B"));
+  assert_true(slip_csv_has(&p.table, "b"));
+  assert_false(slip_csv_has(&p.table, "B"));
   done(&p);
 }
 
@@ -154,10 +154,10 @@ static void running_out_of_memory_is_told(void **state) {
   int failures = 0;
   for (long n = 1, good = 0; good < 3; n++) {
     slip_arena *arena = slip_arena_open();
-    slip_table table;
+    slip_csv table;
     slip_error err;
     slip_arena_fail_after(n);
-    const slip_status status = slip_table_parse(arena, "t.csv", "a,b\n1,2\n3\n", 10, &table, &err);
+    const slip_status status = slip_csv_parse(arena, "t.csv", "a,b\n1,2\n3\n", 10, &table, &err);
     slip_arena_fail_after(0);
     slip_arena_free(arena);
     assert_true(status == SLIP_OK || status == SLIP_NO_MEMORY);

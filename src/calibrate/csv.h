@@ -1,6 +1,6 @@
 /* CSV tables with a header line (RFC 4180, read by libcsv): cells by column name. */
-#ifndef SLIP_CALIBRATE_TABLE_H
-#define SLIP_CALIBRATE_TABLE_H
+#ifndef SLIP_CALIBRATE_CSV_H
+#define SLIP_CALIBRATE_CSV_H
 
 #include <slipstick/error.h>
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 
 enum { SLIP_TABLE_MAX_COLUMNS = 256, SLIP_TABLE_MAX_ROWS = 1000000, SLIP_TABLE_MAX_CELLS = 16 << 20 };
 
-typedef struct slip_table {
+typedef struct slip_csv {
   const char *file;
   const char *const *columns; /* header cells, trimmed */
   size_t n_columns;
@@ -18,19 +18,19 @@ typedef struct slip_table {
   const int *lines;         /* 1-based line on which each row starts */
   const bool *bad;          /* rows with more cells than the header has, or with quotes in the wrong place */
   size_t n_rows;
-} slip_table;
+} slip_csv;
 
 /* Everything lives in the arena. Refuses, with file and line: no header, an empty or repeated column name, NUL and bytes that are
  * not UTF-8, an unfinished quoted cell, more than the limits. Blank lines and a byte order mark are skipped. O(n). */
-slip_status slip_table_parse(slip_arena *arena, const char *file, const char *bytes, size_t n, slip_table *out,
-                             slip_error *err);
+slip_status slip_csv_parse(slip_arena *arena, const char *file, const char *bytes, size_t n, slip_csv *out,
+                           slip_error *err);
 
 typedef struct slip_row {
-  const slip_table *table;
+  const slip_csv *table;
   size_t index;
 } slip_row;
 
-bool slip_table_has(const slip_table *table, const char *column);
+bool slip_csv_has(const slip_csv *table, const char *column);
 /* The cell's text, "" when the column is not there. Never NULL. O(columns). */
 const char *slip_row_text(const slip_row *row, const char *column);
 /* The cell as a number; NAN when empty or absent. *bad is set (never cleared) when it holds something else. */

@@ -1,5 +1,5 @@
 /* CSV tables. libcsv finds the cells; it knows nothing of lines, so it is fed one line at a time. */
-#include "calibrate/table.h"
+#include "calibrate/csv.h"
 
 #include <csv.h>
 #include <math.h>
@@ -178,7 +178,7 @@ static slip_status read_lines(struct csv_parser *parser, const char *file, const
 }
 
 /* Moves what was read into the arena. */
-static slip_status keep(slip_arena *arena, const char *file, const reading *r, slip_table *out, slip_error *err) {
+static slip_status keep(slip_arena *arena, const char *file, const reading *r, slip_csv *out, slip_error *err) {
   const size_t n_cells = r->n_cells - r->n_columns;
   const char **columns = slip_arena_array(arena, r->n_columns, sizeof *columns);
   const char **cells = slip_arena_array(arena, n_cells, sizeof *cells);
@@ -193,18 +193,18 @@ static slip_status keep(slip_arena *arena, const char *file, const reading *r, s
     memcpy(lines, r->lines, r->n_rows * sizeof *lines);
     memcpy(bad, r->bad, r->n_rows * sizeof *bad);
   }
-  *out = (slip_table){.file = name,
-                      .columns = columns,
-                      .n_columns = r->n_columns,
-                      .cells = cells,
-                      .lines = lines,
-                      .bad = bad,
-                      .n_rows = r->n_rows};
+  *out = (slip_csv){.file = name,
+                    .columns = columns,
+                    .n_columns = r->n_columns,
+                    .cells = cells,
+                    .lines = lines,
+                    .bad = bad,
+                    .n_rows = r->n_rows};
   return SLIP_OK;
 }
 
-slip_status slip_table_parse(slip_arena *arena, const char *file, const char *bytes, size_t n, slip_table *out,
-                             slip_error *err) {
+slip_status slip_csv_parse(slip_arena *arena, const char *file, const char *bytes, size_t n, slip_csv *out,
+                           slip_error *err) {
   slip_status status = SLIP_OK;
   reading r = {.arena = arena};
   struct csv_parser parser;
@@ -235,19 +235,19 @@ cleanup:
 
 /* ---- cells ---- */
 
-static size_t column_of(const slip_table *table, const char *column) {
+static size_t column_of(const slip_csv *table, const char *column) {
   size_t i = 0;
   while (i < table->n_columns && strcmp(table->columns[i], column) != 0)
     i++;
   return i;
 }
 
-bool slip_table_has(const slip_table *table, const char *column) {
+bool slip_csv_has(const slip_csv *table, const char *column) {
   return column_of(table, column) < table->n_columns;
 }
 
 const char *slip_row_text(const slip_row *row, const char *column) {
-  const slip_table *table = row->table;
+  const slip_csv *table = row->table;
   const size_t i = column_of(table, column);
   return i < table->n_columns && row->index < table->n_rows ? table->cells[row->index * table->n_columns + i] : "";
 }
