@@ -24,9 +24,9 @@ typedef enum slip_transform {
 typedef struct slip_constant {
   const char *field; /* its name in stack files */
   size_t offset;     /* of the double in slip_stack */
-  slip_transform transform;
   double prior_sd;   /* of the transformed value */
   double low, high;  /* legal range of the value itself, SI */
+  slip_transform transform;
   bool trains, serves;
 } slip_constant;
 
@@ -58,8 +58,9 @@ typedef struct slip_lesson {
 
 /* Copies the job's stack into *out with its constants updated by one observation made with `plan`, and its spread
  * narrowed. SLIP_BAD_INPUT when the observation is of another kind of job; else as the estimate. */
-slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan, const slip_observation *observation,
-                               slip_stack *out, slip_lesson *lesson, slip_error *err);
+slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan,
+                               const slip_observation *observation, slip_stack *out, slip_lesson *lesson,
+                               slip_error *err);
 slip_status slip_observe_serve(const slip_serve_job *job, const slip_serve_plan *plan,
                                const slip_observation *observation, slip_stack *out, slip_lesson *lesson,
                                slip_error *err);
@@ -95,16 +96,16 @@ typedef struct slip_fit_errors {
 } slip_fit_errors;
 
 typedef enum slip_folds {
-  SLIP_FOLDS_NONE, /* not cross-validated: not asked for, one row only, or stopped */
-  SLIP_FOLDS_ROWS, /* each row left out once */
+  SLIP_FOLDS_NONE,   /* not cross-validated: not asked for, one row only, or stopped */
+  SLIP_FOLDS_ROWS,   /* each row left out once */
   SLIP_FOLDS_GROUPS, /* five folds; rows of one chip and model stay together */
-  SLIP_FOLDS_MIXED, /* five folds of rows: there are fewer than five pairs of chip and model */
+  SLIP_FOLDS_MIXED,  /* five folds of rows: there are fewer than five pairs of chip and model */
 } slip_folds;
 
 enum { SLIP_MAX_CONSTANTS = 16 };
 
 typedef struct slip_calibration {
-  slip_row_kind kind;     /* training or serving */
+  slip_row_kind kind; /* training or serving */
   const char *file;
   const slip_stack *base; /* of the catalog, which must outlive the calibration */
   slip_stack stack;       /* the base with its constants and spread as fitted */

@@ -55,8 +55,9 @@ static slip_status read_rows(run *r) {
   SLIP_TRY(slip_csv_read(r->arena, r->job->file, table, r->err));
   SLIP_TRY(slip_csv_kind(table, &out->kind, r->err));
   if (out->kind == SLIP_ROW_KERNEL) {
-    status = slip_fail_at(r->err, SLIP_BAD_INPUT, r->job->file, 1, 0, NULL,
-                          "a table of kernels: it says nothing of a stack; calibrate takes training or serving rows");
+    status =
+        slip_fail_at(r->err, SLIP_BAD_INPUT, r->job->file, 1, 0, NULL,
+                     "a table of kernels: it says nothing of a stack; calibrate takes training or serving rows");
     goto cleanup;
   }
   out->rows = table->n_rows;
@@ -73,7 +74,7 @@ static slip_status read_rows(run *r) {
     if (r->stop && *r->stop)
       SLIP_FAIL(r->err, SLIP_INTERRUPTED, "stopped before the fit was done");
     SLIP_TRY((out->kind == SLIP_ROW_TRAINING ? slip_read_train_case : slip_read_serve_case)(&reader, &row,
-                                                                                           &r->cases[i], r->err));
+                                                                                            &r->cases[i], r->err));
     r->anonymous[i] = slip_row_text(&row, "framework")[0] == '\0';
   }
 cleanup:
@@ -164,8 +165,11 @@ static slip_status take_rows(run *r) {
     const slip_case *c = &r->cases[i];
     const char *reason = "";
     if (!c->shown.scored || c->n_quantities == 0)
-      status = leave_out(r, c, c->shown.reason && c->shown.reason[0] ? c->shown.reason : "it measures nothing that is predicted");
-    else if (r->out->base && !is_of(r, i, &reason))
+      status = leave_out(
+          r, c, c->shown.reason && c->shown.reason[0] ? c->shown.reason : "it measures nothing that is predicted");
+    else if (!r->out->base)
+      status = leave_out(r, c, "no stack of the catalog is of its framework");
+    else if (!is_of(r, i, &reason))
       status = leave_out(r, c, reason);
     else
       status = take_row(r, c);
@@ -232,9 +236,12 @@ static slip_status fit_all(run *r) {
   for (size_t i = 0; i < n_table; i++) {
     if (!(train ? table[i].trains : table[i].serves))
       continue;
-    out->constants[out->n_constants++] =
-        (slip_fitted){&table[i],       slip_constant_value(out->base, &table[i]), slip_constant_value(&fit.stack, &table[i]),
-                      fit.prior_sd[i], fit.posterior_sd[i],                       fit.free[i]};
+    out->constants[out->n_constants++] = (slip_fitted){&table[i],
+                                                       slip_constant_value(out->base, &table[i]),
+                                                       slip_constant_value(&fit.stack, &table[i]),
+                                                       fit.prior_sd[i],
+                                                       fit.posterior_sd[i],
+                                                       fit.free[i]};
     out->n_free += fit.free[i];
   }
 cleanup:
@@ -349,7 +356,8 @@ slip_status slip_calibrate(const slip_calibrate_job *job, const volatile int *st
                            slip_error *err) {
   slip_status status = SLIP_OK;
   slip_arena *arena = slip_arena_open();
-  run r = {.job = job, .stop = stop, .progress = progress, .context = context, .fits = 1, .arena = arena, .err = err};
+  run r = {
+      .job = job, .stop = stop, .progress = progress, .context = context, .fits = 1, .arena = arena, .err = err};
   (void)clock_gettime(CLOCK_MONOTONIC, &r.start);
   r.out = arena ? slip_arena_alloc(arena, sizeof *r.out) : NULL;
   if (!r.out)

@@ -12,19 +12,19 @@
 /* Prior widths relative to each other: what published stacks of one kind differ by; `pace` carries what nobody knows of a
  * stack. They are scaled together to the spread that the stack states. */
 static const slip_constant constants[] = {
-    {"pace_train", AT(pace_train), SLIP_LOG, 0.20, 0.5, 4, true, false},
-    {"overlap_dp", AT(overlap_dp), SLIP_LOGIT, 0.7, 0, 1, true, false},
-    {"overlap_tp", AT(overlap_tp), SLIP_LOGIT, 0.7, 0, 1, true, false},
-    {"overlap_ep", AT(overlap_ep), SLIP_LOGIT, 0.7, 0, 1, true, false},
-    {"host_layer_us", AT(host_layer_s), SLIP_LOG, 0.5, 0, 1, true, false},
-    {"host_moe_layer_us", AT(host_moe_layer_s), SLIP_LOG, 0.5, 0, 1, true, false},
-    {"elementwise_passes", AT(elementwise_passes), SLIP_LOG, 0.2, 0.1, 10, true, true},
-    {"jitter", AT(jitter), SLIP_LOG, 0.5, 0, 1, true, false},
-    {"pace_serve", AT(pace_serve), SLIP_LOG, 0.20, 0.5, 4, false, true},
-    {"host_step_us", AT(host_step_s), SLIP_LOG, 0.5, 0, 1, false, true},
-    {"two_batch_overlap", AT(two_batch_overlap), SLIP_LOGIT, 0.7, 0, 1, false, true},
-    {"imbalance_serve", AT(imbalance_serve), SLIP_LOG, 0.1, 1, 10, false, true},
-    {"prefill_interference", AT(prefill_interference), SLIP_LOGIT, 0.7, 0, 1, false, true},
+    {"pace_train", AT(pace_train), 0.20, 0.5, 4, SLIP_LOG, true, false},
+    {"overlap_dp", AT(overlap_dp), 0.7, 0, 1, SLIP_LOGIT, true, false},
+    {"overlap_tp", AT(overlap_tp), 0.7, 0, 1, SLIP_LOGIT, true, false},
+    {"overlap_ep", AT(overlap_ep), 0.7, 0, 1, SLIP_LOGIT, true, false},
+    {"host_layer_us", AT(host_layer_s), 0.5, 0, 1, SLIP_LOG, true, false},
+    {"host_moe_layer_us", AT(host_moe_layer_s), 0.5, 0, 1, SLIP_LOG, true, false},
+    {"elementwise_passes", AT(elementwise_passes), 0.2, 0.1, 10, SLIP_LOG, true, true},
+    {"jitter", AT(jitter), 0.5, 0, 1, SLIP_LOG, true, false},
+    {"pace_serve", AT(pace_serve), 0.20, 0.5, 4, SLIP_LOG, false, true},
+    {"host_step_us", AT(host_step_s), 0.5, 0, 1, SLIP_LOG, false, true},
+    {"two_batch_overlap", AT(two_batch_overlap), 0.7, 0, 1, SLIP_LOGIT, false, true},
+    {"imbalance_serve", AT(imbalance_serve), 0.1, 1, 10, SLIP_LOG, false, true},
+    {"prefill_interference", AT(prefill_interference), 0.7, 0, 1, SLIP_LOGIT, false, true},
 };
 _Static_assert(sizeof constants / sizeof *constants <= SLIP_MAX_CONSTANTS, "SLIP_MAX_CONSTANTS is too small");
 

@@ -15,7 +15,8 @@
 
 enum { N = SLIP_MAX_CONSTANTS, Q = SLIP_MAX_QUANTITIES };
 
-#define HUBER 1.345   /* standard deviations up to which the loss is a square: 95% efficient where errors are normal */
+#define HUBER \
+  1.345 /* standard deviations up to which the loss is a square: 95% efficient where errors are normal */
 #define INSENSITIVE 1e-3 /* a constant whose prior width moves no prediction by more (in ln) stays */
 #define STEP 0.1         /* of derivatives, in prior widths */
 #define FARTHEST 5.0     /* bound of the search, in prior widths */
@@ -46,7 +47,8 @@ slip_status slip_fit_residuals(const slip_fit_row *rows, size_t n, const slip_st
       *residual = NAN;
       if (!rows[r].used[q])
         continue;
-      *residual = status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / rows[r].c->quantities[q].measured) : SLIP_MISFIT;
+      *residual = status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / rows[r].c->quantities[q].measured)
+                                                        : SLIP_MISFIT;
       if (!isfinite(*residual))
         *residual = SLIP_MISFIT;
     }
@@ -74,9 +76,9 @@ typedef struct problem {
   const slip_fit_job *job;
   const slip_constant *table;
   size_t n_table;
-  double own;     /* variance that belongs to the row and is not learnt, noise left out */
-  double sd[N];   /* prior widths as scaled; 0: fixed */
-  int free[N], n; /* indices of the free constants */
+  double own;                       /* variance that belongs to the row and is not learnt, noise left out */
+  double sd[N];                     /* prior widths as scaled; 0: fixed */
+  int free[N], n;                   /* indices of the free constants */
   double *residuals, *plus, *minus; /* n_rows * Q each */
   double *jacobian;                 /* n * n_rows * Q, in prior widths */
   nlopt_opt optimiser;
@@ -116,6 +118,7 @@ static double loss(const problem *p, const double *residuals) {
   return sum;
 }
 
+/* The signature is NLopt's. NOLINTNEXTLINE(readability-non-const-parameter) */
 static double objective(unsigned n, const double *u, double *gradient, void *data) {
   problem *p = data;
   slip_stack stack;
@@ -142,7 +145,8 @@ static double objective(unsigned n, const double *u, double *gradient, void *dat
 /* ---- derivatives ---- */
 
 /* d residual / d (constant in widths of `sd`) into out[0 .. n_rows * Q), at a stack; NANs as residuals. */
-static slip_status derivative(const problem *p, const slip_stack *at, const slip_constant *c, double sd, double *out) {
+static slip_status derivative(const problem *p, const slip_stack *at, const slip_constant *c, double sd,
+                              double *out) {
   slip_status status = SLIP_OK;
   const size_t n = p->job->n_rows;
   double *const ends[2] = {p->minus, p->plus};
@@ -172,11 +176,13 @@ static slip_status set_priors(problem *p) {
     for (size_t k = 0; k < stride; k++) {
       if (isnan(p->jacobian[k]))
         continue;
-      raw += pow(p->jacobian[k], 2) / job->rows[k / Q].n_used / (double)job->n_rows;
+      const size_t row = k / Q;
+      raw += pow(p->jacobian[k], 2) / job->rows[row].n_used / (double)job->n_rows;
       most[i] = fmax(most[i], fabs(p->jacobian[k]));
     }
   }
-  const slip_spread_parts parts = slip_spread_split(job->train ? job->base->spread_train : job->base->spread_serve, raw);
+  const slip_spread_parts parts =
+      slip_spread_split(job->train ? job->base->spread_train : job->base->spread_serve, raw);
   p->own = parts.own;
   for (size_t i = 0; i < p->n_table; i++) {
     const double sd = sqrt(parts.scale) * p->table[i].prior_sd;
@@ -226,7 +232,7 @@ static slip_status minimise(problem *p, bool *converged) {
 static slip_status hold_median(problem *p, slip_stack *out) {
   const size_t all = p->job->n_rows * Q;
   slip_status status = SLIP_OK;
-  slip_fit_errors before, after;
+  slip_fit_errors before = {NAN, NAN}, after = {NAN, NAN};
   SLIP_TRY(slip_fit_residuals(p->job->rows, p->job->n_rows, p->job->base, p->residuals, p->err));
   SLIP_TRY(slip_fit_errors_of(p->residuals, all, &before, p->err));
   for (int halving = 0; halving <= HALVINGS; halving++) {
@@ -284,26 +290,35 @@ static void covariance(const problem *p, double out[N][N]) {
   invert(out, p->n);
 }
 
-/* Variance of ln of the next prediction: the rows' own, and what the constants leave, in the mean over rows like these. Where the rows are
- * farther off than assumed, by more than the constants can take up, both grow. */
-static double spread_left(const problem *p, double c[N][N]) {
+/* Variance that the constants leave in a prediction, J C J'. */
+static double left_at(const problem *p, double c[N][N], size_t k) {
   const size_t all = p->job->n_rows * Q;
-  double left = 0, misfit = 0, taken = 0;
+  double sum = 0;
+  for (int i = 0; i < p->n; i++)
+    for (int j = 0; j < p->n; j++)
+      sum += p->jacobian[(size_t)i * all + k] * c[i][j] * p->jacobian[(size_t)j * all + k];
+  return sum;
+}
+
+/* How much wider than assumed the rows scatter: the 80% quantile of their residuals against that of a normal, with the assumption counting
+ * as MISFIT_ROWS rows, and with as many rows fewer as the constants have taken up. 1 when they do not. *left: the mean of left_at. */
+static double dispersion(const problem *p, double c[N][N], double *left) {
+  const size_t all = p->job->n_rows * Q;
+  const double rows = (double)p->job->n_rows;
+  double *z = p->plus, taken = 0;
+  size_t n = 0;
+  *left = 0;
   for (size_t k = 0; k < all; k++) {
     if (isnan(p->residuals[k]))
       continue;
     const slip_fit_row *row = &p->job->rows[k / Q];
-    double here = 0;
-    for (int i = 0; i < p->n; i++)
-      for (int j = 0; j < p->n; j++)
-        here += p->jacobian[(size_t)i * all + k] * c[i][j] * p->jacobian[(size_t)j * all + k];
-    left += here / row->n_used / (double)p->job->n_rows;
-    misfit += weight_of(p, k) * p->residuals[k] * p->residuals[k] / variance_of(p, row);
+    const double here = left_at(p, c, k);
+    *left += here / row->n_used / rows;
     taken += weight_of(p, k) * here / variance_of(p, row);
+    z[n++] = fabs(p->residuals[k]) / sqrt(variance_of(p, row));
   }
-  const double rows = (double)p->job->n_rows;
-  const double dispersion = fmax(1, (MISFIT_ROWS + misfit) / (MISFIT_ROWS + fmax(0, rows - taken)));
-  return SLIP_Z80 * sqrt(dispersion * (p->own + left));
+  const double scatter = pow(slip_quantile(z, n, 0.8) / SLIP_Z80, 2);
+  return fmax(1, (MISFIT_ROWS + rows * scatter) / (MISFIT_ROWS + fmax(0, rows - taken)));
 }
 
 static slip_status describe(problem *p, slip_fit_result *out) {
@@ -313,13 +328,15 @@ static slip_status describe(problem *p, slip_fit_result *out) {
   for (int i = 0; i < p->n; i++)
     SLIP_TRY(derivative(p, &out->stack, &p->table[p->free[i]], p->sd[p->free[i]], p->jacobian + (size_t)i * all));
   covariance(p, c);
+  double left;
+  const double wider = dispersion(p, c, &left);
   for (int i = 0; i < p->n; i++) {
     const int at = p->free[i];
     out->free[at] = true;
     out->prior_sd[at] = p->sd[at];
-    out->posterior_sd[at] = p->sd[at] * sqrt(c[i][i]);
+    out->posterior_sd[at] = p->sd[at] * fmin(1, sqrt(wider * c[i][i]));
   }
-  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = spread_left(p, c);
+  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = SLIP_Z80 * sqrt(wider * (p->own + left));
 cleanup:
   return status;
 }

@@ -70,7 +70,7 @@ static slip_status update(log_prediction predict, const void *context, const sli
                           double log_measured, slip_stack *out, slip_lesson *lesson, slip_error *err) {
   size_t n;
   const slip_constant *constants = slip_stack_constants(&n);
-  double g[CONSTANTS], before, after, raw = 0;
+  double g[CONSTANTS] = {0}, before, after, raw = 0;
   slip_status status = SLIP_OK;
   SLIP_TRY(predict(context, stack, &before, err));
   SLIP_TRY(sensitivities(predict, context, stack, train, g, err));

@@ -99,9 +99,18 @@ static double fitted_value(const slip_calibration *c, const char *field) {
   return NAN;
 }
 
+/* The name of the table without its folder, other characters than ASCII as '?'. */
+static void add_file_name(slip_text *out, const char *path) {
+  const char *slash = strrchr(path, '/');
+  for (const char *at = slash ? slash + 1 : path; *at; at++)
+    slip_text_add_n(out, *at >= 0x20 && *at < 0x7f ? at : "?", 1);
+}
+
 static void add_note(slip_text *out, const slip_calibration *c, const char *date) {
-  slip_text_printf(out, "fitted to %zu rows of %s, %s, with %zu free constants; median error in sample %.1f%%", c->rows_used,
-                   c->file, date, c->n_free, 100 * c->after.median);
+  slip_text_printf(out, "fitted to %zu rows of ", c->rows_used);
+  add_file_name(out, c->file);
+  slip_text_printf(out, ", %s, with %zu free constants; median error in sample %.1f%%", date, c->n_free,
+                   100 * c->after.median);
   if (c->folds != SLIP_FOLDS_NONE)
     slip_text_printf(out, ", cross-validated %.1f%%", 100 * c->crossed.median);
 }
@@ -176,8 +185,8 @@ static bool ends_in(const char *text, const char *end) {
 
 static bool is_stack_name(const char *name) {
   const size_t length = strlen(name);
-  return length > 0 && length <= MAX_NAME &&
-         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == length && name[0] != '-' && name[0] != '.';
+  return length > 0 && length <= MAX_NAME && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == length &&
+         name[0] != '-' && name[0] != '.';
 }
 
 /* The file's path, and the name of the stack in it. */
@@ -202,9 +211,10 @@ static slip_status place(const slip_calibration *c, const char *path, char writt
   if (length >= SLIP_STACK_PATH_SIZE)
     return slip_fail(err, SLIP_BAD_INPUT, "the path is longer than %d bytes", SLIP_STACK_PATH_SIZE - 1);
   if (of_name > MAX_NAME || !is_stack_name(name))
-    return slip_fail(err, SLIP_BAD_INPUT,
-                     "'%s' cannot name a stack: at most %d lower-case letters, digits, '-' and '.', and it is the file's name", name,
-                     MAX_NAME);
+    return slip_fail(
+        err, SLIP_BAD_INPUT,
+        "'%s' cannot name a stack: at most %d lower-case letters, digits, '-' and '.', and it is the file's name",
+        name, MAX_NAME);
   return SLIP_OK;
 }
 

@@ -25,13 +25,13 @@ typedef struct cli_options {
   size_t n_positional;
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
-  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows;
+  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv, force;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
-      *svg;
+      *svg, *from, *output;
 } cli_options;
 
 /* ---- the table of commands ---- */
@@ -45,6 +45,7 @@ typedef enum cli_command_id {
   CLI_SERVE,
   CLI_COMPARE,
   CLI_VALIDATE,
+  CLI_CALIBRATE,
   CLI_HELP,
   CLI_COMMANDS
 } cli_command_id;
@@ -142,6 +143,7 @@ slip_status cli_train(cli_session *session, slip_error *err);
 slip_status cli_serve(cli_session *session, slip_error *err);
 slip_status cli_compare(cli_session *session, slip_error *err);
 slip_status cli_validate(cli_session *session, slip_error *err);
+slip_status cli_calibrate(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);
 /* Help of one command, or of the whole for -1. */
 void cli_help_text(int command, const slip_style *style, slip_text *out);

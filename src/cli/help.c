@@ -35,6 +35,14 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "Without FILE, every row of data/measured. A FILE has a header line; columns are found by name "
          "(docs/measured.md). A bad row is listed with its line and the rest is still done.",
          "slipstick validate --by chip --worst 20", cli_validate},
+    [CLI_CALIBRATE] =
+        {"calibrate", "--from FILE.csv", "a stack fitted to measurements of yours",
+         "FILE is a table of training or serving rows as validate reads it (docs/measured.md). The constants of "
+         "one stack become the most "
+         "probable ones given its present values and your rows; few rows move it little. Rows of other stacks, and "
+         "rows that "
+         "cannot be resolved, are listed and left out. Use the outcome with --catalog DIR --stack NAME-calibrated.",
+         "slipstick calibrate --from mine.csv --stack megatron-bridge-26.06 --cv --out my-catalog", cli_calibrate},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

@@ -65,8 +65,8 @@ const cli_option cli_option_table[] = {
      "prefill on this system, decode on SYSTEM or --decode-system"},
     {"decode-system", "SYSTEM", CLI_TEXT, BIT(CLI_SERVE), AT(decode_system), 0, 0, NULL,
      "decode on this system, prefill on SYSTEM or --prefill-system"},
-    {"stack", "NAME", CLI_TEXT, ESTIMATES, AT(stack), 0, 0, NULL,
-     "software stack; the newest for the chip when not given"},
+    {"stack", "NAME", CLI_TEXT, ESTIMATES | BIT(CLI_CALIBRATE), AT(stack), 0, 0, NULL,
+     "software stack; when not given, the newest for the chip; calibrate: the one that all rows are of"},
     {"observed", "WHAT=VALUE", CLI_TEXT, ESTIMATES, AT(observed), 0, 0, NULL,
      "one measurement of yours on this stack: step=4.2s, tokens_per_s=12000, tpot=41ms or ttft=1.2s; updates the "
      "stack's "
@@ -102,6 +102,14 @@ const cli_option cli_option_table[] = {
      "write a scatter plot of predicted against measured"},
     {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP) | BIT(CLI_VALIDATE), AT(markdown), 0, 0, NULL,
      "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
+    {"from", "FILE", CLI_TEXT, BIT(CLI_CALIBRATE), AT(from), 0, 0, NULL, "the table of your measurements (CSV)"},
+    {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(cv), 0, 0, NULL,
+     "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
+     "and model"},
+    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
+     "write the stack: into PATH/stacks/ when PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
+    {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL,
+     "replace the file of --out when it is there"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "

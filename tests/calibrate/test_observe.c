@@ -1,10 +1,12 @@
 /* Calibration by one observation: it moves a stack by what the row is worth, narrows the interval, and helps on average. */
-#include <cmocka.h>
-#include <math.h>
 #include <setjmp.h>
-#include <slipstick/calibrate.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <slipstick/calibrate.h>
 
 #include "support/jobs.h"
 
