@@ -132,7 +132,7 @@ slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *pl
 /* ---- a fixed number of requests in flight ---- */
 
 /* Steady state of a closed loop: `requests` clients, each of which sends its next request when the last is answered.
- * Little's law holds by construction: requests = requests_per_s * (ttft_s + tpot_s * (osl - 1)). */
+ * Little's law holds by construction: requests = requests_per_s * (ttft_s + tpot_s * (osl - 1)), osl >= 2. */
 typedef struct slip_loop {
   double running;        /* sequences decoding, mean */
   double requests_per_s; /* of everything in the loop */

@@ -91,12 +91,13 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
     const slip_segment *s = &work->segments[i];
     double pairs = slip_attention_pairs(s, reach_limit(a)) / cp;
     double kv_bytes = work->training ? SLIP_ACTIVATION_BYTES : slip_dtype_bytes(work->kv);
-    double cache = keys_in_reach(s, reach_limit(a)) * kv_heads * (qk + (a->shared_kv ? 0 : v)) * kv_bytes;
+    double cache = keys_in_reach(s, reach_limit(a)) * kv_heads * (qk + v) * kv_bytes;
     double new_tokens = s->sequences * s->new_tokens / cp;
     slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (qk + v), cache, new_tokens * heads * qk,
                                 new_tokens * heads * v);
     op->scores = pairs * heads;
     op->keys = pairs / new_tokens;
+    op->rows = heads / kv_heads * s->new_tokens;
   }
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", work->weights.attention, tokens, hidden,
                heads * v);
@@ -126,14 +127,17 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
     return;
   }
   /* One small product per head, side by side: as wide as all heads, as deep as one. */
-  slip_op *queries = slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, heads * rank, nope);
+  slip_op *queries =
+      slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb queries", weights, fresh, heads * rank, nope);
   queries->read_bytes *= heads;
   slip_op *op = add_attention(list, work, s, 2 * pairs * heads * (2 * rank + rope),
                               keys_in_reach(s, reach_limit(a)) * (rank + rope) * slip_dtype_bytes(work->kv),
                               fresh * heads * (rank + rope), fresh * heads * rank);
   op->mla = true;
   op->keys = pairs / fresh;
-  slip_op *values = slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, heads * v, rank);
+  op->rows = heads * s->new_tokens;
+  slip_op *values =
+      slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, heads * v, rank);
   values->read_bytes *= heads;
 }
 
@@ -236,7 +240,7 @@ void slip_mixer_operators(const slip_model *model, const slip_attention *a, cons
 double slip_mixer_kv_elements(const slip_attention *a) {
   switch (a->kind) {
   case SLIP_ATTENTION_GQA:
-    return (double)a->kv_heads * (double)(a->qk_dim + (a->shared_kv ? 0 : a->v_dim));
+    return (double)a->kv_heads * (double)(a->qk_dim + a->v_dim);
   case SLIP_ATTENTION_MLA:
     return (double)(a->kv_rank + a->rope_dim);
   default:

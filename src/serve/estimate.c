@@ -28,7 +28,7 @@ double slip_serve_transfer_s(const slip_serve *prefill, const slip_pool *a, cons
     const slip_level *other = &decode->network.levels[decode->network.n_levels - 1];
     rate = fmin(rate, other->bytes_per_s * other->fraction);
   }
-  /* The ranks of one attention replica send their shares side by side; a latent cache is whole on each, one sends it. */
+  /* The ranks of one attention replica send side by side: their own heads, or a slice each of a latent cache that all hold. */
   double senders = (double)(a->plan.tp * a->plan.pp);
   return level->latency_s + bytes / (rate * senders);
 }

@@ -130,7 +130,7 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
   if (p->schedule == SLIP_DUALPIPE && p->ep > 1)
     seconds /= DUALPIPE_COMPUTE_SHARE;
   add_time(pass, op->part, cost.bound, seconds * train->job.stack->pace_train);
-  double cast = cast_s(train, op, backward);
+  double cast = cast_s(train, op, backward) * train->job.stack->pace_train;
   if (cast > 0)
     add_time(pass, SLIP_PART_ELEMENTWISE, SLIP_BOUND_MEMORY, cast);
 }

@@ -220,6 +220,21 @@ static void attention_says_how_many_keys_a_query_sees(void **state) {
            (2048 * 2049 / 2 + 6144 * 2048.0) / 8192);
 }
 
+/* One projection may give keys and values (Gemma 4), but keys are rotated and values are not: the cache holds both, and
+ * decode reads both. One head of each, 128 wide, 1,000 keys in bf16: 1,000 x 256 x 2 bytes, and the query's 128 x 2. */
+static void a_shared_projection_still_reads_keys_and_values(void **state) {
+  slip_layer_kind kind = model_named("llama-3.1-8b")->kinds[0];
+  kind.attention.heads = kind.attention.kv_heads = 1;
+  kind.attention.qk_dim = kind.attention.v_dim = 128;
+  kind.attention.shared_kv = true;
+  slip_work work = training(NULL, 1, 1);
+  work.training = false;
+  work.segments[0].past = 999;
+  slip_op_list list;
+  slip_layer_operators(model_named("llama-3.1-8b"), &kind, &(slip_shard){1, 1, 1, 1}, &work, &list);
+  close_to(op_named(&list, "decode attention")->read_bytes, 1000 * 256 * 2 + 128 * 2);
+}
+
 /* The output matrix of Llama-3.1-8B for 10 tokens, cut over 4: 2 * 10 * 4096 * 128256 / 4. */
 static void the_head_is_cut_over_tensor_ranks(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
@@ -262,6 +277,7 @@ int main(void) {
       cmocka_unit_test(context_ranks_share_the_sequence),
       cmocka_unit_test(attention_pairs_are_a_sum),
       cmocka_unit_test(attention_says_how_many_keys_a_query_sees),
+      cmocka_unit_test(a_shared_projection_still_reads_keys_and_values),
       cmocka_unit_test(the_head_is_cut_over_tensor_ranks),
       cmocka_unit_test(saved_bytes_of_gpt),
   };

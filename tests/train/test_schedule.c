@@ -223,8 +223,31 @@ static void interval_and_power_follow_from_the_step(void **state) {
   close_to(r.mfu, flop * 8 * 1024 / 24.0 / 8e14);
 }
 
+/* pace_train stretches all of a chip's own work, the casts of an fp8 product included. One chip, nothing to wait for. */
+static void the_pace_holds_for_casts_too(void **state) {
+  slip_stack slow = toy_stack();
+  slow.pace_train = 2;
+  double seconds[2];
+  for (int i = 0; i < 2; i++) {
+    slip_train_job job = slip_train_job_default();
+    job.model = slip_model_of(eight), job.system = &toy, job.stack = i ? &slow : &stack;
+    job.chips = 1, job.seq = 1024, job.batch = 1, job.dtype = SLIP_FP8, job.ignore_memory = true;
+    slip_train *train = train_open(&job);
+    slip_plan plan = plan_of("tp=1,pp=1,dp=1");
+    slip_train_result result;
+    slip_layer_costs costs;
+    assert_int_equal(slip_train_estimate(train, &plan, &result, NULL), SLIP_OK);
+    assert_int_equal(result.dtype, SLIP_FP8);
+    slip_train_layers(train, &result.plan, &costs);
+    seconds[i] = costs.kinds[0].forward.seconds;
+    slip_train_free(train);
+  }
+  close_to(seconds[1], 2 * seconds[0]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_pace_holds_for_casts_too),
       cmocka_unit_test(the_bubble_of_1f1b_is_pp_less_one_stages),
       cmocka_unit_test(zero_bubble_fills_the_drain_with_weight_gradients),
       cmocka_unit_test(dualpipe_feeds_the_pipeline_from_both_ends),
