@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 DEMO = compare deepseek-v3 cloudmatrix384 gb200-nvl72 hgx-h200 hgx-h20 atlas-800t-a2
 
-.PHONY: help demo test build debug asan bench fuzz lint format install clean packages demo-command
+.PHONY: accuracy help demo test build debug asan bench fuzz lint format install clean packages demo-command
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,9 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (600) with clang
 	cmake --preset fuzz >/dev/null
 	cmake --build --preset fuzz
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+accuracy: build ## make docs/accuracy.md anew from data/measured
+	build/slipstick validate --markdown > docs/accuracy.md
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

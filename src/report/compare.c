@@ -309,7 +309,8 @@ static void add_money(const slip_econ_terms *terms, const slip_style *style, sli
   slip_text_free(&line);
 }
 
-static const char closing[] = "Intervals: 80%, from the spread that each stack's file states. Sources: slipstick "
+static const char closing[] = "Intervals: 80%, from the spread that each stack's file states; docs/accuracy.md "
+                              "holds them against measurements. Sources: slipstick "
                               "show NAME. Why: slipstick train or "
                               "serve MODEL SYSTEM --explain.";
 

@@ -96,7 +96,7 @@ static void add_search(slip_text *out, const slip_style *style, const slip_searc
 }
 
 static const char closing[] =
-    "Intervals: 80%, from the spread that the stack's file states. Why: --explain. Sources: "
+    "Intervals: 80%, from the spread that the stack's file states (docs/accuracy.md). Why: --explain. Sources: "
     "slipstick show NAME, for the stack slipstick show ";
 
 static void add_closing(slip_text *out, const slip_style *style, const slip_stack *stack) {
