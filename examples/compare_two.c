@@ -1,5 +1,4 @@
-/* Trains and serves DeepSeek-V3 on two systems, with the library alone: cc compare_two.c $(pkg-config --cflags --libs slipstick) */
-#include <math.h>
+/* DeepSeek-V3 on two systems, with the library alone: cc compare_two.c $(pkg-config --cflags --libs slipstick) */
 #include <slipstick/compare.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,28 +17,22 @@ int main(void) {
   slip_catalog *catalog;
   slip_error err;
   check(slip_catalog_open(NULL, 0, &catalog, &err), &err);
-  slip_compare_job job =
-      slip_compare_job_default(); /* 256 chips at least, 4096 tokens in, 1024 out, 50 ms per token */
+  slip_compare_job job = slip_compare_job_default(); /* at least 256 chips; 4096 in, 1024 out, 50 ms per token */
   job.catalog = catalog;
   check(slip_catalog_model(catalog, "deepseek-v3", &job.model, &err), &err);
   check(slip_catalog_region(catalog, "us-average", &job.terms.region, &err), &err);
-
   slip_compare_system systems[2] = {{.system = NULL}, {.system = NULL}};
   for (int i = 0; i < 2; i++)
     check(slip_catalog_system(catalog, names[i], &systems[i].system, &err), &err);
   static slip_compare_column columns[2];
   check(slip_compare(&job, systems, 2, NULL, NULL, NULL, columns, &err), &err);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) { /* a column without an answer says why */
     const slip_compare_column *c = &columns[i];
     printf("%s, %lld chips\n", c->system->entry.title, (long long)c->chips);
-    if (c->train_why[0] == '\0')
-      printf("  train  %.0f tokens/s per chip, MFU %.0f%%, %.1f days\n", c->train.tokens_per_s_per_chip,
-             100 * c->train.mfu, c->train_days.value);
-    if (c->serve_why[0] == '\0')
-      printf("  serve  %.0f output tokens/s per chip, %.2f $ per million\n", c->serve.output_tokens_per_s_per_chip,
-             c->serve_usd_per_mtoken.value);
-    if (c->train_why[0] || c->serve_why[0])
-      printf("  %s %s\n", c->train_why, c->serve_why);
+    printf("  train %.0f tokens/s per chip, %.1f days %s\n", c->train.tokens_per_s_per_chip, c->train_days.value,
+           c->train_why);
+    printf("  serve %.0f output tokens/s per chip, %.2f $ per million %s\n", c->serve.output_tokens_per_s_per_chip,
+           c->serve_usd_per_mtoken.value, c->serve_why);
   }
   slip_catalog_free(catalog);
   return 0;

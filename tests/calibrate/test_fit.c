@@ -259,6 +259,24 @@ static void cross_validation_sees_what_was_learnt(void **state) {
   }
 }
 
+/* Eleven rows are 10% slow, one is off by a factor. Huber's loss goes on as a line, so that row pulls as hard at a factor of 4 as at 16 (a square
+ * would pull twice as hard, ln 16 = 2 ln 4), and the eleven decide. */
+static void a_row_that_is_far_off_pulls_no_harder_the_farther_it_is(void **state) {
+  double step_s[MOST_ROWS], moved[2];
+  for (int k = 0; k < 2; k++) {
+    predict_rows(12, stack_of(STACK), step_s);
+    for (size_t i = 0; i < 12; i++)
+      step_s[i] *= i > 0 ? 1.1 : k ? 16 : 4;
+    write_rows(12, step_s);
+    slip_calibration *c = calibrate(false);
+    moved[k] = log(c->constants[0].after / c->constants[0].before);
+    assert_true(c->after.median < 0.03);
+    slip_calibration_free(c);
+  }
+  assert_true(moved[0] > 0);
+  near(moved[1], moved[0], 0.05 * moved[0]);
+}
+
 static void threads_change_nothing(void **state) {
   double step_s[MOST_ROWS], first = 0;
   predict_rows(24, stack_of(STACK), step_s);
@@ -423,6 +441,7 @@ int main(void) {
       cmocka_unit_test(constants_are_recovered_within_their_posterior_width),
       cmocka_unit_test(a_fit_is_never_worse_than_the_prior),
       cmocka_unit_test(cross_validation_sees_what_was_learnt),
+      cmocka_unit_test(a_row_that_is_far_off_pulls_no_harder_the_farther_it_is),
       cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(rows_of_other_stacks_and_bad_rows_are_left_out),
       cmocka_unit_test(what_is_no_use_is_refused),
