@@ -226,7 +226,7 @@ static void a_fit_is_never_worse_than_the_prior(void **state) {
   double base[MOST_ROWS], step_s[MOST_ROWS];
   predict_rows(24, stack_of(STACK), base);
   for (int draw = 0; draw < 12; draw++) {
-    const size_t n = (size_t)(2 + draw * 2);
+    const size_t n = 2 + 2 * (size_t)draw;
     for (size_t i = 0; i < n; i++)
       step_s[i] = base[i] * exp((draw % 3 == 0 ? 0.5 : 0.1) * normal(&seed)) * (i % 4 == 0 && draw % 2 ? 3 : 1);
     write_rows(n, step_s);
@@ -383,6 +383,9 @@ static void check_file(const char *name, const slip_calibration *c) {
   if (slip_catalog_open(dirs, 1, &catalog, &err) != SLIP_OK ||
       slip_catalog_stack(catalog, name, &stack, &err) != SLIP_OK)
     fail_msg("%s: %s", err.file, err.message);
+  assert_non_null(stack);
+  if (!stack)
+    return;
   for (size_t i = 0; i < c->n_constants; i++) {
     const double after = c->constants[i].after;
     near(slip_constant_value(stack, c->constants[i].constant), after, 1e-5 * after);
