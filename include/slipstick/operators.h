@@ -79,8 +79,8 @@ typedef struct slip_op {
   bool decode;    /* attention: few queries a sequence, the decode kernel */
   bool mla;       /* attention on the latent cache */
   double keys;    /* attention: keys that a query sees, on average; 0 unknown */
-  double rows;    /* decode attention: queries that share one sequence's keys (heads of a group, drafts); 0 unknown */
-  double scores;  /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
+  double rows; /* decode attention: queries that share one sequence's keys (heads of a group, drafts); 0 unknown */
+  double scores; /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
   slip_collective collective;
   slip_axis axis;
   double bytes;       /* collective: payload per rank as its kind defines it (fabric.h); exchange: of one token */

@@ -25,7 +25,8 @@ typedef struct cli_options {
   size_t n_positional;
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
-  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv, force;
+  bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
+      force;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */

@@ -21,8 +21,8 @@ static slip_status check_job(const slip_train_job *job, slip_error *err) {
       return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, ranges[i].name, "must be from 1 to %lld, not %lld",
                           (long long)ranges[i].high, (long long)ranges[i].value);
   if (job->dtype != SLIP_BF16 && job->dtype != SLIP_FP8 && job->dtype != SLIP_FP4)
-    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "dtype", "training is modelled in bf16, fp8 and fp4, not %s",
-                        slip_dtype_name(job->dtype));
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "dtype",
+                        "training is modelled in bf16, fp8 and fp4, not %s", slip_dtype_name(job->dtype));
   return SLIP_OK;
 }
 
