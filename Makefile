@@ -44,7 +44,7 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (600) with clang
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
 accuracy: build ## make docs/accuracy.md anew from data/measured
-	build/slipstick validate --markdown > docs/accuracy.md
+	build/slipstick validate --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

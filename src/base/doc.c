@@ -341,9 +341,7 @@ static slip_status check_bytes(const char *file, const char *bytes, size_t n, sl
 static slip_status finish_root(reader *r) {
   if (r->root == NULL) {
     slip_node *node = NULL;
-    const slip_status status = add_node(r, SLIP_NODE_MAP, (yaml_mark_t){0}, &node);
-    if (status != SLIP_OK)
-      return status;
+    return add_node(r, SLIP_NODE_MAP, (yaml_mark_t){0}, &node);
   }
   if (r->root->kind == SLIP_NODE_SCALAR && !r->root->quoted && r->root->text[0] == '\0')
     *r->root =

@@ -185,7 +185,7 @@ static bool read_sparse(slip_kernel_reader *r, double sequences, double fresh, d
 
 bool slip_kernel_read_prefill(slip_kernel_reader *r) {
   double b = slip_kernel_number(r, "b"), s = slip_kernel_number(r, "s"), element = 2;
-  heads h;
+  heads h = {0};
   slip_dtype dtype;
   if (slip_kernel_text(r, "kernel")[0]) {
     double fresh = slip_kernel_need(r, "s_q"), keys = slip_kernel_need(r, "s_kv");
@@ -233,7 +233,7 @@ bool slip_kernel_read_decode(slip_kernel_reader *r) {
                                    : read_sparse(r, b, isnan(fresh) ? 1 : fresh, keys, cache_element(r), true);
   }
   double b = slip_kernel_need(r, "b"), keys = slip_kernel_need(r, "kv_len");
-  heads h;
+  heads h = {0};
   if (!read_heads(r, &h) || r->out->shown.reason[0])
     return false;
   slip_op *op = add(r, SLIP_OP_ATTENTION, SLIP_BF16);

@@ -60,7 +60,8 @@ static void search(slip_serve_reading *r, int64_t ranks) {
           continue;
         slip_serve_case tried = *c;
         tried.plan = plan_of(tp, 1, size / tp, experts ? size : 1);
-        tried.instances = (double)(ranks / size);
+        const int64_t instances = ranks / size; /* whole ones */
+        tried.instances = (double)instances;
         if (tried.instances > 1 && tried.concurrency < tried.instances)
           continue;
         slip_serve_figures figures;

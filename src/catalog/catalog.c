@@ -143,7 +143,13 @@ static slip_status list_directory(slip_arena *arena, const char *path, const cha
   if (!directory)
     return slip_fail_at(err, SLIP_IO_FAILURE, path, 0, 0, NULL, "cannot be read as a directory: %s",
                         strerror(errno));
-  for (const struct dirent *item = readdir(directory); item; item = readdir(directory)) {
+  for (;;) {
+    errno = 0; /* the end and a failure look alike otherwise */
+    const struct dirent *item = readdir(directory);
+    if (!item && errno != 0)
+      SLIP_FAIL(err, SLIP_IO_FAILURE, "%s: cannot be read to its end: %s", path, strerror(errno));
+    if (!item)
+      break;
     if (item->d_name[0] == '.')
       continue;
     if (count == capacity) {

@@ -70,7 +70,8 @@ static void note_namesakes(cli_session *session, slip_kind shown, const char *na
   for (int i = 0; i < SLIP_KINDS; i++) {
     const slip_entry *other = (slip_kind)i != shown ? find_in(session->catalog, (slip_kind)i, name) : NULL;
     if (other != NULL)
-      slip_text_printf(&session->notes, "slipstick: %s is also a %s: slipstick show %s --kind %s\n", name,
+      slip_text_printf(&session->notes,
+                       "slipstick: %s also names another entry (%s): slipstick show %s --kind %s\n", name,
                        slip_kind_name((slip_kind)i), other->name, slip_kind_name((slip_kind)i));
   }
 }
