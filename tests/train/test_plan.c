@@ -95,7 +95,7 @@ static void bad_text_names_the_key_and_what_is_legal(void **state) {
       {"schedule=gpipe", "schedule", "1f1b, zero-bubble, dualpipe"},
       {"sharding=4", "sharding", "none, optimizer, gradients, weights"},
       {"recompute=some", "recompute", "none, selective, full"},
-      {"zero=1", "zero", "tp pp vpp dp cp ep etp mbs schedule sharding recompute"},
+      {"zero=1", "zero", "tp pp vpp dp cp ep etp mbs schedule sharding recompute recompute_layers sp overlap"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     slip_plan p = {.tp = 77};
