@@ -53,9 +53,13 @@ static double shape_share(const slip_device *d, double rows_per_group, double n,
     double padding =
         waves ? groups * rows_per_group * n / (count * tile_m * tile_n) : 1; /* useful share of the tiles */
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
-      double work = count * splits[s], depth = k / splits[s];
+      double depth = k / splits[s], ramp = depth + d->kernels.depth_half;
+      if (padding * tiles[t].rate * depth / ramp <= best)
+        break; /* not even with every core at work, and a deeper split less so */
+      double work = count * splits[s];
       double fill = waves ? work / (ceil(work / d->cores) * d->cores) : 1;
-      best = fmax(best, padding * fill * tiles[t].rate * depth / (depth + d->kernels.depth_half));
+      double share = padding * fill * tiles[t].rate * depth / ramp;
+      best = share > best ? share : best;
     }
   }
   return best;
