@@ -103,6 +103,44 @@ slip_status slip_serve_best(const slip_serve *serve, const slip_serve *decode, c
                             int disaggregated, const volatile int *stop, slip_serve_result *out,
                             slip_search_stats *stats, slip_error *err);
 
+typedef struct slip_serve_space {
+  slip_serve_plan fixed;               /* fields > 0 are kept */
+  int disaggregated;                   /* -1: either; 0: no; 1: yes */
+  int speculate;                       /* -1: with drafts and without, where the job has them; 0: without; 1: as the job */
+  int64_t clusters[SLIP_MAX_CLUSTERS]; /* chips of the fleet to choose from; none: the job's */
+  int n_clusters;
+  slip_search_mode mode; /* SLIP_SEARCH_BRUTE: every combination by slip_serve_estimate */
+} slip_serve_space;
+
+/* Everything is searched but clusters. Bounded. */
+slip_serve_space slip_serve_space_default(void);
+
+/* A way to serve that no other beats in all of output tokens/s per chip, tokens/s per user (1 / TPOT), cost and energy. */
+typedef struct slip_serve_point {
+  slip_serve_result result; /* the instances of a fleet that is split are in the plans of its pools */
+  int64_t chips;            /* of the fleet; 0: open */
+  bool speculates;          /* drafts, where the job has them */
+  double usd_per_mtoken;    /* per million output tokens, input included; NAN when not known: not an objective then */
+  double joule_per_token;   /* as result.joule_per_output_token, times the PUE given; NAN likewise */
+} slip_serve_point;
+
+/* The best by output tokens/s per chip over shapes, chunk sizes (1024, 2048, ... 16384 tokens, unless fixed), drafts on and
+ * off, operation, clusters, and batches and splits of the fleet as slip_serve_pareto states them. Errors as
+ * slip_train_search. */
+slip_status slip_serve_search(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space,
+                              const slip_search_watch *watch, slip_serve_point *out, slip_search_stats *stats,
+                              slip_error *err);
+
+/* The front over shapes, chunk sizes, drafts, operation, clusters, and:
+ *   batch per attention replica 1, 2, 3, 4, 6, 8, 12, ... (powers of two and halfway between them) and the largest that
+ *   memory, the scheduler and the TPOT objective allow, unless fixed;
+ *   in a fleet that is split, every number of prefill and of decode instances.
+ * price[0] is of the prefill side's system, price[1] of the decode side's; NULL: cost is no objective. pue multiplies energy.
+ * Sorted by tokens/s per chip, most first. *out is freed with slip_points_free. */
+slip_status slip_serve_pareto(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space,
+                              const slip_price price[2], double pue, const slip_search_watch *watch,
+                              slip_serve_point **out, size_t *count, slip_search_stats *stats, slip_error *err);
+
 #ifdef __cplusplus
 }
 #endif

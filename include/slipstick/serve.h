@@ -21,10 +21,11 @@ typedef struct slip_serve_plan {
   int64_t batch; /* running sequences of the instance; 0: the largest that memory and the objectives allow */
   int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
   bool disaggregated;
+  int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);
-/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,disaggregate=yes". As slip_plan_parse. */
+/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,disaggregate=yes,instances=2". As slip_plan_parse. */
 slip_status slip_serve_plan_parse(const char *text, slip_serve_plan *out, slip_error *err);
 int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size);
 

@@ -46,8 +46,10 @@ static const struct {
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
 static double shape_share(const slip_device *d, double rows_per_group, double n, double k, double groups) {
   bool waves = d->cores >= 1; /* false for NAN */
-  double best = 0;
+  double best = 0, whole_depth = k / (k + d->kernels.depth_half);
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+    if (tiles[t].rate * whole_depth <= best)
+      continue; /* not even without padding */
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
     double count = groups * ceil(rows_per_group / tile_m) * ceil(n / tile_n);
     double padding =

@@ -20,6 +20,7 @@ static const struct plan_key {
     {"tp", offsetof(slip_serve_plan, tp), 1},       {"pp", offsetof(slip_serve_plan, pp), 1},
     {"dp", offsetof(slip_serve_plan, dp), 1},       {"ep", offsetof(slip_serve_plan, ep), 1},
     {"batch", offsetof(slip_serve_plan, batch), 0}, {"chunk", offsetof(slip_serve_plan, chunk), 0},
+    {"instances", offsetof(slip_serve_plan, instances), 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -36,7 +37,7 @@ static slip_status set_key(slip_serve_plan *plan, const slip_item *item, unsigne
     index = KEYS;
   if (index < 0)
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
-                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk disaggregate");
+                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk instances disaggregate");
   if (*seen & (1u << index))
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key, "is given twice; keep one");
   *seen |= 1u << index;
