@@ -26,13 +26,13 @@ typedef struct cli_options {
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force;
+      force, pareto, overlaps, formats;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
-      *svg, *from, *output;
+      *svg, *from, *output, *why_not, *search, *clusters;
 } cli_options;
 
 /* ---- the table of commands ---- */
@@ -112,6 +112,29 @@ slip_status cli_observe_serve(cli_session *session, slip_serve_job *job, slip_st
 /* What was learnt: a note on stderr; a key "observed" of a JSON answer. */
 void cli_note_lesson(cli_session *session, const slip_lesson *lesson);
 void cli_json_lesson(cli_session *session, const slip_lesson *lesson);
+
+/* ---- what train and serve share beyond one plan ---- */
+
+/* Mode of --search. */
+slip_status cli_search_mode(const cli_session *session, slip_search_mode *out, slip_error *err);
+/* --clusters 256,512,...; with --pareto and without it: --chips, its half, ... while they are whole systems. */
+slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system, int64_t out[SLIP_MAX_CLUSTERS],
+                         int *n, slip_error *err);
+/* --region and the options that replace its figures. */
+slip_status cli_terms(const cli_session *session, slip_econ_terms *terms, slip_error *err);
+/* Cost of one chip-second and one joule; NAN, with *why saying what is not published, when there is none. */
+slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue, char why[SLIP_WHY_SIZE],
+                      slip_error *err);
+/* Ctrl-C and the bar. */
+slip_search_watch cli_watch(const cli_session *session);
+
+/* --pareto and --why-not of an opened job. */
+slip_status cli_train_front(cli_session *session, const slip_train *train, slip_error *err);
+slip_status cli_train_why_not(cli_session *session, const slip_train *train, slip_error *err);
+slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode, slip_error *err);
+slip_status cli_serve_why_not(cli_session *session, const slip_serve *serve, slip_error *err);
+slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space, slip_error *err);
+slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space, slip_error *err);
 
 /* A note, and in JSON a key, that Ctrl-C cut the search short, when it did. */
 void cli_note_stopped(cli_session *session);

@@ -17,12 +17,13 @@ const cli_command cli_commands[CLI_COMMANDS] = {
         {"train", "MODEL SYSTEM --chips N", "speed, memory and power of training",
          "MODEL is a name of the catalog, a path that ends in .json, or a folder that holds a config.json. "
          "Without --plan the best feasible plan of a full enumeration is taken. A plan's keys: tp pp vpp dp cp ep "
-         "etp mbs schedule sharding recompute; a dp that is left out is what is left of the chips.",
+         "etp mbs schedule sharding recompute recompute_layers sp overlap; a dp that is left out is what is left of the chips. "
+         "--pareto and --why-not ask more of the search.",
          "slipstick train deepseek-v3 hgx-h800 --chips 2048 --batch 15360 --dtype fp8 --explain", cli_train},
     [CLI_SERVE] =
         {"serve", "MODEL SYSTEM", "throughput, latency and power of serving",
          "MODEL as for train. Without --plan the plan with the most output tokens/s per chip that meets the "
-         "objectives is taken. A plan's keys: tp pp dp ep batch chunk disaggregate. With --prefill-system and "
+         "objectives is taken. A plan's keys: tp pp dp ep batch chunk instances disaggregate. With --prefill-system and "
          "--decode-system the two phases run on different systems; SYSTEM is left out when both are given.",
          "slipstick serve deepseek-v3 gb200-nvl72 --isl 4096 --osl 1024 --tpot 50ms", cli_serve},
     [CLI_COMPARE] =

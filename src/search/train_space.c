@@ -132,8 +132,8 @@ static slip_status open_variant(const slip_train *train, int64_t chips, slip_dty
 
 static int list_formats(const slip_train *train, const slip_train_space *space, slip_dtype out[SLIP_DTYPES]) {
   int count = 0;
-  for (int i = 0; i < SLIP_DTYPES; i++)
-    if (space->dtypes >> i & 1u)
+  for (int i = 0; i < SLIP_DTYPES; i++) /* a format that the chip lacks would be another one's plans again */
+    if (space->dtypes >> i & 1u && slip_device_dtype(&train->device, (slip_dtype)i, true) == (slip_dtype)i)
       out[count++] = (slip_dtype)i;
   if (count == 0)
     out[count++] = slip_train_job_of(train)->dtype;

@@ -66,7 +66,9 @@ static bool whole_cluster(const slip_train *train, const slip_plan *p, const not
 }
 
 static bool batch(const slip_train *train, const slip_plan *p, const note *n) {
-  if (p->micro_batch > train->job.batch || p->dp == 0 || !divides(p->dp * p->micro_batch, train->job.batch))
+  if (p->dp == 0)
+    return true; /* the rule before is broken */
+  if (p->micro_batch > train->job.batch || !divides(p->dp * p->micro_batch, train->job.batch))
     return broken(n, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp), LL(p->micro_batch),
                   LL(train->job.batch));
   return true;
@@ -150,8 +152,9 @@ static bool expert_block(const slip_train *train, const slip_plan *p, const note
 
 /* ---- the pipeline ---- */
 
+/* 0 where dp could not be had: another rule is broken then. */
 static int64_t per_pipeline(const slip_train *train, const slip_plan *p) {
-  return train->job.batch / (p->dp * p->micro_batch);
+  return p->dp > 0 ? train->job.batch / (p->dp * p->micro_batch) : 0;
 }
 
 static bool chunks(const slip_train *train, const slip_plan *p, const note *n) {
@@ -179,7 +182,7 @@ static bool split_backward(const slip_train *train, const slip_plan *p, const no
 
 static bool both_ways(const slip_train *train, const slip_plan *p, const note *n) {
   int64_t micro_batches = per_pipeline(train, p);
-  if (p->schedule == SLIP_DUALPIPE && (!divides(2, p->pp) || micro_batches < 2 * p->pp || !divides(2, micro_batches)))
+  if (p->dp > 0 && p->schedule == SLIP_DUALPIPE && (!divides(2, p->pp) || micro_batches < 2 * p->pp || !divides(2, micro_batches)))
     return broken(n, "dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld",
                   LL(2 * p->pp), LL(micro_batches));
   return true;
@@ -213,9 +216,9 @@ static const struct rule {
 } rules[] = {
     {"degrees", degrees, SLIP_RULE_CUT, true, "every degree counts ranks, layers or sequences"},
     {"ranks", enough_ranks, SLIP_RULE_PIPELINE, true, "every rank holds one place of the tp x cp x pp grid"},
-    {"whole cluster", whole_cluster, SLIP_RULE_PIPELINE, true, "replicas are alike, so dp of them fill the cluster; no rank idles"},
-    {"batch", batch, SLIP_RULE_PIPELINE, true, "every replica takes the same whole number of micro-batches"},
-    {"context blocks", sequence_blocks, SLIP_RULE_CUT, true,
+    {"whole cluster", whole_cluster, SLIP_RULE_PIPELINE, false, "replicas are alike, so dp of them fill the cluster; no rank idles"},
+    {"batch", batch, SLIP_RULE_PIPELINE, false, "every replica takes the same whole number of micro-batches"},
+    {"context blocks", sequence_blocks, SLIP_RULE_CUT, false,
      "causal attention is balanced by giving each rank an early and a late block of the sequence (ring attention's zigzag)"},
     {"sequence parallelism", sequence_parallel, SLIP_RULE_CUT, false,
      "activations between blocks are cut over tp along the sequence (arXiv 2205.05198, section 4.2.2)"},

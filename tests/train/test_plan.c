@@ -48,7 +48,8 @@ static void sharding_may_be_given_as_a_zero_stage(void **state) {
 static bool same_plan(const slip_plan *a, const slip_plan *b) {
   return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp &&
          a->ep == b->ep && a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
-         a->sharding == b->sharding && a->recompute == b->recompute;
+         a->sharding == b->sharding && a->recompute == b->recompute && a->recompute_layers == b->recompute_layers &&
+         a->no_sequence_parallel == b->no_sequence_parallel && a->exposed == b->exposed;
 }
 
 static void what_is_written_reads_back_as_the_same_plan(void **state) {
