@@ -12,6 +12,7 @@
 #include <slipstick/calibrate.h>
 #include <slipstick/compare.h>
 #include <slipstick/slipstick.h>
+#include <slipstick/store.h>
 
 /* Exit statuses (docs/cli.md). */
 enum { EXIT_ANSWERED = 0, EXIT_NO_ANSWER = 1, EXIT_BAD_USAGE = 2, EXIT_MACHINE = 3 };
@@ -26,7 +27,7 @@ typedef struct cli_options {
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force, pareto, overlaps, formats;
+      force, pareto, overlaps, formats, csv;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
@@ -47,6 +48,8 @@ typedef enum cli_command_id {
   CLI_COMPARE,
   CLI_VALIDATE,
   CLI_CALIBRATE,
+  CLI_SWEEP,
+  CLI_QUERY,
   CLI_HELP,
   CLI_COMMANDS
 } cli_command_id;
@@ -85,7 +88,16 @@ const char *cli_nearest(const char *given, const char *(*name)(size_t i, const v
 
 /* ---- a run ---- */
 
+/* Processes that share a sweep (slipstick-mpi). NULL in the plain binary. */
+typedef struct cli_ranks cli_ranks;
+struct cli_ranks {
+  bool (*serves)(const cli_ranks *ranks); /* computes for another rank, which writes */
+  slip_status (*serve)(cli_ranks *ranks, const slip_sweep *sweep, slip_error *err);
+  slip_status (*run)(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch, slip_error *err);
+};
+
 struct cli_session {
+  cli_ranks *ranks;
   const cli_options *options;
   slip_style style;
   slip_text out;                     /* written to stdout at the end, whole */
@@ -159,6 +171,11 @@ const volatile sig_atomic_t *cli_catch_signals(void);
 void cli_progress(double share, void *context);
 void cli_progress_end(void);
 
+/* ---- the whole ---- */
+
+/* Reads the arguments, runs one command, writes what it made; the exit status. ranks: NULL, or those of slipstick-mpi. */
+int cli_main(int argc, char **argv, cli_ranks *ranks);
+
 /* ---- commands ---- */
 
 slip_status cli_list(cli_session *session, slip_error *err);
@@ -168,6 +185,8 @@ slip_status cli_serve(cli_session *session, slip_error *err);
 slip_status cli_compare(cli_session *session, slip_error *err);
 slip_status cli_validate(cli_session *session, slip_error *err);
 slip_status cli_calibrate(cli_session *session, slip_error *err);
+slip_status cli_sweep(cli_session *session, slip_error *err);
+slip_status cli_query(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);
 /* Help of one command, or of the whole for -1. */
 void cli_help_text(int command, const slip_style *style, slip_text *out);

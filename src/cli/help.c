@@ -44,6 +44,16 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "rows that "
          "cannot be resolved, are listed and left out. Use the outcome with --catalog DIR --stack NAME-calibrated.",
          "slipstick calibrate --from mine.csv --stack megatron-bridge-26.06 --cv --out my-catalog", cli_calibrate},
+    [CLI_SWEEP] =
+        {"sweep", "FILE.yaml --out runs.db", "a grid of jobs into a database",
+         "FILE holds a job, lists and ranges of what is varied (models, systems, chips, lengths, objectives, and any number of the "
+         "catalog), and every combination becomes a row (docs/search.md). Stopped or killed at any moment, the same command goes on "
+         "where it was. mpirun -n 4 slipstick-mpi sweep ... shares the work between processes.",
+         "slipstick sweep hbm.yaml --out runs.db", cli_sweep},
+    [CLI_QUERY] = {"query", "runs.db 'SQL'", "what a sweep found",
+                   "One SQL statement that only reads; the table is runs, with a column for each key of the sweep and each result "
+                   "(PRAGMA table_info(runs) lists them).",
+                   "slipstick query runs.db 'SELECT system, min(step_s) FROM runs GROUP BY system'", cli_query},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

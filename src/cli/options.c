@@ -120,8 +120,9 @@ const cli_option cli_option_table[] = {
     {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
      "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
      "and model"},
-    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
-     "write the stack: into PATH/stacks/ when PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
+    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL, "comma-separated values with every digit, instead of a table"},
+    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
+     "sweep: the database of its rows, made or gone on with; calibrate: write the stack: into PATH/stacks/ when PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
     {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL,
      "replace the file of --out when it is there"},
     /* everywhere */
