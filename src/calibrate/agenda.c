@@ -85,7 +85,7 @@ static slip_status read_bound(const slip_node *map, const char *key, const slip_
 }
 
 static slip_status read_field(reading *r, const slip_node *node, slip_agenda_field *out) {
-  static const char *const legal[] = {"prior", "common_sd", "own_sd", "scale", "why", "low", "high", NULL};
+  static const char *const legal[] = {"prior", "common_sd", "entry_sd", "own_sd", "scale", "why", "low", "high", NULL};
   slip_status status = SLIP_OK;
   const slip_node *child = NULL;
   double prior;
@@ -108,6 +108,9 @@ static slip_status read_field(reading *r, const slip_node *node, slip_agenda_fie
   child = slip_node_get(node, "common_sd");
   if (child)
     SLIP_TRY(slip_node_double(child, 0, 10, &out->common_sd, r->err));
+  child = slip_node_get(node, "entry_sd");
+  if (child)
+    SLIP_TRY(slip_node_double(child, 0, 10, &out->entry_sd, r->err));
   SLIP_TRY(need(node, "why", &child, r->err));
   SLIP_TRY(slip_node_string(child, &out->why, r->err));
   out->low = f->low * f->multiply / f->divide;
