@@ -90,6 +90,17 @@ void slip_joint_move(slip_joint *joint, const double *u) {
   }
 }
 
+double slip_joint_common(const slip_joint *joint, const double *u, size_t field) {
+  const slip_agenda_field *f = &joint->agenda->fields[field];
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    const slip_constant as = as_constant(c);
+    if (c->shown.field == f && c->unknown[FIELD] != SIZE_MAX)
+      return slip_constant_shifted(&as, f->prior, f->common_sd * u[c->unknown[FIELD]]);
+  }
+  return f->prior;
+}
+
 void slip_joint_start(const slip_joint *joint, double *u) {
   memset(u, 0, joint->n_unknowns * sizeof *u);
   for (size_t i = 0; i < joint->n_constants; i++) {

@@ -30,6 +30,8 @@ size_t slip_joint_constants(const slip_joint *joint, const slip_joint_constant *
 /* The unknowns at which the constants are what the catalog had when it was bound, as nearly as the priors allow: where a fit starts, since
  * the nearest minimum is found. */
 void slip_joint_start(const slip_joint *joint, double *u);
+/* What a group of which no row was seen gets for a field of the agenda: the prior, moved by what the field's groups have in common. SI. */
+double slip_joint_common(const slip_joint *joint, const double *u, size_t field);
 /* Writes the constants for u into the catalog. */
 void slip_joint_move(slip_joint *joint, const double *u);
 /* Writes back what the catalog had when it was bound. */
