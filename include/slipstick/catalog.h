@@ -188,6 +188,7 @@ typedef struct slip_stack {
   double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   double
       attention_rate;  /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
+  double gemm_rate;    /* of its matrix products in training, relative to the kernel profile; 1 when absent */
   double grouped_rate; /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */

@@ -122,6 +122,7 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
   double seconds = cost.seconds;
   double rate = op->kind == SLIP_OP_ATTENTION ? train->job.stack->attention_rate
                 : op->kind == SLIP_OP_GROUPED ? train->job.stack->grouped_rate
+                : op->kind == SLIP_OP_GEMM    ? train->job.stack->gemm_rate
                                               : NAN;
   if (rate > 0) /* neither absent nor left out of a struct */
     seconds += fmax(cost.compute_s / rate, cost.memory_s) - fmax(cost.compute_s, cost.memory_s);
