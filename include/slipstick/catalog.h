@@ -189,6 +189,7 @@ typedef struct slip_stack {
   double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   double
       attention_rate;  /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
+  double gemm_rate;    /* of its dense GEMMs in training, relative to the kernel profile; 1 when absent */
   double grouped_rate; /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
   double scan_rate; /* of its state-space scans in training, relative to their products and states; 1 when absent */
   double

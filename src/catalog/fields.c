@@ -171,6 +171,8 @@ static const slip_field stack_fields[] = {
           "1: attention scores never reach memory; 0: they do (stacks of 2022 and before)"),
     STACK(attention_rate, PURE, 0.01, 2,
           "rate of its attention kernels relative to the best of the chip's generation; 1 when absent"),
+    STACK(gemm_rate, PURE, 0.01, 2,
+          "rate of its dense GEMMs in training relative to the kernel profile; 1 when absent"),
     STACK(grouped_rate, PURE, 0.01, 2,
           "rate of its expert GEMMs in training relative to the kernel profile; 1 when absent"),
     STACK(scan_rate, PURE, 0.01, 2,

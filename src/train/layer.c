@@ -131,6 +131,7 @@ static double slowdown_s(const slip_stack *stack, const slip_op *op, const slip_
   const double rate = scan                            ? stack->scan_rate
                       : op->kind == SLIP_OP_ATTENTION ? stack->attention_rate
                       : op->kind == SLIP_OP_GROUPED   ? stack->grouped_rate
+                      : op->kind == SLIP_OP_GEMM      ? stack->gemm_rate
                                                       : NAN;
   if (!(rate > 0)) /* absent, or left out of a struct */
     return 0;

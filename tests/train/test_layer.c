@@ -89,6 +89,22 @@ static void fused_experts_have_no_activation_of_their_own(void **state) {
            slip_op_backward_cost(&device, &activation).seconds);
 }
 
+/* Dense products at twice the profile's rate take half their time on the cores, expert products keep theirs. */
+static void dense_products_run_at_the_rate_of_the_stack(void **state) {
+  slip_stack fast = stack;
+  slip_device device;
+  (void)state;
+  fast.gemm_rate = 2;
+  assert_int_equal(slip_device_make(toy.chip, &device, NULL), SLIP_OK);
+  const slip_layer_cost a = layer_of(slip_model_of(moe), &stack, SLIP_BF16, "ep=8");
+  const slip_layer_cost b = layer_of(slip_model_of(moe), &fast, SLIP_BF16, "ep=8");
+  const slip_op out = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 1024, .n = 1024, .k = 1024, .groups = 1};
+  const slip_op qkv = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 1024, .n = 2048, .k = 1024, .groups = 1};
+  const double computed = slip_op_cost(&device, &out).compute_s + slip_op_cost(&device, &qkv).compute_s;
+  close_to(a.forward.parts[SLIP_PART_PROJECTIONS] - b.forward.parts[SLIP_PART_PROJECTIONS], computed / 2);
+  close_to(a.forward.parts[SLIP_PART_EXPERTS], b.forward.parts[SLIP_PART_EXPERTS]);
+}
+
 /* A scan at a quarter of its roofline takes three times its own time more. */
 static void scans_run_at_the_rate_of_the_stack(void **state) {
   slip_stack slow = stack;
@@ -119,6 +135,7 @@ int main(void) {
       cmocka_unit_test(copies_travel_alone_or_once_to_each_place),
       cmocka_unit_test(an_all_to_all_permutes_twice_as_often),
       cmocka_unit_test(fused_experts_have_no_activation_of_their_own),
+      cmocka_unit_test(dense_products_run_at_the_rate_of_the_stack),
       cmocka_unit_test(scans_run_at_the_rate_of_the_stack),
   };
   return cmocka_run_group_tests(tests, open_toys, close_toys);
