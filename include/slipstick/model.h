@@ -55,6 +55,7 @@ typedef struct slip_ffn {
   int64_t shared_width;                 /* inner width of all shared experts together; 0 none */
   int64_t expert_hidden; /* width of what routed experts read and write: hidden, unless a latent projection narrows
                            * it (a matrix hidden x expert_hidden before, one after; shared experts see hidden) */
+  bool expert_bias;      /* routed experts add biases */
   int64_t groups, top_groups; /* group-limited routing: experts come from top_groups of groups; 0 no limit */
 } slip_ffn;
 

@@ -70,7 +70,8 @@ typedef struct slip_train_job {
   int64_t batch; /* sequences per optimizer step */
   slip_dtype
       dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */
-  bool mtp;  /* train the model's multi-token prediction modules, if it has any */
+  bool block_scaled;  /* fp8 with scales of blocks (MXFP8, 1 x 128) instead of one a tensor */
+  bool mtp;           /* train the model's multi-token prediction modules, if it has any */
   bool ignore_memory; /* time a plan that does not fit as well: for measured plans, which did fit */
 } slip_train_job;
 
