@@ -228,24 +228,32 @@ cleanup:
 /* ---- intervals, and the priors of kinds ---- */
 
 static const char *spread_field(slip_row_kind kind, int class) {
-  return kind == SLIP_ROW_TRAINING ? "spread_train" : class ? "spread_ttft" : "spread_serve";
+  if (kind == SLIP_ROW_TRAINING)
+    return class ? "spread_train_moe" : "spread_train";
+  return class ? "spread_ttft" : "spread_serve";
 }
 
-static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack) {
+/* Rows of the stack that say something of an interval of this class. */
+static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, int class) {
   size_t n = 0;
-  for (size_t i = 0; i < rows->n; i++)
-    n += rows->rows[i].c->stack && strcmp(rows->rows[i].c->stack->entry.name, stack->name) == 0;
+  for (size_t i = 0; i < rows->n; i++) {
+    const slip_case *c = rows->rows[i].c;
+    bool says = false;
+    for (int q = 0; q < c->n_quantities; q++)
+      says = says || slip_spread_class(c, q) == class;
+    n += says && c->stack && strcmp(c->stack->entry.name, stack->name) == 0;
+  }
   return n;
 }
 
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
                                  const slip_held_out *held, const slip_stack *stack, int class, double *scratch) {
-  const slip_fact *fact = slip_entry_fact(&stack->entry, spread_field(stage->kind, class));
-  const size_t n = rows_of(rows, &stack->entry);
+  const char *field = spread_field(stage->kind, class);
+  const size_t n = rows_of(rows, &stack->entry, class);
   const bool unseen = n == 0 || stack->is_prior;
   const double spread = slip_spread_from(rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS], NULL,
                                          unseen ? NULL : stack->entry.name, class, scratch);
-  if (!fact || isnan(spread))
+  if (isnan(spread))
     return SLIP_OK;
   const char *note =
       unseen ? slip_arena_printf(r->arena,
@@ -256,7 +264,7 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
                                  "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
                                  "over all %zu, which count as %g",
                                  n, rows->n, SLIP_POOL_ROWS);
-  return add_change(r, &stack->entry, fact->field, spread, note, stage->kind);
+  return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
 /* What the kind's groups have in common goes to the stack of which nothing is known. */
@@ -290,8 +298,7 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
     if (!(train ? stack->trains : stack->serves))
       continue;
     SLIP_TRY(change_spread(r, stage, rows, held, stack, 0, scratch));
-    if (!train)
-      SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
+    SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }
