@@ -1,11 +1,12 @@
 /* What is calibrated: data/calibration/NAME.yaml, one file per kind of row. It says which constants of the catalog are fitted to which
  * rows, which entries share one value, and what is believed before any row is seen.
  *
- *   x = prior, moved (in ln or logit) by common_sd * m + own_sd * d,   m, d ~ N(0, 1)
+ *   x = prior, moved (in ln or logit) by common_sd * m + entry_sd * e + own_sd * d,   m, e, d ~ N(0, 1)
  *
  * m is one number per field of a file: what stacks (or chip generations) of a kind have in common, and thus what one of which no row
- * was ever seen gets. d is one number per group of entries that share the constant. docs/cost-model.md, "Calibration of the built-in
- * constants". */
+ * was ever seen gets. e is one number per group's first entry, shared by all its fields that have an entry_sd: a generation whose products
+ * sustain much of its peak sustains much in attention too. d is one number per group of entries that share the constant.
+ * docs/cost-model.md, "Calibration of the built-in constants". */
 #ifndef SLIP_CALIBRATE_AGENDA_H
 #define SLIP_CALIBRATE_AGENDA_H
 
@@ -21,8 +22,9 @@ typedef struct slip_agenda_field {
   const char *name;
   const slip_field *field;  /* of its kind */
   double prior;             /* SI */
-  double low, high;         /* SI; a logit's are at most 0 and 1 */
-  double common_sd, own_sd; /* of the transformed value; common_sd 0: nothing is learnt from one group for another */
+  bool bounded;             /* the value stays between low and high, SI */
+  double low, high;
+  double common_sd, entry_sd, own_sd; /* of the transformed value; 0: there is no such part */
   slip_transform transform;
   const char *why; /* where the prior comes from */
 } slip_agenda_field;
@@ -37,6 +39,8 @@ typedef struct slip_agenda_owner {
 /* One constant: a field and those who share its value. */
 typedef struct slip_agenda_constant {
   size_t field; /* index */
+  double prior; /* SI: the field's, or the group's own */
+  const char *why;
   const slip_agenda_owner *owners;
   size_t n_owners;
 } slip_agenda_constant;

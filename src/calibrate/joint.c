@@ -11,11 +11,15 @@
 #include "calibrate/linear.h"
 #include "calibrate/workbench.h"
 
+/* An unknown that moves a constant: its field's, its entry's, its own. */
+enum { FIELD, ENTRY, OWN, PARTS };
+
 enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
 
 #define STEP 0.05      /* of derivatives, in ln or logit */
 #define TRUST 2.0      /* farthest that one round moves an unknown */
 #define FARTHEST 6.0   /* from the prior */
+#define FARTHEST_START 3.0
 #define ENOUGH 1e-4    /* relative gain of a round at which the fit ends */
 
 /* ---- a constant and its places ---- */
@@ -27,7 +31,9 @@ typedef struct bound_constant {
   double **followers; /* keep their ratio to the constant */
   double *ratios, *follower_originals;
   size_t n_followers;
-  size_t common;       /* index of the unknown that its field has in common; SIZE_MAX: none */
+  size_t unknown[PARTS]; /* the unknowns that move it; SIZE_MAX: there is none */
+  double steep;         /* of the logit between bounds, against ln */
+  double sd[PARTS];     /* how far one unit of each moves its transformed value */
   size_t *rows;        /* that depend on it, ascending */
   double *derivatives; /* d residual / d transformed value, rows * Q */
 } bound_constant;
@@ -55,12 +61,33 @@ size_t slip_joint_constants(const slip_joint *joint, const slip_joint_constant *
   return joint->n_constants;
 }
 
-static double value_at(const slip_joint *joint, const bound_constant *c, const double *u, size_t i) {
+/* How far the unknowns move its transformed value. */
+static double moved_by(const bound_constant *c, const double *u) {
+  double sum = 0;
+  for (int part = 0; part < PARTS; part++)
+    if (c->unknown[part] != SIZE_MAX)
+      sum += c->sd[part] * u[c->unknown[part]];
+  return sum;
+}
+
+/* The transformed value, in which priors are normal: ln x; logit of a share; logit of where x lies between bounds, at the prior as steep as
+ * ln x. */
+static double transformed(const bound_constant *c, double x) {
   const slip_agenda_field *f = c->shown.field;
-  const slip_constant as = {.transform = f->transform, .low = f->low, .high = f->high};
-  const double common = c->common == SIZE_MAX ? 0 : f->common_sd * u[c->common];
-  (void)joint;
-  return slip_constant_shifted(&as, f->prior, common + f->own_sd * u[i]);
+  if (f->transform == SLIP_LOGIT)
+    return log(x / (1 - x));
+  return f->bounded ? log((x - f->low) / (f->high - x)) / c->steep : log(x);
+}
+
+static double restored(const bound_constant *c, double y) {
+  const slip_agenda_field *f = c->shown.field;
+  if (f->transform == SLIP_LOGIT)
+    return 1 / (1 + exp(-y));
+  return f->bounded ? f->low + (f->high - f->low) / (1 + exp(-y * c->steep)) : exp(y);
+}
+
+static double steepness(const slip_agenda_field *f) {
+  return f->bounded ? f->prior * (f->high - f->low) / ((f->prior - f->low) * (f->high - f->prior)) : 1;
 }
 
 static void set(bound_constant *c, double value) {
@@ -72,8 +99,30 @@ static void set(bound_constant *c, double value) {
 }
 
 void slip_joint_move(slip_joint *joint, const double *u) {
-  for (size_t i = 0; i < joint->n_constants; i++)
-    set(&joint->constants[i], value_at(joint, &joint->constants[i], u, i));
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    bound_constant *c = &joint->constants[i];
+    set(c, restored(c, transformed(c, c->shown.shared->prior) + moved_by(c, u)));
+  }
+}
+
+double slip_joint_common(const slip_joint *joint, const double *u, size_t field) {
+  const slip_agenda_field *f = &joint->agenda->fields[field];
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    if (c->shown.field == f && c->unknown[FIELD] != SIZE_MAX)
+      return restored(c, transformed(c, f->prior) + f->common_sd * u[c->unknown[FIELD]]);
+  }
+  return f->prior;
+}
+
+void slip_joint_start(const slip_joint *joint, double *u) {
+  memset(u, 0, joint->n_unknowns * sizeof *u);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
+    if (isfinite(by) && c->sd[OWN] > 0)
+      u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
+  }
 }
 
 void slip_joint_restore(slip_joint *joint) {
@@ -182,7 +231,12 @@ static slip_status bind(slip_joint *joint, size_t i, slip_error *err) {
   slip_status status = SLIP_OK;
   c->shown.field = &joint->agenda->fields[shared->field];
   c->shown.shared = shared;
-  c->common = SIZE_MAX;
+  c->steep = steepness(c->shown.field);
+  c->sd[FIELD] = c->shown.field->common_sd;
+  c->sd[ENTRY] = c->shown.field->entry_sd;
+  c->sd[OWN] = c->shown.field->own_sd;
+  c->unknown[FIELD] = c->unknown[ENTRY] = SIZE_MAX;
+  c->unknown[OWN] = i;
   const size_t most = shared->n_owners * (joint->agenda->n_followers + 1);
   c->places = slip_arena_array(joint->arena, shared->n_owners, sizeof *c->places);
   c->originals = slip_arena_array(joint->arena, shared->n_owners, sizeof *c->originals);
@@ -204,6 +258,29 @@ cleanup:
   return status;
 }
 
+static bool same_entry(const slip_agenda_constant *a, const slip_agenda_constant *b) {
+  return a->owners[0].kind == b->owners[0].kind && strcmp(a->owners[0].entry, b->owners[0].entry) == 0;
+}
+
+/* Constants of one field, and of one entry, are moved by one unknown more. */
+static void number_unknowns(slip_joint *joint) {
+  joint->n_unknowns = joint->n_constants;
+  for (int part = FIELD; part <= ENTRY; part++)
+    for (size_t i = 0; i < joint->n_constants; i++) {
+      bound_constant *c = &joint->constants[i];
+      if (!(c->sd[part] > 0))
+        continue;
+      for (size_t k = 0; k < i && c->unknown[part] == SIZE_MAX; k++) {
+        const bound_constant *other = &joint->constants[k];
+        if (other->sd[part] > 0 && (part == FIELD ? other->shown.field == c->shown.field
+                                                  : same_entry(other->shown.shared, c->shown.shared)))
+          c->unknown[part] = other->unknown[part];
+      }
+      if (c->unknown[part] == SIZE_MAX)
+        c->unknown[part] = joint->n_unknowns++;
+    }
+}
+
 slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_catalog *catalog,
                             const slip_fit_row *rows, size_t n_rows, slip_joint **out, slip_error *err) {
   slip_status status = SLIP_OK;
@@ -218,15 +295,7 @@ slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_c
     return no_memory(err);
   for (size_t i = 0; i < joint->n_constants; i++)
     SLIP_TRY(bind(joint, i, err));
-  joint->n_unknowns = joint->n_constants;
-  for (size_t f = 0; f < agenda->n_fields; f++) {
-    if (!(agenda->fields[f].common_sd > 0))
-      continue;
-    for (size_t i = 0; i < joint->n_constants; i++)
-      if (agenda->constants[i].field == f)
-        joint->constants[i].common = joint->n_unknowns;
-    joint->n_unknowns++;
-  }
+  number_unknowns(joint);
   *out = joint;
 cleanup:
   return status;
@@ -258,19 +327,12 @@ slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_erro
   return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
 }
 
-/* Central, by STEP to each side; at a bound the step is what there is room for. */
+/* Central, by STEP to each side. */
 static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_error *err) {
-  const slip_agenda_field *f = c->shown.field;
-  const slip_constant as = {.transform = f->transform, .low = f->low, .high = f->high};
-  const double at = c->shown.now, up = slip_constant_shifted(&as, at, STEP), down = slip_constant_shifted(&as, at, -STEP);
-  const double width = slip_constant_distance(&as, down, up);
+  const double at = c->shown.now, y = transformed(c, at);
   atomic_bool failed = false;
-  if (!(width > STEP / 10)) {
-    memset(c->derivatives, 0, c->shown.n_rows * Q * sizeof *c->derivatives);
-    return SLIP_OK;
-  }
   for (int side = 0; side < 2; side++) {
-    set(c, side ? up : down);
+    set(c, restored(c, y + (side ? STEP : -STEP)));
 #pragma omp parallel for schedule(dynamic, 1) default(shared)
     for (size_t k = 0; k < c->shown.n_rows; k++) {
       double here[Q];
@@ -278,7 +340,7 @@ static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_erro
         atomic_store(&failed, true);
       for (int q = 0; q < Q; q++) {
         double *d = &c->derivatives[k * Q + (size_t)q];
-        *d = side ? (here[q] - *d) / width : here[q];
+        *d = side ? (here[q] - *d) / (2 * STEP) : here[q];
       }
     }
   }
@@ -336,20 +398,12 @@ static double prior_loss(const double *u, size_t n) {
   return sum;
 }
 
-/* How far a constant's transformed value moves for a move of the unknowns. */
-static double moved(const slip_joint *joint, size_t i, const double *from, const double *to) {
-  const bound_constant *c = &joint->constants[i];
-  const slip_agenda_field *f = c->shown.field;
-  const double common = c->common == SIZE_MAX ? 0 : f->common_sd * (to[c->common] - from[c->common]);
-  return common + f->own_sd * (to[i] - from[i]);
-}
-
 static void linearise(const problem *p, const double *u) {
   const slip_joint *joint = p->joint;
   memcpy(p->linear, p->there, joint->n_rows * Q * sizeof *p->linear);
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const double by = moved(joint, i, p->at, u);
+    const double by = moved_by(c, u) - moved_by(c, p->at);
     if (by == 0)
       continue;
     for (size_t k = 0; k < c->shown.n_rows; k++)
@@ -376,9 +430,9 @@ static double linear_loss(unsigned n, const double *u, double *gradient, void *d
         if (p->pull[at] != 0)
           sum += p->pull[at] * c->derivatives[k * Q + q];
       }
-    gradient[i] += sum * c->shown.field->own_sd;
-    if (c->common != SIZE_MAX)
-      gradient[c->common] += sum * c->shown.field->common_sd;
+    for (int part = 0; part < PARTS; part++)
+      if (c->unknown[part] != SIZE_MAX)
+        gradient[c->unknown[part]] += sum * c->sd[part];
   }
   return value;
 }
@@ -487,9 +541,9 @@ static void gradient_of(const slip_joint *joint, const double *dense, size_t k, 
   for (size_t i = 0; i < joint->n_constants; i++) {
     const double d = dense[i * figures + k];
     const bound_constant *c = &joint->constants[i];
-    g[i] = d * c->shown.field->own_sd;
-    if (c->common != SIZE_MAX)
-      g[c->common] += d * c->shown.field->common_sd;
+    for (int part = 0; part < PARTS && d != 0; part++)
+      if (c->unknown[part] != SIZE_MAX)
+        g[c->unknown[part]] += d * c->sd[part];
   }
 }
 
@@ -538,10 +592,12 @@ slip_status slip_joint_posterior(slip_joint *joint, const slip_joint_job *job, c
     *effective += 1 - h[i * n + i];
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const double own = c->shown.field->own_sd, common = c->common == SIZE_MAX ? 0 : c->shown.field->common_sd;
-    const size_t m = c->common == SIZE_MAX ? i : c->common;
-    constant_sd[i] = sqrt(own * own * h[i * n + i] + (m == i ? 0 : 2 * own * common * h[i * n + m] +
-                                                                       common * common * h[m * n + m]));
+    double variance = 0;
+    for (int a = 0; a < PARTS; a++)
+      for (int b = 0; b < PARTS; b++)
+        if (c->unknown[a] != SIZE_MAX && c->unknown[b] != SIZE_MAX)
+          variance += c->sd[a] * c->sd[b] * h[c->unknown[a] * n + c->unknown[b]];
+    constant_sd[i] = sqrt(variance);
   }
 cleanup:
   free(memory);

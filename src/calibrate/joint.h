@@ -1,7 +1,7 @@
 /* Many constants of many entries fitted together to many rows: maximum a posteriori, by Gauss and Newton.
  *
- * The unknowns u are standard normal before any row is seen: one per constant of the agenda, then one per field that its groups have
- * something in common in (agenda.h). The loss is Huber's of ln(predicted / measured) plus |u|^2 / 2. Each round differentiates the rows
+ * The unknowns u are standard normal before any row is seen: one per constant of the agenda, then one per field, and one per
+ * entry, in which constants have something in common (agenda.h). The loss is Huber's of ln(predicted / measured) plus |u|^2 / 2. Each round differentiates the rows
  * by the constants that they depend on, minimises the loss of the linearised rows (NLopt, L-BFGS), and halves the step until the true
  * loss is less. */
 #ifndef SLIP_CALIBRATE_JOINT_H
@@ -27,6 +27,11 @@ slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_c
                             const slip_fit_row *rows, size_t n_rows, slip_joint **out, slip_error *err);
 size_t slip_joint_unknowns(const slip_joint *joint);
 size_t slip_joint_constants(const slip_joint *joint, const slip_joint_constant **out);
+/* The unknowns at which the constants are what the catalog had when it was bound, as nearly as the priors allow: where a fit starts, since
+ * the nearest minimum is found. */
+void slip_joint_start(const slip_joint *joint, double *u);
+/* What a group of which no row was seen gets for a field of the agenda: the prior, moved by what the field's groups have in common. SI. */
+double slip_joint_common(const slip_joint *joint, const double *u, size_t field);
 /* Writes the constants for u into the catalog. */
 void slip_joint_move(slip_joint *joint, const double *u);
 /* Writes back what the catalog had when it was bound. */

@@ -319,7 +319,7 @@ static void conclude(const slip_train *train, const slip_step_time *t, slip_trai
   const slip_train_job *job = &train->job;
   out->step_s = t->total_s;
   double tokens = (double)job->seq * (double)job->batch;
-  double spread = exp(job->stack->spread_train);
+  double spread = exp(slip_train_spread(job->stack, job->model));
   out->step_low_s = out->step_s / spread;
   out->step_high_s = out->step_s * spread;
   out->tokens_per_s = tokens / out->step_s;
