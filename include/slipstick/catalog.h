@@ -210,6 +210,7 @@ typedef struct slip_stack {
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
+  double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_ttft; /* of the time to first token, which hangs on the queue; spread_serve when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;

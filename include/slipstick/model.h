@@ -133,6 +133,8 @@ double slip_model_kv_elements(const slip_model *model);
 double slip_model_kv_bytes(const slip_model *model, double context, slip_dtype dtype);
 /* Parameters of one layer kind, summed. */
 double slip_params_total(const slip_params *params);
+/* Some of its layers are mixtures of experts. O(kinds). */
+bool slip_model_has_experts(const slip_model *model);
 /* Share of routed experts' parameters that one token visits: top_k / experts; 1 without experts. */
 double slip_ffn_active_share(const slip_ffn *ffn);
 

@@ -78,6 +78,9 @@ typedef struct slip_train_job {
 /* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips 0. */
 slip_train_job slip_train_job_default(void);
 
+/* Half-width of the 80% interval of ln(step time) that a stack states for training this model. */
+double slip_train_spread(const slip_stack *stack, const slip_model *model);
+
 typedef struct slip_train slip_train;
 /* Checks the job and prepares chip and network. The catalog and the model must outlive it.
  * SLIP_BAD_INPUT (a field out of range), SLIP_MISSING (a catalog value), SLIP_NO_MEMORY. */

@@ -228,24 +228,32 @@ cleanup:
 /* ---- intervals, and the priors of kinds ---- */
 
 static const char *spread_field(slip_row_kind kind, int class) {
-  return kind == SLIP_ROW_TRAINING ? "spread_train" : class ? "spread_ttft" : "spread_serve";
+  if (kind == SLIP_ROW_TRAINING)
+    return class ? "spread_train_moe" : "spread_train";
+  return class ? "spread_ttft" : "spread_serve";
 }
 
-static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack) {
+/* Rows of the stack that say something of an interval of this class. */
+static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, int class) {
   size_t n = 0;
-  for (size_t i = 0; i < rows->n; i++)
-    n += rows->rows[i].c->stack && strcmp(rows->rows[i].c->stack->entry.name, stack->name) == 0;
+  for (size_t i = 0; i < rows->n; i++) {
+    const slip_case *c = rows->rows[i].c;
+    bool says = false;
+    for (int q = 0; q < c->n_quantities; q++)
+      says = says || slip_spread_class(c, q) == class;
+    n += says && c->stack && strcmp(c->stack->entry.name, stack->name) == 0;
+  }
   return n;
 }
 
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
                                  const slip_held_out *held, const slip_stack *stack, int class, double *scratch) {
-  const slip_fact *fact = slip_entry_fact(&stack->entry, spread_field(stage->kind, class));
-  const size_t n = rows_of(rows, &stack->entry);
+  const char *field = spread_field(stage->kind, class);
+  const size_t n = rows_of(rows, &stack->entry, class);
   const bool unseen = n == 0 || stack->is_prior;
   const double spread = slip_spread_from(rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS], NULL,
                                          unseen ? NULL : stack->entry.name, class, scratch);
-  if (!fact || isnan(spread))
+  if (isnan(spread))
     return SLIP_OK;
   const char *note =
       unseen ? slip_arena_printf(r->arena,
@@ -256,7 +264,7 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
                                  "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
                                  "over all %zu, which count as %g",
                                  n, rows->n, SLIP_POOL_ROWS);
-  return add_change(r, &stack->entry, fact->field, spread, note, stage->kind);
+  return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
 /* What the kind's groups have in common goes to the stack of which nothing is known. */
@@ -290,8 +298,7 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
     if (!(train ? stack->trains : stack->serves))
       continue;
     SLIP_TRY(change_spread(r, stage, rows, held, stack, 0, scratch));
-    if (!train)
-      SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
+    SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }
@@ -319,6 +326,10 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
     SLIP_TRY(slip_workbench_reread(r->bench, stage->kind, r->err));
   SLIP_TRY(slip_agenda_builtin(r->arena, stage->kind, &agenda, r->err));
   SLIP_TRY(slip_fit_rows_take(r->bench, stage->kind, arena, &rows, r->err));
+  stage->agenda = agenda.file;
+  stage->before = stage->after = stage->folds = stage->unseen = (slip_fit_errors){NAN, NAN};
+  if (rows.n == 0)
+    goto cleanup;
   SLIP_TRY(slip_joint_open(arena, &agenda, r->bench->catalog, rows.rows, rows.n, &joint, r->err));
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   double *sd = slip_arena_array(arena, agenda.n_constants + 1, sizeof *sd);
@@ -327,7 +338,6 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
     status = no_memory(r);
     goto cleanup;
   }
-  stage->agenda = agenda.file;
   SLIP_TRY(slip_joint_residuals(joint, residuals, r->err));
   SLIP_TRY(errors_of(&rows, residuals, &stage->before, r->err));
   slip_joint_start(joint, u);
@@ -424,18 +434,18 @@ cleanup:
 
 /* ---- all of it ---- */
 
-slip_status slip_calibrate_builtin(const slip_catalog *catalog, const char *date, const volatile int *stop,
+slip_status slip_calibrate_builtin(const slip_builtin_job *job, const volatile int *stop,
                                    void (*progress)(double share, void *context), void *context,
                                    slip_builtin_calibration **out, slip_error *err) {
   static const double ends[SLIP_ROW_KINDS + 1] = {0, 0.02, 0.2, 1}; /* shares of the time that the kinds take */
   slip_status status = SLIP_OK;
-  run r = {.arena = slip_arena_open(), .date = date, .err = err};
+  run r = {.arena = slip_arena_open(), .date = job->date, .err = err};
   answer *a = r.arena ? slip_arena_alloc(r.arena, sizeof *a) : NULL;
   if (!a)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   a->shown.memory = r.arena;
   r.out = &a->shown;
-  SLIP_TRY(slip_workbench_open(catalog, true, NULL, 0, stop, (slip_progress){0}, &r.bench, err));
+  SLIP_TRY(slip_workbench_open(job->catalog, true, job->files, job->n_files, stop, (slip_progress){0}, &r.bench, err));
   for (int i = 0; i < SLIP_ROW_KINDS; i++) {
     const slip_fit_watch watch = {stop, {progress, context}, ends[i], ends[i + 1]};
     a->shown.stages[i].kind = order[i];
@@ -444,7 +454,7 @@ slip_status slip_calibrate_builtin(const slip_catalog *catalog, const char *date
   SLIP_TRY(make_files(&r, a));
   for (size_t i = 0; i < a->shown.n_files; i++) { /* entries of the caller's catalog, which outlives the workbench */
     const slip_entry *entry = a->files[i].entry;
-    a->files[i].entry = slip_catalog_lookup(catalog, entry->kind, entry->name);
+    a->files[i].entry = slip_catalog_lookup(job->catalog, entry->kind, entry->name);
   }
   *out = &a->shown;
 cleanup:

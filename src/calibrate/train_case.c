@@ -213,13 +213,6 @@ static bool choose_stack(slip_train_reading *r) {
   return true;
 }
 
-bool slip_case_is_moe(const slip_model *model) {
-  for (int i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
-      return true;
-  return false;
-}
-
 /* ---- the row ---- */
 
 static void read_row(slip_train_reading *r) {
@@ -237,7 +230,7 @@ static void read_row(slip_train_reading *r) {
   if (!c->job.model || r->no_memory)
     return;
   out->shown.model = c->job.model->entry.name;
-  out->shown.moe = slip_case_is_moe(c->job.model);
+  out->shown.moe = slip_model_has_experts(c->job.model);
   if (!read_dtype(r) || !read_batch(r))
     return;
   c->unfused_attention = attention && strcmp(attention, "unfused") == 0;
@@ -369,7 +362,7 @@ slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack,
   for (int i = 0; i < c->n_quantities; i++) {
     predicted[i] = in_unit(c, &c->quantities[i], step_s);
     if (spread)
-      spread[i] = job.stack->spread_train;
+      spread[i] = slip_train_spread(job.stack, job.model);
   }
   return SLIP_OK;
 }
