@@ -166,6 +166,7 @@ static double release_year(const char *text) {
  *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
  *   graphs         the row says that CUDA graphs were used
  *   hybrid-graphs  both
+ *   legacy         the framework's text names its older model classes (MindSpeed-LLM's Legacy beside Mcore)
  *   plain          the row says that overlap was off
  *   hopper         (or another kernel profile) the chip is of that generation
  * The first that the catalog has is taken. */
@@ -180,6 +181,7 @@ static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *sta
                             once && captured ? "hybrid-graphs" : NULL,
                             once ? "hybrid" : NULL,
                             captured ? "graphs" : NULL,
+                            strstr(slip_row_text(r->row, "framework"), "Legacy") ? "legacy" : NULL,
                             overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
                             r->out->chip->kernels ? r->out->chip->kernels->entry.name : NULL};
   for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
