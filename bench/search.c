@@ -150,7 +150,8 @@ static void calculon_space(const void *context, outcome *out) {
     for (int64_t pp = 1; pp <= layers && tp * pp <= job->chips; pp++)
       for (int64_t vpp = 1; vpp <= (pp == 1 ? 1 : layers / pp); vpp++) {
         int64_t dp = job->chips / (tp * pp), local = job->batch / dp;
-        if (job->chips % (tp * pp) != 0 || heads % tp != 0 || layers % pp != 0 || layers / pp % vpp != 0 || local < 1)
+        if (job->chips % (tp * pp) != 0 || heads % tp != 0 || layers % pp != 0 || layers / pp % vpp != 0 ||
+            local < 1)
           continue;
         for (int64_t micro = 1; micro <= local; micro++) {
           slip_plan plan = slip_plan_default();
@@ -164,7 +165,8 @@ static void calculon_space(const void *context, outcome *out) {
   out->plans = c.plans, out->legal = c.executions;
   char best[224];
   describe_train(&c.best, best, sizeof best);
-  snprintf(out->best, sizeof out->best, "%s; %lld of %lld plans fit", best, (long long)c.feasible, (long long)c.plans);
+  snprintf(out->best, sizeof out->best, "%s; %lld of %lld plans fit", best, (long long)c.feasible,
+           (long long)c.plans);
   slip_train_free(train);
   slip_catalog_free(catalog);
 }
@@ -200,7 +202,8 @@ static void serving_front(const void *context, outcome *out) {
   out->seconds = clock_s(CLOCK_MONOTONIC) - wall;
   out->cpu_seconds = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
   out->plans = stats.evaluated, out->legal = stats.legal, out->pruned = stats.pruned;
-  snprintf(out->best, sizeof out->best, "front of %zu: from %.6g tokens/s per chip at %.4g per user to %.4g at %.4g", count,
+  snprintf(out->best, sizeof out->best,
+           "front of %zu: from %.6g tokens/s per chip at %.4g per user to %.4g at %.4g", count,
            points[0].result.output_tokens_per_s_per_chip, 1 / points[0].result.tpot_s,
            points[count - 1].result.output_tokens_per_s_per_chip, 1 / points[count - 1].result.tpot_s);
   slip_points_free(points);
@@ -210,17 +213,18 @@ static void serving_front(const void *context, outcome *out) {
 
 /* ---- the jobs ---- */
 
-static const train_case gpt3 = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_BOUNDED},
-                        gpt3_all = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_EXHAUSTIVE},
-                        gpt3_brute = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_BRUTE},
-                        v3 = {"deepseek-v3", "hgx-h800", NULL, 2048, 15360, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
-                        v3_all = {"deepseek-v3", "hgx-h800", NULL, 2048, 15360, 4096, SLIP_FP8, SLIP_SEARCH_EXHAUSTIVE},
-                        thousand = {"deepseek-v3", "hgx-h800", NULL, 1000, 100000, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
-                        hundred_thousand = {"deepseek-v3", "hgx-h800", NULL, 100000, 100000, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
-                        gpt3_64 = {"gpt-3-175b", "hgx-a100", "megatron-lm-2022", 64, 64, 2048, SLIP_BF16, SLIP_SEARCH_BOUNDED},
-                        megatron_1t = {"megatron-1t", "hgx-a100", "megatron-lm-2022", 4096, 4096, 2048, SLIP_BF16,
-                                       SLIP_SEARCH_BOUNDED};
-static const serve_case r1_cm384 = {"deepseek-r1", "cloudmatrix384", 384}, r1_nvl72 = {"deepseek-r1", "gb200-nvl72", 72};
+static const train_case
+    gpt3 = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_BOUNDED},
+    gpt3_all = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_EXHAUSTIVE},
+    gpt3_brute = {"gpt-3-175b", "hgx-a100", NULL, 4096, 1536, 2048, SLIP_BF16, SLIP_SEARCH_BRUTE},
+    v3 = {"deepseek-v3", "hgx-h800", NULL, 2048, 15360, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
+    v3_all = {"deepseek-v3", "hgx-h800", NULL, 2048, 15360, 4096, SLIP_FP8, SLIP_SEARCH_EXHAUSTIVE},
+    thousand = {"deepseek-v3", "hgx-h800", NULL, 1000, 100000, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
+    hundred_thousand = {"deepseek-v3", "hgx-h800", NULL, 100000, 100000, 4096, SLIP_FP8, SLIP_SEARCH_BOUNDED},
+    gpt3_64 = {"gpt-3-175b", "hgx-a100", "megatron-lm-2022", 64, 64, 2048, SLIP_BF16, SLIP_SEARCH_BOUNDED},
+    megatron_1t = {"megatron-1t", "hgx-a100", "megatron-lm-2022", 4096, 4096, 2048, SLIP_BF16, SLIP_SEARCH_BOUNDED};
+static const serve_case r1_cm384 = {"deepseek-r1", "cloudmatrix384", 384},
+                        r1_nvl72 = {"deepseek-r1", "gb200-nvl72", 72};
 
 static const struct job {
   const char *name;
@@ -294,26 +298,30 @@ int main(int argc, char **argv) {
   }
   double full = (double)outcomes[FULL].plans / outcomes[FULL].cpu_seconds;
   if (json)
-    printf("{\n  \"machine\": \"%s\",\n  \"plans_per_s_factorised\": %.6g,\n  \"plans_per_s_full\": %.6g,\n  \"jobs\": [", processor,
-           evaluated / took, full);
+    printf("{\n  \"machine\": \"%s\",\n  \"plans_per_s_factorised\": %.6g,\n  \"plans_per_s_full\": %.6g,\n  "
+           "\"jobs\": [",
+           processor, evaluated / took, full);
   else if (csv)
     printf("machine,job,plans,legal,pruned,seconds,cpu_seconds,peak_bytes,best\n");
   else
-    printf("%s, one core: %.3g plans/s factorised, %.3g plans/s in full (ratio %.1f)\n\n", processor, evaluated / took, full,
-           evaluated / took / full);
+    printf("%s, one core: %.3g plans/s factorised, %.3g plans/s in full (ratio %.1f)\n\n", processor,
+           evaluated / took, full, evaluated / took / full);
   for (int i = 0; i < JOBS; i++) {
     const outcome *o = &outcomes[i];
     if (json)
-      printf("%s\n    {\"name\": \"%s\", \"plans\": %lld, \"legal\": %lld, \"pruned\": %lld, \"seconds\": %.6g, \"cpu_seconds\": %.6g, "
+      printf("%s\n    {\"name\": \"%s\", \"plans\": %lld, \"legal\": %lld, \"pruned\": %lld, \"seconds\": %.6g, "
+             "\"cpu_seconds\": %.6g, "
              "\"peak_bytes\": %lld, \"best\": \"%s\"}",
-             i > 0 ? "," : "", o->name, (long long)o->plans, (long long)o->legal, (long long)o->pruned, o->seconds, o->cpu_seconds,
-             (long long)o->peak_bytes, o->best);
+             i > 0 ? "," : "", o->name, (long long)o->plans, (long long)o->legal, (long long)o->pruned, o->seconds,
+             o->cpu_seconds, (long long)o->peak_bytes, o->best);
     else if (csv)
-      printf("%s,\"%s\",%lld,%lld,%lld,%.6g,%.6g,%lld,\"%s\"\n", processor, o->name, (long long)o->plans, (long long)o->legal,
-             (long long)o->pruned, o->seconds, o->cpu_seconds, (long long)o->peak_bytes, o->best);
+      printf("%s,\"%s\",%lld,%lld,%lld,%.6g,%.6g,%lld,\"%s\"\n", processor, o->name, (long long)o->plans,
+             (long long)o->legal, (long long)o->pruned, o->seconds, o->cpu_seconds, (long long)o->peak_bytes,
+             o->best);
     else
-      printf("%-54s %10lld of %11lld plans  %7.3f s (%.3f s of processor)  %5.1f MB\n    %s\n", o->name, (long long)o->plans,
-             (long long)o->legal, o->seconds, o->cpu_seconds, (double)o->peak_bytes / 1e6, o->best);
+      printf("%-54s %10lld of %11lld plans  %7.3f s (%.3f s of processor)  %5.1f MB\n    %s\n", o->name,
+             (long long)o->plans, (long long)o->legal, o->seconds, o->cpu_seconds, (double)o->peak_bytes / 1e6,
+             o->best);
   }
   if (json)
     printf("\n  ]\n}\n");

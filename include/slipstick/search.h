@@ -24,7 +24,7 @@ typedef struct slip_search_stats {
 } slip_search_stats;
 
 typedef enum slip_search_mode {
-  SLIP_SEARCH_BOUNDED,    /* leaves out plans whose lower bound is above a plan in hand; it cannot cut the optimum */
+  SLIP_SEARCH_BOUNDED, /* leaves out plans whose lower bound is above a plan in hand; it cannot cut the optimum */
   SLIP_SEARCH_EXHAUSTIVE, /* evaluates every legal plan, with costs reused */
   SLIP_SEARCH_BRUTE       /* evaluates every legal plan in full, with no reuse: the check of the others */
 } slip_search_mode;
@@ -32,7 +32,8 @@ typedef enum slip_search_mode {
 /* How a search is watched and stopped. A zeroed struct watches nothing. */
 typedef struct slip_search_watch {
   const volatile int *stop; /* polled when not NULL: once true the best so far is returned with SLIP_INTERRUPTED */
-  void (*progress)(double share, void *context); /* told now and then, share of the work from 0 to 1; never two at a time */
+  void (*progress)(double share,
+                   void *context); /* told now and then, share of the work from 0 to 1; never two at a time */
   void *context;
 } slip_search_watch;
 
@@ -42,13 +43,13 @@ enum { SLIP_MAX_CLUSTERS = 32 };
 
 /* Values to fix: a field > 0 (or >= 0 for the enums) is kept, others are searched. */
 typedef struct slip_train_space {
-  slip_plan fixed; /* 0 in a numeric field: search it; exposed: kept, unless `overlaps` */
+  slip_plan fixed;                   /* 0 in a numeric field: search it; exposed: kept, unless `overlaps` */
   int schedule, sharding, recompute; /* -1: search it */
   int sequence_parallel;             /* -1: both; 0: without; 1: with */
   int64_t recompute_layers;          /* -1: every block; 0: all layers or none; else this block */
-  bool overlaps;                     /* every subset of the kinds of traffic that the stack hides; else all of them are hidden */
-  int64_t most_micro_batch;          /* 16 */
-  int64_t most_vpp;                  /* 16 */
+  bool overlaps; /* every subset of the kinds of traffic that the stack hides; else all of them are hidden */
+  int64_t most_micro_batch;            /* 16 */
+  int64_t most_vpp;                    /* 16 */
   int64_t clusters[SLIP_MAX_CLUSTERS]; /* numbers of chips to choose from; none: the job's */
   int n_clusters;
   unsigned dtypes; /* bit 1 << slip_dtype: formats to choose from; 0: the job's */
@@ -69,8 +70,9 @@ slip_train_space slip_train_space_default(void);
 slip_status slip_train_best(const slip_train *train, const slip_train_space *space, const volatile int *stop,
                             slip_train_result *out, slip_search_stats *stats, slip_error *err);
 /* The same, watched. *chips, when not NULL, is that of the cluster chosen. */
-slip_status slip_train_search(const slip_train *train, const slip_train_space *space, const slip_search_watch *watch,
-                              slip_train_result *out, int64_t *chips, slip_search_stats *stats, slip_error *err);
+slip_status slip_train_search(const slip_train *train, const slip_train_space *space,
+                              const slip_search_watch *watch, slip_train_result *out, int64_t *chips,
+                              slip_search_stats *stats, slip_error *err);
 
 /* What a cluster costs while it works; linear, as slip_cost_of is. */
 typedef struct slip_price {
@@ -104,9 +106,9 @@ slip_status slip_serve_best(const slip_serve *serve, const slip_serve *decode, c
                             slip_search_stats *stats, slip_error *err);
 
 typedef struct slip_serve_space {
-  slip_serve_plan fixed;               /* fields > 0 are kept */
-  int disaggregated;                   /* -1: either; 0: no; 1: yes */
-  int speculate;                       /* -1: with drafts and without, where the job has them; 0: without; 1: as the job */
+  slip_serve_plan fixed; /* fields > 0 are kept */
+  int disaggregated;     /* -1: either; 0: no; 1: yes */
+  int speculate;         /* -1: with drafts and without, where the job has them; 0: without; 1: as the job */
   int64_t clusters[SLIP_MAX_CLUSTERS]; /* chips of the fleet to choose from; none: the job's */
   int n_clusters;
   slip_search_mode mode; /* SLIP_SEARCH_BRUTE: every combination by slip_serve_estimate */
@@ -120,8 +122,8 @@ typedef struct slip_serve_point {
   slip_serve_result result; /* the instances of a fleet that is split are in the plans of its pools */
   int64_t chips;            /* of the fleet; 0: open */
   bool speculates;          /* drafts, where the job has them */
-  double usd_per_mtoken;    /* per million output tokens, input included; NAN when not known: not an objective then */
-  double joule_per_token;   /* as result.joule_per_output_token, times the PUE given; NAN likewise */
+  double usd_per_mtoken;  /* per million output tokens, input included; NAN when not known: not an objective then */
+  double joule_per_token; /* as result.joule_per_output_token, times the PUE given; NAN likewise */
 } slip_serve_point;
 
 /* The best by output tokens/s per chip over shapes, chunk sizes (1024, 2048, ... 16384 tokens, unless fixed), drafts on and

@@ -18,7 +18,8 @@ typedef struct slip_runs slip_runs;
 
 /* Creates the file, or goes on with it: SLIP_BAD_INPUT when it holds another sweep, was made by another version or with other catalog
  * numbers, or is no database of runs. SLIP_IO_FAILURE, SLIP_NO_MEMORY. The sweep must outlive it. */
-slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char *version, slip_runs **out, slip_error *err);
+slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char *version, slip_runs **out,
+                           slip_error *err);
 /* Without a commit, what was added since the last is not kept. NULL is allowed. */
 void slip_runs_close(slip_runs *runs);
 /* Is the point's row there (also: added and not yet committed)? O(1). */
@@ -31,7 +32,8 @@ slip_status slip_runs_commit(slip_runs *runs, slip_error *err);
 
 /* Computes every point that is not there, on all threads, and commits about twice a second. SLIP_INTERRUPTED when stopped: what
  * was computed is committed. Progress is told by points. */
-slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch, slip_error *err);
+slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+                           slip_error *err);
 
 /* ---- reading ---- */
 

@@ -34,8 +34,8 @@ typedef struct slip_sweep slip_sweep;
  * SLIP_BAD_INPUT with file, line and field; SLIP_IO_FAILURE; SLIP_NO_MEMORY. At most 10 million points. */
 slip_status slip_sweep_read(const slip_catalog *catalog, const char *path, slip_sweep **out, slip_error *err);
 /* The same from memory; `name` stands for the path in errors. */
-slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n, slip_sweep **out,
-                             slip_error *err);
+slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
+                             slip_sweep **out, slip_error *err);
 void slip_sweep_free(slip_sweep *sweep); /* NULL is allowed */
 
 int64_t slip_sweep_points(const slip_sweep *sweep);

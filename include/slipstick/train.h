@@ -113,7 +113,8 @@ typedef struct slip_verdict {
   const char *rule;   /* short name: "heads", "interleaving"; static */
   const char *reason; /* why there is such a rule, with its source; static */
   bool kept;
-  char numbers[192]; /* what breaks it: "tp=5 does not divide the 128 attention heads of deepseek-v3"; "" when kept */
+  char numbers
+      [192]; /* what breaks it: "tp=5 does not divide the 128 attention heads of deepseek-v3"; "" when kept */
 } slip_verdict;
 enum { SLIP_MAX_RULES = 32 };
 /* Every rule in the order in which slip_train_check asks, up to the first that makes the rest meaningless (a degree below
@@ -168,8 +169,8 @@ typedef struct slip_layer_costs {
   int n_kinds;
   slip_layer_cost kinds[SLIP_MAX_LAYER_KINDS];
   slip_layer_cost spared[SLIP_MAX_LAYER_KINDS]; /* without recompute; only with the plan's recompute_layers > 0 */
-  slip_layer_cost embedding, head, mtp; /* mtp: all modules with their heads */
-  bool tied;                            /* a stage that has both holds one matrix for embedding and head */
+  slip_layer_cost embedding, head, mtp;         /* mtp: all modules with their heads */
+  bool tied;                                    /* a stage that has both holds one matrix for embedding and head */
 } slip_layer_costs;
 
 /* Depends only on the plan's tp, cp, ep, etp, micro_batch, recompute, no_sequence_parallel, exposed, on whether recompute_layers

@@ -93,7 +93,8 @@ typedef struct cli_ranks cli_ranks;
 struct cli_ranks {
   bool (*serves)(const cli_ranks *ranks); /* computes for another rank, which writes */
   slip_status (*serve)(cli_ranks *ranks, const slip_sweep *sweep, slip_error *err);
-  slip_status (*run)(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch, slip_error *err);
+  slip_status (*run)(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+                     slip_error *err);
 };
 
 struct cli_session {
@@ -130,23 +131,26 @@ void cli_json_lesson(cli_session *session, const slip_lesson *lesson);
 /* Mode of --search. */
 slip_status cli_search_mode(const cli_session *session, slip_search_mode *out, slip_error *err);
 /* --clusters 256,512,...; with --pareto and without it: --chips, its half, ... while they are whole systems. */
-slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system, int64_t out[SLIP_MAX_CLUSTERS],
-                         int *n, slip_error *err);
+slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system,
+                         int64_t out[SLIP_MAX_CLUSTERS], int *n, slip_error *err);
 /* --region and the options that replace its figures. */
 slip_status cli_terms(const cli_session *session, slip_econ_terms *terms, slip_error *err);
 /* Cost of one chip-second and one joule; NAN, with *why saying what is not published, when there is none. */
-slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue, char why[SLIP_WHY_SIZE],
-                      slip_error *err);
+slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue,
+                      char why[SLIP_WHY_SIZE], slip_error *err);
 /* Ctrl-C and the bar. */
 slip_search_watch cli_watch(const cli_session *session);
 
 /* --pareto and --why-not of an opened job. */
 slip_status cli_train_front(cli_session *session, const slip_train *train, slip_error *err);
 slip_status cli_train_why_not(cli_session *session, const slip_train *train, slip_error *err);
-slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode, slip_error *err);
+slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode,
+                            slip_error *err);
 slip_status cli_serve_why_not(cli_session *session, const slip_serve *serve, slip_error *err);
-slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space, slip_error *err);
-slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space, slip_error *err);
+slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space,
+                            slip_error *err);
+slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space,
+                            slip_error *err);
 
 /* A note, and in JSON a key, that Ctrl-C cut the search short, when it did. */
 void cli_note_stopped(cli_session *session);

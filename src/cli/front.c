@@ -30,9 +30,10 @@ static void end(cli_session *session, const slip_search_stats *stats, const char
   cli_json_end(session);
 }
 
-static void title(cli_session *session, const char *what, const slip_model *model, const slip_system *system, size_t count) {
-  slip_text_printf(&session->out, "%s %s on %s: %zu plans that no other beats\n\n", what, model->entry.title, system->entry.title,
-                   count);
+static void title(cli_session *session, const char *what, const slip_model *model, const slip_system *system,
+                  size_t count) {
+  slip_text_printf(&session->out, "%s %s on %s: %zu plans that no other beats\n\n", what, model->entry.title,
+                   system->entry.title, count);
 }
 
 /* ---- training ---- */
@@ -109,23 +110,26 @@ static void write_verdict_text(cli_session *session, const verdict *v, const cha
   slip_text *out = &session->out;
   char a[SLIP_CELL_SIZE], b[SLIP_CELL_SIZE], c[SLIP_CELL_SIZE];
   slip_text_printf(out, "%s\n%s\n\n", v->plan,
-                   v->broken > 0              ? "is not legal:"
-                   : v->status != SLIP_OK     ? "is legal, but does not do:"
-                   : !v->has_best             ? "is legal and fits."
-                   : v->value != v->best      ? "is legal and fits, but another is better:" /* NOLINT: the same number or not */
-                                              : "is the best there is.");
+                   v->broken > 0          ? "is not legal:"
+                   : v->status != SLIP_OK ? "is legal, but does not do:"
+                   : !v->has_best         ? "is legal and fits."
+                   : v->value != v->best
+                       ? "is legal and fits, but another is better:" /* NOLINT: the same number or not */
+                       : "is the best there is.");
   if (v->broken > 0)
     slip_report_verdicts(v->rules, v->n_rules, &session->style, out);
   else if (v->status != SLIP_OK)
     slip_paragraph(out, &session->style, 0, v->error.message);
   if (v->broken == 0 && v->status == SLIP_OK)
-    slip_text_printf(out, "  %s %s\n", what, v->less_is_better ? slip_number_seconds(a, v->value) : slip_number_plain(a, v->value));
+    slip_text_printf(out, "  %s %s\n", what,
+                     v->less_is_better ? slip_number_seconds(a, v->value) : slip_number_plain(a, v->value));
   if (v->has_best)
-    slip_text_printf(out, "  the best: %s%s%s%s\n  %s\n",
-                     v->less_is_better ? slip_number_seconds(b, v->best) : slip_number_plain(b, v->best),
-                     isnan(v->value) ? "" : ", ",
-                     isnan(v->value) ? "" : slip_number_ratio(c, v->less_is_better ? v->value / v->best : v->best / v->value),
-                     isnan(v->value) ? "" : " as fast", v->best_plan);
+    slip_text_printf(
+        out, "  the best: %s%s%s%s\n  %s\n",
+        v->less_is_better ? slip_number_seconds(b, v->best) : slip_number_plain(b, v->best),
+        isnan(v->value) ? "" : ", ",
+        isnan(v->value) ? "" : slip_number_ratio(c, v->less_is_better ? v->value / v->best : v->best / v->value),
+        isnan(v->value) ? "" : " as fast", v->best_plan);
 }
 
 slip_status cli_train_why_not(cli_session *session, const slip_train *train, slip_error *err) {
@@ -168,7 +172,8 @@ cleanup:
 
 /* ---- serving ---- */
 
-slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode, slip_error *err) {
+slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode,
+                            slip_error *err) {
   const slip_serve_job *job = slip_serve_job_of(serve);
   const slip_serve *other = decode != NULL ? decode : serve;
   slip_serve_space space;
@@ -195,7 +200,8 @@ slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const
     note_price(session, why[0] != '\0' ? why : why_decode);
     cli_note_stopped(session);
     title(session, "serving", job->model, job->system, count);
-    slip_report_serve_front(points, count, job->chips == 0 && space.n_clusters == 0, &session->style, &session->out);
+    slip_report_serve_front(points, count, job->chips == 0 && space.n_clusters == 0, &session->style,
+                            &session->out);
     slip_text_add(&session->out, "\n");
     slip_report_search(&stats, &session->style, &session->out);
   }
@@ -232,8 +238,8 @@ slip_status cli_serve_why_not(cli_session *session, const slip_serve *serve, sli
     const slip_serve_result *w = &best.result;
     v.best = w->output_tokens_per_s_per_chip;
     if (w->disaggregated)
-      slip_append(v.best_plan, sizeof v.best_plan, &length, "prefill %s; decode %s", slip_report_plan(&w->prefill.plan, a),
-                  slip_report_plan(&w->decode.plan, b));
+      slip_append(v.best_plan, sizeof v.best_plan, &length, "prefill %s; decode %s",
+                  slip_report_plan(&w->prefill.plan, a), slip_report_plan(&w->decode.plan, b));
     else
       slip_append(v.best_plan, sizeof v.best_plan, &length, "%s", slip_report_plan(&w->decode.plan, a));
   }

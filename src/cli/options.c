@@ -56,15 +56,18 @@ const cli_option cli_option_table[] = {
      "evaluate this plan (train: tp=8,pp=16,vpp=2,ep=8,mbs=1,...; serve: tp=8,dp=4,ep=32,...); without it the best "
      "feasible plan is searched"},
     {"pareto", NULL, CLI_FLAG, ESTIMATES, AT(pareto), 0, 0, NULL,
-     "every plan that no other beats: train in step time, memory, chips and cost; serve in tokens/s per chip, tokens/s per "
+     "every plan that no other beats: train in step time, memory, chips and cost; serve in tokens/s per chip, "
+     "tokens/s per "
      "user, cost and energy per token"},
     {"why-not", "PLAN", CLI_TEXT, ESTIMATES, AT(why_not), 0, 0, NULL,
      "why this plan is not the best one: the rules it breaks, the memory it lacks, or the time it loses"},
     {"search", "MODE", CLI_TEXT, ESTIMATES, AT(search), 0, 0, NULL,
-     "bounded (as good as exhaustive, and the fastest), exhaustive (every legal plan, costs reused) or brute (every plan in "
+     "bounded (as good as exhaustive, and the fastest), exhaustive (every legal plan, costs reused) or brute "
+     "(every plan in "
      "full): the answer is the same"},
     {"clusters", "N,N,...", CLI_TEXT, ESTIMATES, AT(clusters), 0, 0, NULL,
-     "numbers of chips to choose from, instead of --chips; --pareto: --chips, its half, its quarter, ... in whole systems"},
+     "numbers of chips to choose from, instead of --chips; --pareto: --chips, its half, its quarter, ... in whole "
+     "systems"},
     {"formats", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(formats), 0, 0, NULL,
      "choose the number format as well: bf16, and fp8 and fp4 where the chip has them"},
     {"overlap-kinds", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(overlaps), 0, 0, NULL,
@@ -89,13 +92,12 @@ const cli_option cli_option_table[] = {
      "the plan that --observed was measured on; that of --plan when not given"},
     /* money */
     {"region", "NAME", CLI_TEXT, JOBS, AT(region), 0, 0, NULL,
-     "power price and PUE of this region, us-average; compare: SYSTEM@REGION for one system; train and serve: with --pareto"},
+     "power price and PUE of this region, us-average; compare: SYSTEM@REGION for one system; train and serve: with "
+     "--pareto"},
     {"power-price", "USD/kWh", CLI_NUMBER, JOBS, AT(power_price), 1e-6, 100, NULL,
      "power price of every system, instead of the region's"},
-    {"pue", "X", CLI_NUMBER, JOBS, AT(pue), 1, 10, NULL,
-     "facility power over IT power, instead of the region's"},
-    {"life", "YEARS", CLI_NUMBER, JOBS, AT(life), 0.01, 100, NULL,
-     "years over which the price is written off, 4"},
+    {"pue", "X", CLI_NUMBER, JOBS, AT(pue), 1, 10, NULL, "facility power over IT power, instead of the region's"},
+    {"life", "YEARS", CLI_NUMBER, JOBS, AT(life), 0.01, 100, NULL, "years over which the price is written off, 4"},
     {"utilisation", "SHARE", CLI_NUMBER, JOBS, AT(utilisation), 1e-4, 1, NULL,
      "share of its life that the hardware works, 0.8"},
     {"rent", "USD/h", CLI_NUMBER, JOBS, AT(rent), 1e-6, 1e6, NULL,
@@ -120,9 +122,11 @@ const cli_option cli_option_table[] = {
     {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
      "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
      "and model"},
-    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL, "comma-separated values with every digit, instead of a table"},
+    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL,
+     "comma-separated values with every digit, instead of a table"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
-     "sweep: the database of its rows, made or gone on with; calibrate: write the stack: into PATH/stacks/ when PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
+     "sweep: the database of its rows, made or gone on with; calibrate: write the stack: into PATH/stacks/ when "
+     "PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
     {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL,
      "replace the file of --out when it is there"},
     /* everywhere */

@@ -233,7 +233,8 @@ static slip_status other_answer(cli_session *session, run *r, slip_error *err) {
   if (o->pareto && o->why_not != NULL)
     SLIP_FAIL(err, SLIP_BAD_INPUT, "--pareto and --why-not exclude each other");
   if (o->plan != NULL || o->explain || o->observed != NULL)
-    SLIP_FAIL(err, SLIP_BAD_INPUT, "--%s goes without --plan, --explain and --observed", o->pareto ? "pareto" : "why-not");
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--%s goes without --plan, --explain and --observed",
+              o->pareto ? "pareto" : "why-not");
   if (o->why_not != NULL && r->two_systems)
     SLIP_FAIL(err, SLIP_BAD_INPUT, "--why-not is of a plan on one system");
   SLIP_TRY(slip_serve_open(&r->job, &r->serve, err));

@@ -19,8 +19,9 @@ slip_status cli_search_mode(const cli_session *session, slip_search_mode *out, s
       *out = (slip_search_mode)i;
       return SLIP_OK;
     }
-  return text == NULL ? SLIP_OK
-                      : slip_fail(err, SLIP_BAD_INPUT, "--search is one of bounded, exhaustive, brute, not '%s'", text);
+  return text == NULL
+             ? SLIP_OK
+             : slip_fail(err, SLIP_BAD_INPUT, "--search is one of bounded, exhaustive, brute, not '%s'", text);
 }
 
 static slip_status read_list(const char *text, int64_t out[SLIP_MAX_CLUSTERS], int *n, slip_error *err) {
@@ -32,8 +33,8 @@ static slip_status read_list(const char *text, int64_t out[SLIP_MAX_CLUSTERS], i
     memcpy(word, at, length < sizeof word ? length : sizeof word - 1);
     word[length < sizeof word ? length : sizeof word - 1] = '\0';
     if (!slip_parse_int(word, &out[*n]) || out[*n] < 1 || out[*n] > 10000000)
-      return slip_fail(err, SLIP_BAD_INPUT, "--clusters takes whole numbers from 1 to 10000000, separated by commas, not '%s'",
-                       text);
+      return slip_fail(err, SLIP_BAD_INPUT,
+                       "--clusters takes whole numbers from 1 to 10000000, separated by commas, not '%s'", text);
     (*n)++;
     if (at[length] == '\0')
       return SLIP_OK;
@@ -41,8 +42,8 @@ static slip_status read_list(const char *text, int64_t out[SLIP_MAX_CLUSTERS], i
   }
 }
 
-slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system, int64_t out[SLIP_MAX_CLUSTERS],
-                         int *n, slip_error *err) {
+slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system,
+                         int64_t out[SLIP_MAX_CLUSTERS], int *n, slip_error *err) {
   const cli_options *o = session->options;
   *n = 0;
   if (o->clusters != NULL)
@@ -70,8 +71,8 @@ slip_status cli_terms(const cli_session *session, slip_econ_terms *terms, slip_e
 }
 
 /* slip_cost_of is linear: one system at rest gives the capital, a watt more the price of a joule. */
-slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue, char why[SLIP_WHY_SIZE],
-                      slip_error *err) {
+slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue,
+                      char why[SLIP_WHY_SIZE], slip_error *err) {
   slip_econ_terms terms = slip_econ_terms_default();
   slip_cost_rate at_rest, a_watt;
   slip_error missing;
@@ -98,7 +99,8 @@ slip_status cli_price(const cli_session *session, const slip_system *system, sli
   return SLIP_OK;
 }
 
-slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space, slip_error *err) {
+slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space,
+                            slip_error *err) {
   const slip_train_job *job = slip_train_job_of(train);
   *space = slip_train_space_default();
   space->overlaps = session->options->overlaps;
@@ -110,7 +112,8 @@ slip_status cli_train_space(const cli_session *session, const slip_train *train,
   return status;
 }
 
-slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space, slip_error *err) {
+slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space,
+                            slip_error *err) {
   const cli_options *o = session->options;
   const slip_serve_job *job = slip_serve_job_of(serve);
   *space = slip_serve_space_default();

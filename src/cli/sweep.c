@@ -27,7 +27,8 @@ static void write_sweep(cli_session *session, const slip_sweep *sweep, int64_t b
   slip_text_printf(&session->out, "%lld points: %lld were there, %lld computed, into %s\n", (long long)points,
                    (long long)before, (long long)(after - before), o->output);
   if (after < points)
-    slip_text_printf(&session->notes, "slipstick: stopped by Ctrl-C; the same command goes on with the other %lld\n",
+    slip_text_printf(&session->notes,
+                     "slipstick: stopped by Ctrl-C; the same command goes on with the other %lld\n",
                      (long long)(points - after));
   slip_text_printf(&session->out, "Ask it with: slipstick query %s 'SELECT * FROM runs LIMIT 10'\n", o->output);
 }
@@ -167,7 +168,8 @@ slip_status cli_query(cli_session *session, slip_error *err) {
   const cli_options *o = session->options;
   answer a = {.session = session};
   if (o->n_positional != 2)
-    return slip_fail(err, SLIP_BAD_INPUT, "query takes runs.db and one SQL statement in quotes; see slipstick help query");
+    return slip_fail(err, SLIP_BAD_INPUT,
+                     "query takes runs.db and one SQL statement in quotes; see slipstick help query");
   if (o->json && o->csv)
     return slip_fail(err, SLIP_BAD_INPUT, "--json and --csv exclude each other");
   if (o->json)

@@ -91,7 +91,8 @@ static void add_collective(slip_op_list *list, slip_part part, slip_collective c
 /* What surrounds a block that is cut over tensor-parallel ranks. Training mostly uses sequence parallelism (gather
  * before, scatter after, arXiv 2205.05198 section 4.2.2); without it, and when serving, activations are whole and reduced
  * after (and their gradients before). */
-static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis axis, int64_t ranks, double elements) {
+static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis axis, int64_t ranks,
+                                double elements) {
   if (ranks <= 1)
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;

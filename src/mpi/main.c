@@ -112,7 +112,8 @@ static void wait_for_a_row(void) {
     (void)nanosleep(&pause, NULL);
 }
 
-static slip_status run(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch, slip_error *err) {
+static slip_status run(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+                       slip_error *err) {
   const world *w = (const world *)(const void *)ranks;
   if (w->size == 1)
     return slip_sweep_run(sweep, runs, watch, err);

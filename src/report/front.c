@@ -23,8 +23,10 @@ static void close_table(slip_table *table, const slip_style *style, slip_text *o
   slip_table_free(table);
 }
 
-void slip_report_train_front(const slip_train_point *points, size_t count, const slip_style *style, slip_text *out) {
-  static const char *const names[] = {"step", "tokens/s per chip", "memory", "chips", "$ per step", "format", "plan"};
+void slip_report_train_front(const slip_train_point *points, size_t count, const slip_style *style,
+                             slip_text *out) {
+  static const char *const names[] = {"step", "tokens/s per chip", "memory", "chips", "$ per step", "format",
+                                      "plan"};
   char text[SLIP_CELL_SIZE], plan[PLAN_SIZE];
   slip_table *table = slip_table_open(sizeof names / sizeof *names);
   heading(table, names, sizeof names / sizeof *names);
@@ -54,16 +56,16 @@ static void add_ways(slip_table *table, const slip_serve_point *p) {
   prefill.disaggregated = decode.disaggregated = false;
   prefill.instances = decode.instances = 0;
   if (n > 0 && m > 0)
-    slip_table_printf(table, "prefill %" PRId64 " x %s; decode %" PRId64 " x %s", n, slip_report_plan(&prefill, a), m,
-                      slip_report_plan(&decode, b));
+    slip_table_printf(table, "prefill %" PRId64 " x %s; decode %" PRId64 " x %s", n, slip_report_plan(&prefill, a),
+                      m, slip_report_plan(&decode, b));
   else
     slip_table_printf(table, "prefill %s; decode %s", slip_report_plan(&prefill, a), slip_report_plan(&decode, b));
 }
 
 void slip_report_serve_front(const slip_serve_point *points, size_t count, bool open_fleet, const slip_style *style,
                              slip_text *out) {
-  static const char *const names[] = {"tokens/s per chip", "tokens/s per user", "$/M tokens", "J/token", "TTFT", "chips",
-                                      "drafts",            "plan"};
+  static const char *const names[] = {
+      "tokens/s per chip", "tokens/s per user", "$/M tokens", "J/token", "TTFT", "chips", "drafts", "plan"};
   char text[SLIP_CELL_SIZE];
   slip_table *table = slip_table_open(sizeof names / sizeof *names);
   heading(table, names, sizeof names / sizeof *names);

@@ -314,7 +314,9 @@ static slip_status do_serve(const row *r, const slip_sweep_job *j, world *w, con
     slip_search_stats stats = {0};
     const slip_search_watch watch = {.stop = stop};
     space.fixed.batch = j->batch;
-    space.disaggregated = strcmp(operation, "disaggregated") == 0 ? 1 : strcmp(operation, "aggregated") == 0 ? 0 : -1;
+    space.disaggregated = strcmp(operation, "disaggregated") == 0 ? 1
+                          : strcmp(operation, "aggregated") == 0  ? 0
+                                                                  : -1;
     status = slip_serve_search(serve, decode, &space, &watch, &point, &stats, err);
     if (status == SLIP_OK || status == SLIP_INFEASIBLE)
       put_search(r, &stats);
@@ -339,7 +341,8 @@ slip_status slip_sweep_point(const slip_sweep *sweep, int64_t point, const volat
   int64_t digits[SLIP_MAX_AXES];
   slip_error why = {0};
   if (point < 0 || point >= sweep->points)
-    return slip_fail(err, SLIP_BAD_INPUT, "the sweep has points 0 to %lld, not %lld", (long long)sweep->points - 1, (long long)point);
+    return slip_fail(err, SLIP_BAD_INPUT, "the sweep has points 0 to %lld, not %lld", (long long)sweep->points - 1,
+                     (long long)point);
   for (int i = 0; i < sweep->n_columns; i++)
     cells[i] = (slip_cell){.type = SLIP_CELL_NULL};
   cells[0] = (slip_cell){.type = SLIP_CELL_INTEGER, .integer = point};

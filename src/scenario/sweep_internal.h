@@ -58,7 +58,7 @@ struct slip_sweep {
   struct {
     const char *path;
     slip_model_file *file;
-  } *models; /* those read from files; [n_models], owned */
+  } * models; /* those read from files; [n_models], owned */
   size_t n_models;
   slip_column columns[SLIP_MAX_COLUMNS];
   int n_columns;
@@ -68,6 +68,7 @@ struct slip_sweep {
  * published to multiply, or out of the field's range. */
 slip_status slip_axis_move(const slip_sweep_axis *axis, slip_entry *entry, double value, slip_error *err);
 /* A model of the catalog, or one that the sweep read from a file. */
-const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name, slip_error *err);
+const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name,
+                                   slip_error *err);
 
 #endif

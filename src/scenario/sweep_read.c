@@ -85,7 +85,8 @@ static slip_status read_range(reading *r, const slip_node *node, double low, dou
     for (int i = 0; i < 4; i++)
       known = known || strcmp(child->key, keys[i]) == 0;
     if (!known)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "is no key of a range; the keys are from, to, points, scale");
+      return slip_node_fail(r->err, SLIP_BAD_INPUT, child,
+                            "is no key of a range; the keys are from, to, points, scale");
   }
   for (int i = 0; i < 3; i++)
     if (!slip_node_get(node, keys[i]))
@@ -106,7 +107,9 @@ static slip_status read_range(reading *r, const slip_node *node, double low, dou
     SLIP_FAIL(r->err, SLIP_NO_MEMORY, "out of memory");
   for (int64_t i = 0; i < points; i++) {
     double t = points > 1 ? (double)i / (double)(points - 1) : 0;
-    axis->numbers[i] = i == points - 1 && points > 1 ? to : logarithmic ? from * pow(to / from, t) : from + (to - from) * t;
+    axis->numbers[i] = i == points - 1 && points > 1 ? to
+                       : logarithmic                 ? from * pow(to / from, t)
+                                                     : from + (to - from) * t;
   }
 cleanup:
   return status;
@@ -119,7 +122,8 @@ static bool is_file(const char *name) {
   return strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".json") == 0);
 }
 
-const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name, slip_error *err) {
+const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name,
+                                   slip_error *err) {
   const slip_model *model = NULL;
   for (size_t i = 0; i < sweep->n_models; i++)
     if (strcmp(sweep->models[i].path, name) == 0)
@@ -178,7 +182,8 @@ static slip_status check_text(reading *r, const slip_axis_field *field, const ch
       return slip_fail(r->err, SLIP_BAD_INPUT, "'%s' is not one of aggregated, disaggregated, either", text);
     return SLIP_OK;
   default:
-    return r->sweep->serve ? slip_serve_plan_parse(text, &serve_plan, r->err) : slip_plan_parse(text, &plan, r->err);
+    return r->sweep->serve ? slip_serve_plan_parse(text, &serve_plan, r->err)
+                           : slip_plan_parse(text, &plan, r->err);
   }
 }
 
@@ -210,7 +215,8 @@ static slip_status add_axis(reading *r, const slip_node *node, slip_sweep_axis *
 }
 
 /* One value or a list of them, of a field of the job; NULL: numbers of the catalog. */
-static slip_status read_values(reading *r, const slip_axis_field *field, const slip_node *node, slip_sweep_axis *axis) {
+static slip_status read_values(reading *r, const slip_axis_field *field, const slip_node *node,
+                               slip_sweep_axis *axis) {
   bool list = node->kind == SLIP_NODE_SEQUENCE, texts = field && field->kind == SLIP_AXIS_TEXT;
   slip_status status = SLIP_OK;
   if (node->kind == SLIP_NODE_MAP) {
@@ -228,7 +234,8 @@ static slip_status read_values(reading *r, const slip_axis_field *field, const s
   if (!axis->texts && !axis->numbers)
     SLIP_FAIL(r->err, SLIP_NO_MEMORY, "out of memory");
   int64_t i = 0;
-  for (const slip_node *child = list ? node->first : node; child && i < axis->count; child = list ? child->next : NULL, i++) {
+  for (const slip_node *child = list ? node->first : node; child && i < axis->count;
+       child = list ? child->next : NULL, i++) {
     if (texts)
       SLIP_TRY(read_text(r, field, child, &axis->texts[i]));
     else if (field)
@@ -244,7 +251,8 @@ static slip_status read_field(reading *r, const slip_axis_field *field, const sl
   slip_sweep_axis *axis = NULL;
   slip_status status = SLIP_OK;
   if (!(field->jobs & (r->sweep->serve ? SERVE : TRAIN)))
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is no key of a %s job", r->sweep->serve ? "serve" : "train");
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is no key of a %s job",
+                          r->sweep->serve ? "serve" : "train");
   SLIP_TRY(add_axis(r, node, &axis));
   axis->field = field;
   strcpy(axis->column, field->name);
@@ -263,10 +271,12 @@ static slip_status find_number(reading *r, const slip_node *field_node, const ch
     const slip_system *system = NULL;
     slip_status status = slip_catalog_system(r->sweep->catalog, axis->entry, &system, r->err);
     for (int i = 0; status == SLIP_OK && i < system->n_levels; i++)
-      if (strlen(system->levels[i].name) == (size_t)(dot - name) && strncmp(system->levels[i].name, name, (size_t)(dot - name)) == 0)
+      if (strlen(system->levels[i].name) == (size_t)(dot - name) &&
+          strncmp(system->levels[i].name, name, (size_t)(dot - name)) == 0)
         axis->level = i;
     if (axis->level < 0)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, field_node, "%s has no level '%.*s'", axis->entry, (int)(dot - name), name);
+      return slip_node_fail(r->err, SLIP_BAD_INPUT, field_node, "%s has no level '%.*s'", axis->entry,
+                            (int)(dot - name), name);
     fields = slip_level_fields(&count);
     name = dot + 1;
   }
@@ -275,8 +285,9 @@ static slip_status find_number(reading *r, const slip_node *field_node, const ch
       axis->number = &fields[i];
   bool fixed = axis->kind == SLIP_KIND_CHIP && strcmp(name, "ranks") == 0; /* the levels were made for it */
   if (!axis->number || axis->number->is_text || axis->number->offset < 0 || fixed)
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, field_node, "'%s' is no number that the model reads of a %s; slipstick show %s lists them",
-                          name, slip_kind_name(axis->kind), axis->entry);
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, field_node,
+                          "'%s' is no number that the model reads of a %s; slipstick show %s lists them", name,
+                          slip_kind_name(axis->kind), axis->entry);
   return SLIP_OK;
 }
 
@@ -293,11 +304,13 @@ static slip_status name_column(reading *r, const slip_node *node, const char *fi
   else
     slip_append(axis->column, sizeof axis->column, &length, "%s_%s", axis->entry, field);
   if (length < 1 || length >= (int)sizeof axis->column)
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, given ? given : node, "the column's name has from 1 to 63 letters; give `name`");
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, given ? given : node,
+                          "the column's name has from 1 to 63 letters; give `name`");
   for (char *c = axis->column; *c; c++) {
     bool letter = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9' && c != axis->column) || *c == '_';
     if (!letter && text)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, given, "a column's name has lower-case letters, digits and '_', a letter first");
+      return slip_node_fail(r->err, SLIP_BAD_INPUT, given,
+                            "a column's name has lower-case letters, digits and '_', a letter first");
     if (!letter)
       *c = '_';
   }
@@ -331,13 +344,15 @@ static slip_status moved(const slip_sweep_axis *axis, const double *member, doub
                          slip_error *err) {
   const slip_field *f = axis->number;
   if (axis->times && isnan(*member))
-    return slip_fail(err, SLIP_BAD_INPUT, "%s of %s is not published, so there is nothing to multiply; use `to`", f->name, axis->entry);
+    return slip_fail(err, SLIP_BAD_INPUT, "%s of %s is not published, so there is nothing to multiply; use `to`",
+                     f->name, axis->entry);
   double si = axis->times ? *member * value : value * f->multiply / f->divide * per;
   double shown = si / per / f->multiply * f->divide, slack = 1e-9 * fabs(shown);
   if (isinf(si) || !(shown >= f->low - slack && shown <= f->high + slack)) {
     char a[SLIP_DOUBLE_SIZE], b[SLIP_DOUBLE_SIZE], c[SLIP_DOUBLE_SIZE];
     return slip_fail(err, SLIP_BAD_INPUT, "%s of %s would be %s %s; it is from %s to %s", f->name, axis->entry,
-                     slip_format_double(a, shown), f->unit, slip_format_double(b, f->low), slip_format_double(c, f->high));
+                     slip_format_double(a, shown), f->unit, slip_format_double(b, f->low),
+                     slip_format_double(c, f->high));
   }
   *out = si;
   return SLIP_OK;
@@ -362,26 +377,30 @@ slip_status slip_axis_move(const slip_sweep_axis *axis, slip_entry *entry, doubl
   if (axis->kind == SLIP_KIND_CHIP) /* int4 computes in bf16 */
     ((slip_chip *)(void *)entry)->peak_flops[SLIP_INT4] = ((slip_chip *)(void *)entry)->peak_flops[SLIP_BF16];
   if (axis->kind == SLIP_KIND_KERNELS)
-    ((slip_kernels *)(void *)entry)->gemm_fraction[SLIP_INT4] = ((slip_kernels *)(void *)entry)->gemm_fraction[SLIP_BF16];
+    ((slip_kernels *)(void *)entry)->gemm_fraction[SLIP_INT4] =
+        ((slip_kernels *)(void *)entry)->gemm_fraction[SLIP_BF16];
   return SLIP_OK;
 }
 
 static slip_status check_keys(reading *r, const slip_node *node) {
-  static const char *const keys[] = {"chip", "system", "kernels", "stack", "region", "field", "to", "times", "name"};
+  static const char *const keys[] = {"chip",  "system", "kernels", "stack", "region",
+                                     "field", "to",     "times",   "name"};
   for (const slip_node *child = node->first; child; child = child->next) {
     bool known = false;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
       known = known || strcmp(child->key, keys[i]) == 0;
     if (!known)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, child,
-                            "is no key of a number to set; the keys are chip, system, kernels, stack or region, then field, to or "
-                            "times, name");
+      return slip_node_fail(
+          r->err, SLIP_BAD_INPUT, child,
+          "is no key of a number to set; the keys are chip, system, kernels, stack or region, then field, to or "
+          "times, name");
   }
   return SLIP_OK;
 }
 
 static slip_status read_set(reading *r, const slip_node *node) {
-  static const slip_kind kinds[] = {SLIP_KIND_CHIP, SLIP_KIND_SYSTEM, SLIP_KIND_KERNELS, SLIP_KIND_STACK, SLIP_KIND_REGION};
+  static const slip_kind kinds[] = {SLIP_KIND_CHIP, SLIP_KIND_SYSTEM, SLIP_KIND_KERNELS, SLIP_KIND_STACK,
+                                    SLIP_KIND_REGION};
   slip_status status = SLIP_OK;
   slip_sweep_axis *axis = NULL;
   const char *name = NULL, *field = NULL;
@@ -399,7 +418,8 @@ static slip_status read_set(reading *r, const slip_node *node) {
     owner = found ? found : owner;
   }
   if (!owner || !slip_node_get(node, "field"))
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "whose number, and which? {chip: NAME, field: FIELD, to: [...]}");
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, node,
+                          "whose number, and which? {chip: NAME, field: FIELD, to: [...]}");
   const slip_node *to = slip_node_get(node, "to"), *times = slip_node_get(node, "times");
   if (!to == !times)
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "needs `to` or `times`, and not both");
@@ -451,8 +471,9 @@ static slip_status read_root(reading *r, const slip_node *root) {
       if (strcmp(slip_axis_fields[i].name, node->key) == 0)
         field = &slip_axis_fields[i];
     if (!field)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, node,
-                            "is no key of a sweep; the keys are job, set, model, system, chips, ... (include/slipstick/sweep.h)");
+      return slip_node_fail(
+          r->err, SLIP_BAD_INPUT, node,
+          "is no key of a sweep; the keys are job, set, model, system, chips, ... (include/slipstick/sweep.h)");
     SLIP_TRY(read_field(r, field, node));
   }
   const char *const needed[] = {"model", "system", r->sweep->serve ? NULL : "chips"};
@@ -469,7 +490,8 @@ static slip_status count_points(reading *r) {
   for (int i = 0; i < sweep->n_axes; i++) {
     for (int k = 0; k < i; k++)
       if (strcmp(sweep->axes[i].column, sweep->axes[k].column) == 0)
-        return slip_fail(r->err, SLIP_BAD_INPUT, "two columns are called '%s'; give one of them another `name`", sweep->axes[i].column);
+        return slip_fail(r->err, SLIP_BAD_INPUT, "two columns are called '%s'; give one of them another `name`",
+                         sweep->axes[i].column);
     sweep->points *= sweep->axes[i].count;
     if (sweep->points > MOST_POINTS)
       return slip_fail(r->err, SLIP_BAD_INPUT, "more than %d points", MOST_POINTS);
@@ -532,15 +554,16 @@ static slip_status list_columns(reading *r) {
       continue;
     for (int k = 0; k < sweep->n_columns; k++)
       if (strcmp(sweep->columns[k].name, results[i].name) == 0)
-        return slip_fail(r->err, SLIP_BAD_INPUT, "the column '%s' is a result's; give the number another `name`", results[i].name);
+        return slip_fail(r->err, SLIP_BAD_INPUT, "the column '%s' is a result's; give the number another `name`",
+                         results[i].name);
     add_column(sweep, results[i].name, results[i].type);
   }
   _Static_assert((int)SLIP_MAX_AXES + 24 <= (int)SLIP_MAX_COLUMNS, "columns");
   return SLIP_OK;
 }
 
-slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n, slip_sweep **out,
-                             slip_error *err) {
+slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
+                             slip_sweep **out, slip_error *err) {
   slip_status status = SLIP_OK;
   const slip_node *root = NULL;
   slip_sweep *sweep = slip_memory_resize(NULL, sizeof *sweep);

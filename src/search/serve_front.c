@@ -81,7 +81,8 @@ static double known(double value) {
 }
 
 /* share_b: of the chips that are of the decode side's system. */
-static void objectives(const search *s, double tokens, double tpot_s, double power_w, double share_b, double out[4]) {
+static void objectives(const search *s, double tokens, double tpot_s, double power_w, double share_b,
+                       double out[4]) {
   double capital = s->price[0].usd_per_chip_s * (1 - share_b) + s->price[1].usd_per_chip_s * share_b;
   out[0] = -tokens;
   out[1] = s->best_only ? 0 : tpot_s;
@@ -96,7 +97,8 @@ static void add(search *s, candidate *c) {
 }
 
 static void add_result(search *s, int variant, const slip_serve_result *r) {
-  candidate c = {.variant = variant, .disaggregated = r->disaggregated, .prefill = r->prefill.plan, .decode = r->decode.plan};
+  candidate c = {
+      .variant = variant, .disaggregated = r->disaggregated, .prefill = r->prefill.plan, .decode = r->decode.plan};
   c.prefill.disaggregated = c.decode.disaggregated = r->disaggregated;
   c.prefill.batch = r->disaggregated ? 0 : r->decode.plan.batch; /* a prefill pool's batch follows from its chunk */
   objectives(s, r->output_tokens_per_s_per_chip, r->tpot_s, r->system_power_w_per_chip,
@@ -136,7 +138,8 @@ static void cost_decode(const slip_serve *serve, slip_serve_plan plan, const sli
       point->pool = opened;
       slip_serve_fill_decode(serve, &point->pool, batches[k]);
       point->latency_s = point->pool.step.seconds / serve->tokens_per_step;
-      point->there = true; /* whether it meets the TPOT objective is asked where it is used: alone or beside prefill */
+      point->there =
+          true; /* whether it meets the TPOT objective is asked where it is used: alone or beside prefill */
     } else {
       point->there = slip_serve_decode(serve, &plan, &point->pool, &point->latency_s, NULL) == SLIP_OK;
     }
@@ -273,7 +276,8 @@ static int keep_one(const pool_point **kept, int from, int count, const pool_poi
  * free. */
 static int keep_pools(const search *s, const slip_serve_variant *v, bool decode, const pool_point ***out) {
   const pool_point *points = decode ? s->decode : s->prefill;
-  size_t n = decode ? (size_t)s->n_decode_shapes * SLIP_MAX_BATCHES : (size_t)(s->n_shapes * s->n_chunks), there = 0;
+  size_t n = decode ? (size_t)s->n_decode_shapes * SLIP_MAX_BATCHES : (size_t)(s->n_shapes * s->n_chunks),
+         there = 0;
   const pool_point **kept = calloc(n + 1, sizeof(pool_point *));
   int count = 0, from = 0;
   *out = kept;
@@ -303,14 +307,17 @@ typedef struct pair {
 
 /* No split does better than the one in balance with no chip idle. */
 static bool pair_is_beaten(search *s, const pair *p) {
-  double per_request = p->isl / p->a->pool.tokens_per_s_per_chip + p->osl / p->b->pool.tokens_per_s_per_chip; /* chip-seconds */
+  double per_request =
+      p->isl / p->a->pool.tokens_per_s_per_chip + p->osl / p->b->pool.tokens_per_s_per_chip; /* chip-seconds */
   double share_b = p->osl / p->b->pool.tokens_per_s_per_chip / per_request;
   double joules = p->a->power_w * p->isl / p->a->pool.tokens_per_s_per_chip +
                   p->b->power_w * p->osl / p->b->pool.tokens_per_s_per_chip;
   double bound[4];
   objectives(s, p->osl / per_request, p->b->latency_s, joules / per_request, share_b, bound);
-  if (s->price[0].usd_per_chip_s < s->price[1].usd_per_chip_s || s->price[0].usd_per_chip_s > s->price[1].usd_per_chip_s) {
-    double cheaper = fmin(s->price[0].usd_per_chip_s, s->price[1].usd_per_chip_s); /* two systems: any share of either */
+  if (s->price[0].usd_per_chip_s < s->price[1].usd_per_chip_s ||
+      s->price[0].usd_per_chip_s > s->price[1].usd_per_chip_s) {
+    double cheaper =
+        fmin(s->price[0].usd_per_chip_s, s->price[1].usd_per_chip_s); /* two systems: any share of either */
     bound[2] = known((cheaper * per_request + s->price[0].usd_per_j * joules) / p->osl * 1e6);
   }
   bound[0] *= 1 + ROUNDING;
@@ -436,7 +443,8 @@ static void estimate_splits(search *s, int variant, slip_serve_plan a, slip_serv
 }
 
 /* Batches of a plan in a pool with `tokens` a pass. */
-static int list_batches(const search *s, const slip_serve *serve, const slip_serve_plan *plan, double tokens, double *out) {
+static int list_batches(const search *s, const slip_serve *serve, const slip_serve_plan *plan, double tokens,
+                        double *out) {
   slip_pool pool;
   if (slip_serve_open_pool(serve, plan, tokens, &pool, NULL) != SLIP_OK)
     return 0;
@@ -527,7 +535,8 @@ static void explain(search *s, slip_error *out) {
   if (s->reason.code == SLIP_OK && s->n_shapes > 0) {
     slip_serve_plan plan = s->shapes[0];
     plan.disaggregated = s->space->disaggregated == 1 || v->decode != v->prefill;
-    slip_serve_estimate(v->prefill, &plan, v->decode, s->n_decode_shapes > 0 ? &s->decode_shapes[0] : NULL, &r, &s->reason);
+    slip_serve_estimate(v->prefill, &plan, v->decode, s->n_decode_shapes > 0 ? &s->decode_shapes[0] : NULL, &r,
+                        &s->reason);
   }
   *out = s->reason;
 }
@@ -624,7 +633,11 @@ slip_status slip_serve_search(const slip_serve *serve, const slip_serve *decode,
                               const slip_search_watch *watch, slip_serve_point *out, slip_search_stats *stats,
                               slip_error *err) {
   const slip_search_watch nobody = {0};
-  search s = {.space = space, .watch = watch ? watch : &nobody, .price = {{NAN, NAN}, {NAN, NAN}}, .pue = 1, .best_only = true};
+  search s = {.space = space,
+              .watch = watch ? watch : &nobody,
+              .price = {{NAN, NAN}, {NAN, NAN}},
+              .pue = 1,
+              .best_only = true};
   slip_status status = open_search(&s, serve, decode, err);
   if (status == SLIP_OK)
     status = run(&s, stats, err);

@@ -71,7 +71,8 @@ static int list_pools(serve_search *s, const slip_serve *serve, bool prefill, co
 static bool as_good(const slip_serve *serve, const shape *b, const shape *a) {
   const slip_serve_job *job = slip_serve_job_of(serve);
   bool ttft = !isinf(job->ttft_s);
-  bool same = b->pool.instance_chips == a->pool.instance_chips && b->plan.tp * b->plan.pp == a->plan.tp * a->plan.pp;
+  bool same =
+      b->pool.instance_chips == a->pool.instance_chips && b->plan.tp * b->plan.pp == a->plan.tp * a->plan.pp;
   return b->pool.tokens_per_s_per_chip >= a->pool.tokens_per_s_per_chip &&
          (job->chips == 0 || a->pool.instance_chips % b->pool.instance_chips == 0) &&
          (!ttft || (same && b->latency_s <= a->latency_s));

@@ -47,7 +47,8 @@ static int list_ep(const slip_serve *serve, const slip_serve_plan *fixed, slip_s
   return count;
 }
 
-int slip_serve_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out, int64_t *illegal) {
+int slip_serve_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out,
+                      int64_t *illegal) {
   const slip_serve_job *job = slip_serve_job_of(serve);
   int64_t ranks_per_chip = (int64_t)job->system->chip->ranks;
   int64_t most = job->chips > 0 ? job->chips * ranks_per_chip : (int64_t)(job->system->chips) * ranks_per_chip;
@@ -96,7 +97,8 @@ int slip_serve_batches(const slip_serve *serve, const slip_pool *pool, const sli
 
 /* ---- variants ---- */
 
-static slip_status open_variant(const slip_serve *serve, bool speculate, int64_t chips, slip_serve **out, slip_error *err) {
+static slip_status open_variant(const slip_serve *serve, bool speculate, int64_t chips, slip_serve **out,
+                                slip_error *err) {
   slip_serve_job job = *slip_serve_job_of(serve);
   job.speculate = job.speculate && speculate;
   job.chips = chips;
@@ -104,7 +106,8 @@ static slip_status open_variant(const slip_serve *serve, bool speculate, int64_t
 }
 
 /* With drafts first, and once where there are none. */
-static int list_drafts(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space, bool out[2]) {
+static int list_drafts(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space,
+                       bool out[2]) {
   bool drafts = serve->drafts > 0 || decode->drafts > 0;
   int count = 0;
   if (drafts && space->speculate != 0)
@@ -114,8 +117,8 @@ static int list_drafts(const slip_serve *serve, const slip_serve *decode, const 
   return count;
 }
 
-slip_status slip_serve_variants_open(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space,
-                                     slip_serve_variants *out, slip_error *err) {
+slip_status slip_serve_variants_open(const slip_serve *serve, const slip_serve *decode,
+                                     const slip_serve_space *space, slip_serve_variants *out, slip_error *err) {
   slip_status status = SLIP_OK;
   bool drafts[2];
   if (!decode)

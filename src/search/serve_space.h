@@ -9,7 +9,8 @@ enum { SLIP_MAX_SHAPES = 4096, SLIP_MAX_CHUNKS = 8, SLIP_MAX_BATCHES = 64 };
 
 /* Instance shapes: tp, pp and dp powers of two or what makes up a whole scale-up domain; ep all of tp x dp, or 1, or what lies
  * between by powers of two. Writes legal ones; returns how many. */
-int slip_serve_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out, int64_t *illegal);
+int slip_serve_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out,
+                      int64_t *illegal);
 /* Tokens prefilled per step and replica. */
 int slip_serve_chunks(const slip_serve_plan *fixed, int64_t out[SLIP_MAX_CHUNKS]);
 /* Running sequences per replica that an opened pool may have, ascending, below the most; then 0: as many as all objectives allow. */
@@ -28,8 +29,8 @@ typedef struct slip_serve_variants {
   int n_drafts, n_clusters;
 } slip_serve_variants;
 
-slip_status slip_serve_variants_open(const slip_serve *serve, const slip_serve *decode, const slip_serve_space *space,
-                                     slip_serve_variants *out, slip_error *err);
+slip_status slip_serve_variants_open(const slip_serve *serve, const slip_serve *decode,
+                                     const slip_serve_space *space, slip_serve_variants *out, slip_error *err);
 void slip_serve_variants_close(slip_serve_variants *variants);
 
 #endif

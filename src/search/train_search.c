@@ -30,14 +30,12 @@ static void merge(slip_train_outcome *into, const slip_train_outcome *from) {
   into->stats.illegal += from->stats.illegal;
   const slip_train_candidate *a = &from->best, *b = &into->best;
   double left = a->at.objective[0], right = b->at.objective[0];
-  if (from->found &&
-      (!into->found || left < right || (!(left > right) && slip_compare_candidates(a, b) < 0)))
+  if (from->found && (!into->found || left < right || (!(left > right) && slip_compare_candidates(a, b) < 0)))
     into->best = from->best;
   into->found = into->found || from->found;
   a = &from->nearest, b = &into->nearest;
   left = a->at.objective[0], right = b->at.objective[0];
-  if (from->missed &&
-      (!into->missed || left < right || (!(left > right) && slip_compare_candidates(a, b) < 0)))
+  if (from->missed && (!into->missed || left < right || (!(left > right) && slip_compare_candidates(a, b) < 0)))
     into->nearest = from->nearest;
   into->missed = into->missed || from->missed;
   slip_front_merge(&into->front, &from->front);
@@ -107,7 +105,8 @@ static void run(train_search *s) {
     do_cuts(s, BOUND, 0, n);
     qsort(s->problem.cuts, n, sizeof *s->problem.cuts, compare_cuts);
   }
-  for (size_t round = FIRST_ROUND; done < n && !stopped(s) && !s->no_memory; round = round < LARGEST_ROUND ? 2 * round : round) {
+  for (size_t round = FIRST_ROUND; done < n && !stopped(s) && !s->no_memory;
+       round = round < LARGEST_ROUND ? 2 * round : round) {
     if (bounded && s->all.found && s->problem.cuts[done].bound_s > s->all.best.at.objective[SLIP_AT_STEP])
       break;
     size_t to = n - done > round ? done + round : n;
@@ -164,7 +163,8 @@ cleanup:
   return status;
 }
 
-static slip_status open_search(train_search *s, const slip_train *train, const slip_train_space *space, slip_error *err) {
+static slip_status open_search(train_search *s, const slip_train *train, const slip_train_space *space,
+                               slip_error *err) {
   slip_front_open(&s->all.front, sizeof(slip_train_candidate), slip_compare_candidates);
   return slip_problem_open(train, space, &s->problem, err);
 }
@@ -174,8 +174,9 @@ static void close_search(train_search *s) {
   slip_problem_close(&s->problem);
 }
 
-slip_status slip_train_search(const slip_train *train, const slip_train_space *space, const slip_search_watch *watch,
-                              slip_train_result *out, int64_t *chips, slip_search_stats *stats, slip_error *err) {
+slip_status slip_train_search(const slip_train *train, const slip_train_space *space,
+                              const slip_search_watch *watch, slip_train_result *out, int64_t *chips,
+                              slip_search_stats *stats, slip_error *err) {
   const slip_search_watch nobody = {0};
   train_search s = {.watch = watch ? watch : &nobody};
   slip_status status = open_search(&s, train, space, err);

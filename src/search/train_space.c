@@ -108,21 +108,24 @@ bool slip_block_offered(const slip_train_space *space, slip_recompute mode, int6
   return space->recompute_layers < 0 || block == space->recompute_layers;
 }
 
-bool slip_problem_pipeline(const slip_train_problem *problem, const slip_train *variant, int64_t pp, slip_plan *plan) {
+bool slip_problem_pipeline(const slip_train_problem *problem, const slip_train *variant, int64_t pp,
+                           slip_plan *plan) {
   const slip_plan *fixed = &problem->space->fixed;
   int64_t ranks = slip_train_ranks(variant), block = plan->tp * plan->cp * pp;
   if ((fixed->pp > 0 && fixed->pp != pp) || block > ranks || ranks % block != 0)
     return false;
   plan->pp = pp;
   plan->dp = ranks / block;
-  if ((plan->exposed & SLIP_OVERLAP_PP && problem->space->overlaps && pp == 1) || (fixed->dp > 0 && fixed->dp != plan->dp))
+  if ((plan->exposed & SLIP_OVERLAP_PP && problem->space->overlaps && pp == 1) ||
+      (fixed->dp > 0 && fixed->dp != plan->dp))
     return false;
   return true;
 }
 
 /* ---- clusters and formats ---- */
 
-static slip_status open_variant(const slip_train *train, int64_t chips, slip_dtype dtype, slip_train **out, slip_error *err) {
+static slip_status open_variant(const slip_train *train, int64_t chips, slip_dtype dtype, slip_train **out,
+                                slip_error *err) {
   slip_train_job job = *slip_train_job_of(train);
   job.chips = chips;
   job.dtype = dtype;
@@ -155,7 +158,8 @@ static slip_status open_variants(slip_train_problem *problem, slip_error *err) {
   for (int f = 0; f < n; f++)
     for (int c = 0; c < problem->n_clusters; c++) {
       int64_t chips = space->n_clusters > 0 ? space->clusters[c] : slip_train_job_of(problem->train)->chips;
-      SLIP_TRY(open_variant(problem->train, chips, formats[f], &problem->variants[f * problem->n_clusters + c], err));
+      SLIP_TRY(
+          open_variant(problem->train, chips, formats[f], &problem->variants[f * problem->n_clusters + c], err));
     }
 cleanup:
   return status;
@@ -172,8 +176,8 @@ static int64_t most_ranks(const slip_train_problem *problem) {
 
 /* ---- layouts ---- */
 
-static slip_status add_layout(slip_train_problem *problem, slip_pipelines *pipelines, int64_t pp, int64_t vpp, bool mirrored,
-                              int64_t block, slip_error *err) {
+static slip_status add_layout(slip_train_problem *problem, slip_pipelines *pipelines, int64_t pp, int64_t vpp,
+                              bool mirrored, int64_t block, slip_error *err) {
   slip_layout *grown = slip_memory_resize(pipelines->layouts, (size_t)(pipelines->count + 1) * sizeof *grown);
   if (!grown)
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for the search");
@@ -188,7 +192,8 @@ static slip_status add_layout(slip_train_problem *problem, slip_pipelines *pipel
 }
 
 /* The blocks of recompute of one layout: 0 is all layers; a block of a whole chunk would be the same again. */
-static slip_status add_blocks(slip_train_problem *problem, int64_t pp, int64_t vpp, bool mirrored, slip_error *err) {
+static slip_status add_blocks(slip_train_problem *problem, int64_t pp, int64_t vpp, bool mirrored,
+                              slip_error *err) {
   const slip_train_space *space = problem->space;
   slip_pipelines *pipelines = &problem->pipelines[pp];
   slip_status status = SLIP_OK;

@@ -39,7 +39,8 @@ static inline const slip_train *slip_problem_variant(const slip_train_problem *p
 }
 /* The k-th number of pipeline stages of a cluster, with tp, cp of the plan and what the space fixes: sets pp and dp. False when there is none or
  * it does not divide the ranks. */
-bool slip_problem_pipeline(const slip_train_problem *problem, const slip_train *variant, int64_t pp, slip_plan *plan);
+bool slip_problem_pipeline(const slip_train_problem *problem, const slip_train *variant, int64_t pp,
+                           slip_plan *plan);
 /* Schedules that the stack implements; one that the caller fixed is tried anyway (what if). */
 bool slip_schedule_offered(const slip_train_problem *problem, slip_schedule schedule);
 /* Kinds of recompute to try, as a bit mask. */

@@ -75,7 +75,8 @@ static void consider(const slip_train_walk *walk, slip_train_candidate *candidat
   }
   out->stats.feasible++;
   if (walk->price) {
-    int64_t chips = slip_train_job_of(slip_problem_variant(walk->problem, candidate->format, candidate->cluster))->chips;
+    int64_t chips =
+        slip_train_job_of(slip_problem_variant(walk->problem, candidate->format, candidate->cluster))->chips;
     objective[SLIP_AT_CHIPS] = (double)chips;
     objective[SLIP_AT_COST] = usd_of(walk->price, chips, power_w, objective[SLIP_AT_STEP]);
     if (!slip_front_covers(&out->front, objective))
@@ -157,15 +158,16 @@ static bool is_mirrored(const slip_layout *layout) {
 static int64_t legal_of(const site *s, const slip_layout *layout) {
   int64_t count = 0;
   for (int schedule = 0; schedule < SLIP_SCHEDULES; schedule++)
-    for (int sharding = 0; sharding < SLIP_SHARDINGS && (schedule == SLIP_DUALPIPE) == is_mirrored(layout); sharding++)
+    for (int sharding = 0; sharding < SLIP_SHARDINGS && (schedule == SLIP_DUALPIPE) == is_mirrored(layout);
+         sharding++)
       count += s->legal[schedule][layout->vpp > 1][sharding];
   return count;
 }
 
 static const slip_dp_traffic *traffic_of(site *s, const slip_stage_sum *stage) {
   for (int i = 0; i < s->cached; i++)
-    if (!(s->cache[i].dense < stage->dense || s->cache[i].dense > stage->dense || s->cache[i].expert < stage->expert ||
-          s->cache[i].expert > stage->expert))
+    if (!(s->cache[i].dense < stage->dense || s->cache[i].dense > stage->dense ||
+          s->cache[i].expert < stage->expert || s->cache[i].expert > stage->expert))
       return &s->cache[i].traffic;
   int at = s->cached < CACHED ? s->cached++ : CACHED - 1;
   s->cache[at].dense = stage->dense;
@@ -185,7 +187,8 @@ static double fullest(const slip_stage_load *loads, int64_t n, slip_sharding sha
 }
 
 /* Nothing of this layout can be faster: its slowest stage alone takes longer than the best plan. */
-static bool too_slow(const slip_train_walk *walk, const site *s, const slip_pipeline *line, const slip_train_outcome *out) {
+static bool too_slow(const slip_train_walk *walk, const site *s, const slip_pipeline *line,
+                     const slip_train_outcome *out) {
   return walk->problem->space->mode == SLIP_SEARCH_BOUNDED && !walk->price && out->found &&
          line->most_s * (double)s->micro_batches * (1 - ROUNDING) > out->best.at.objective[SLIP_AT_STEP];
 }
@@ -224,7 +227,8 @@ static void try_layout(slip_train_walk *walk, site *s, const slip_layout *layout
           slip_train_step_time(s->train, plan, layout, &line, slowest, traffic, s->send_s, fill, s->micro_batches);
       s->candidate.at.objective[SLIP_AT_STEP] = t.total_s;
       s->candidate.at.objective[SLIP_AT_MEMORY] = fullest(walk->loads, layout->n_groups, plan->sharding);
-      consider(walk, &s->candidate, s->capacity, walk->price ? slip_train_power_w(s->train, t.working_s, t.total_s) : 0, out);
+      consider(walk, &s->candidate, s->capacity,
+               walk->price ? slip_train_power_w(s->train, t.working_s, t.total_s) : 0, out);
     }
   }
 }
@@ -256,8 +260,8 @@ static void try_each(const slip_train_walk *walk, const site *s, const slip_layo
     for (int sharding = 0; sharding < SLIP_SHARDINGS; sharding++) {
       plan.schedule = (slip_schedule)schedule;
       plan.sharding = (slip_sharding)sharding;
-      if ((schedule == SLIP_DUALPIPE) == is_mirrored(layout) && slip_schedule_offered(walk->problem, plan.schedule) &&
-          sharding_offered(walk->problem->space, sharding))
+      if ((schedule == SLIP_DUALPIPE) == is_mirrored(layout) &&
+          slip_schedule_offered(walk->problem, plan.schedule) && sharding_offered(walk->problem->space, sharding))
         try_in_full(walk, s, plan, out);
     }
 }
@@ -296,7 +300,8 @@ void slip_walk_bound(const slip_train_walk *walk, slip_cut *cut) {
   for (int c = 0; c < problem->n_clusters; c++)
     ranks = fmax(ranks, (double)slip_train_ranks(slip_problem_variant(problem, cut->format, c)));
   /* micro-batches per pipeline, batch / (dp mbs), times the mean stage, pass / pp, with dp pp = ranks / (tp cp) */
-  double each = (double)job->batch * (double)(cut->plan.tp * cut->plan.cp) / (ranks * (double)cut->plan.micro_batch);
+  double each =
+      (double)job->batch * (double)(cut->plan.tp * cut->plan.cp) / (ranks * (double)cut->plan.micro_batch);
   cut->bound_s = each * pass * (1 - ROUNDING);
 }
 
@@ -319,8 +324,8 @@ static void walk_site(slip_train_walk *walk, site *s, bool skip, slip_train_outc
       if (skip)
         out->stats.pruned += legal;
       else
-        try_layout(walk, s, layout, &walk->costs[mode + (is_mirrored(layout) ? SLIP_RECOMPUTES : 0)], (slip_recompute)mode,
-                   out);
+        try_layout(walk, s, layout, &walk->costs[mode + (is_mirrored(layout) ? SLIP_RECOMPUTES : 0)],
+                   (slip_recompute)mode, out);
     }
   }
 }

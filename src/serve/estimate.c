@@ -56,11 +56,12 @@ static slip_status given_split(const slip_serve *prefill, const slip_pool *a, co
   double used = out->prefill_chips + out->decode_chips;
   out->all_chips = prefill->job.chips > 0 ? (double)prefill->job.chips : used;
   if (used > out->all_chips)
-    return slip_fail(err, SLIP_INFEASIBLE,
-                     "%lld prefill instances of %lld chips and %lld decode instances of %lld need more than the fleet's "
-                     "%lld chips",
-                     (long long)a->plan.instances, (long long)a->instance_chips, (long long)b->plan.instances,
-                     (long long)b->instance_chips, (long long)prefill->job.chips);
+    return slip_fail(
+        err, SLIP_INFEASIBLE,
+        "%lld prefill instances of %lld chips and %lld decode instances of %lld need more than the fleet's "
+        "%lld chips",
+        (long long)a->plan.instances, (long long)a->instance_chips, (long long)b->plan.instances,
+        (long long)b->instance_chips, (long long)prefill->job.chips);
   return SLIP_OK;
 }
 
@@ -99,7 +100,8 @@ static slip_status split_fleet(const slip_serve *prefill, const slip_pool *a, co
   return SLIP_OK;
 }
 
-slip_status slip_serve_join(const slip_serve *prefill, const slip_serve *decode, slip_serve_result *out, slip_error *err) {
+slip_status slip_serve_join(const slip_serve *prefill, const slip_serve *decode, slip_serve_result *out,
+                            slip_error *err) {
   slip_status status = SLIP_OK;
   slip_pool *a = &out->prefill, *b = &out->decode;
   slip_split split = {.all_chips = 1};
@@ -114,7 +116,8 @@ slip_status slip_serve_join(const slip_serve *prefill, const slip_serve *decode,
     SLIP_FAIL(err, SLIP_INFEASIBLE,
               "TTFT is %.3g s with the KV cache's transfer of %.3g s, above the objective of %.3g s", out->ttft_s,
               out->transfer_s, prefill->job.ttft_s);
-  slip_serve_split_rate(prefill, a, slip_serve_pool_power_w(prefill, a), b, slip_serve_pool_power_w(decode, b), &split);
+  slip_serve_split_rate(prefill, a, slip_serve_pool_power_w(prefill, a), b, slip_serve_pool_power_w(decode, b),
+                        &split);
   a->chips_share = split.prefill_chips / split.all_chips;
   b->chips_share = split.decode_chips / split.all_chips;
   out->disaggregated = true;

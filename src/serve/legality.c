@@ -42,7 +42,8 @@ static bool degrees(const slip_serve *serve, const slip_serve_plan *p, const not
 static bool whole_chips(const slip_serve *serve, const slip_serve_plan *p, const note *n) {
   int64_t per_chip = (int64_t)serve->job.system->chip->ranks, ranks = p->tp * p->pp * p->dp;
   if (ranks % per_chip != 0)
-    return broken(n, "tp x pp x dp = %lld ranks is not a whole number of chips of %lld ranks", LL(ranks), LL(per_chip));
+    return broken(n, "tp x pp x dp = %lld ranks is not a whole number of chips of %lld ranks", LL(ranks),
+                  LL(per_chip));
   return true;
 }
 
@@ -69,7 +70,8 @@ static bool heads(const slip_serve *serve, const slip_serve_plan *p, const note 
                     : a->kind == SLIP_ATTENTION_SSM  ? a->ssm_heads
                                                      : a->heads;
     if (a->kind != SLIP_ATTENTION_NONE && count % p->tp != 0)
-      return broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(count), model->entry.name);
+      return broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(count),
+                    model->entry.name);
   }
   return true;
 }
@@ -84,9 +86,9 @@ static bool ffn_width(const slip_serve *serve, const slip_serve_plan *p, const n
 
 static bool no_experts(const slip_serve *serve, const slip_serve_plan *p, const note *n) {
   if (!experts_of(serve) && (p->ep > 1 || p->dp > 1))
-    return broken(n,
-                  "ep=%lld and dp=%lld need a mixture-of-experts model (a dense one is replicated as further instances)",
-                  LL(p->ep), LL(p->dp));
+    return broken(
+        n, "ep=%lld and dp=%lld need a mixture-of-experts model (a dense one is replicated as further instances)",
+        LL(p->ep), LL(p->dp));
   return true;
 }
 
@@ -124,8 +126,10 @@ static const struct rule {
     {"stages", stages, false, "a stage holds at least one layer"},
     {"heads", heads, false, "attention is cut by whole heads"},
     {"FFN width", ffn_width, false, "the FFN's inner width is cut evenly"},
-    {"no experts", no_experts, false, "replicas of attention inside an instance share experts; without them they are instances"},
-    {"expert block", expert_block, false, "experts are spread over the ranks of attention (wide expert parallelism)"},
+    {"no experts", no_experts, false,
+     "replicas of attention inside an instance share experts; without them they are instances"},
+    {"expert block", expert_block, false,
+     "experts are spread over the ranks of attention (wide expert parallelism)"},
     {"expert width", expert_width, false, "what ep leaves of the ranks cuts each expert evenly"},
     {"expert copies", expert_copies, false, "no more than two copies of an expert are held"},
 };

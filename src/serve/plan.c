@@ -16,9 +16,12 @@ static const struct plan_key {
   size_t offset;
   int64_t low; /* also the default */
 } keys[] = {
-    {"tp", offsetof(slip_serve_plan, tp), 1},       {"pp", offsetof(slip_serve_plan, pp), 1},
-    {"dp", offsetof(slip_serve_plan, dp), 1},       {"ep", offsetof(slip_serve_plan, ep), 1},
-    {"batch", offsetof(slip_serve_plan, batch), 0}, {"chunk", offsetof(slip_serve_plan, chunk), 0},
+    {"tp", offsetof(slip_serve_plan, tp), 1},
+    {"pp", offsetof(slip_serve_plan, pp), 1},
+    {"dp", offsetof(slip_serve_plan, dp), 1},
+    {"ep", offsetof(slip_serve_plan, ep), 1},
+    {"batch", offsetof(slip_serve_plan, batch), 0},
+    {"chunk", offsetof(slip_serve_plan, chunk), 0},
     {"instances", offsetof(slip_serve_plan, instances), 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };

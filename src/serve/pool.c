@@ -184,7 +184,8 @@ slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *pl
 
 /* While n sequences decode, each also has to be prefilled once per osl tokens: n * tokens_per_step / osl prefills per
  * step, of `extra` seconds each, of which the stack's scheduler lets a share stretch the decode steps. */
-static double mixed_token_s(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra, double step_s) {
+static double mixed_token_s(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra,
+                            double step_s) {
   double prefills = n * serve->tokens_per_step / (double)serve->job.osl * extra / (double)plan->pp;
   return (step_s + prefills * serve->job.stack->prefill_interference) / serve->tokens_per_step;
 }
@@ -202,8 +203,8 @@ static double prefill_one_s(const slip_serve *serve, const slip_serve_plan *plan
   return prefill->step.seconds * passes / sequences;
 }
 
-slip_status slip_serve_mixed_batch(const slip_serve *serve, slip_pool *decode, const slip_pool *prefill, double *out,
-                                   slip_error *err) {
+slip_status slip_serve_mixed_batch(const slip_serve *serve, slip_pool *decode, const slip_pool *prefill,
+                                   double *out, slip_error *err) {
   return choose_batch(serve, decode, mixed, prefill_one_s(serve, &decode->plan, prefill), out, err);
 }
 

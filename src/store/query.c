@@ -11,7 +11,8 @@
 enum { STEPS_BETWEEN_LOOKS = 1000, BUSY_MS = 20000 };
 
 /* What a statement may do: read tables and call functions. */
-static int authorize(void *context, int action, const char *a, const char *b, const char *database, const char *trigger) {
+static int authorize(void *context, int action, const char *a, const char *b, const char *database,
+                     const char *trigger) {
   (void)context, (void)b, (void)database, (void)trigger;
   switch (action) {
   case SQLITE_SELECT:
@@ -20,7 +21,8 @@ static int authorize(void *context, int action, const char *a, const char *b, co
   case SQLITE_RECURSIVE:
     return SQLITE_OK;
   case SQLITE_PRAGMA: /* what is in the file */
-    return a && (sqlite3_stricmp(a, "table_info") == 0 || sqlite3_stricmp(a, "table_list") == 0) ? SQLITE_OK : SQLITE_DENY;
+    return a && (sqlite3_stricmp(a, "table_info") == 0 || sqlite3_stricmp(a, "table_list") == 0) ? SQLITE_OK
+                                                                                                 : SQLITE_DENY;
   default:
     return SQLITE_DENY;
   }

@@ -57,7 +57,8 @@ cleanup:
   return status;
 }
 
-static slip_status compare_meta(slip_runs *runs, const char *key, const char *expected, const char *complaint, slip_error *err) {
+static slip_status compare_meta(slip_runs *runs, const char *key, const char *expected, const char *complaint,
+                                slip_error *err) {
   char *found = NULL;
   slip_status status = read_meta(runs, key, &found, err);
   if (status == SLIP_OK && (!found || strcmp(found, expected) != 0))
@@ -163,7 +164,8 @@ static slip_status prepare_insert(slip_runs *runs, slip_error *err) {
   return status;
 }
 
-slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char *version, slip_runs **out, slip_error *err) {
+slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char *version, slip_runs **out,
+                           slip_error *err) {
   slip_status status = SLIP_OK;
   bool empty = false;
   int length = 0;

@@ -49,7 +49,8 @@ static void take_row(sweep_run *r, slip_status status, const slip_cell *cells, s
     keep_failure(r, status, err);
 }
 
-slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch, slip_error *err) {
+slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+                           slip_error *err) {
   const slip_search_watch nobody = {0};
   sweep_run r = {.sweep = sweep, .runs = runs, .watch = watch ? watch : &nobody, .committed_s = now_s()};
   const slip_column *columns;
@@ -86,6 +87,7 @@ slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_
     return r.status;
   }
   if (slip_runs_count(runs) < points)
-    return slip_fail(err, SLIP_INTERRUPTED, "stopped after %lld of %lld points", (long long)slip_runs_count(runs), (long long)points);
+    return slip_fail(err, SLIP_INTERRUPTED, "stopped after %lld of %lld points", (long long)slip_runs_count(runs),
+                     (long long)points);
   return SLIP_OK;
 }

@@ -91,7 +91,8 @@ slip_status slip_train_explain(const slip_train *train, const slip_plan *plan, s
   SLIP_TRY(slip_train_estimate(train, &checked, &result, err));
   checked = result.plan;
   slip_train_layers(train, &checked, &costs);
-  SLIP_TRY(slip_layout_make(train, checked.pp, checked.vpp, checked.schedule == SLIP_DUALPIPE, checked.recompute_layers, &layout, err));
+  SLIP_TRY(slip_layout_make(train, checked.pp, checked.vpp, checked.schedule == SLIP_DUALPIPE,
+                            checked.recompute_layers, &layout, err));
   SLIP_TRY(slip_train_slowest(&checked, &costs, &layout, &slowest, &fill, err));
   const slip_stage *stage = &slowest->stage;
   slip_why_add(&list, -1, "step", result.step_s, slip_main_bound(result.bounds));

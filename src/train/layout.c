@@ -53,21 +53,21 @@ static void add_chunk(const slip_model *model, int64_t from, int64_t to, int64_t
   out->total += to - from;
 }
 
-static void fill_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t weight, int64_t block, int64_t stage,
-                       slip_stage *out) {
+static void fill_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t weight, int64_t block,
+                       int64_t stage, slip_stage *out) {
   const slip_model *model = train->job.model;
   int64_t chunks = pp * vpp, slots = model->layers + weight;
   for (int64_t v = 0; v < vpp; v++) {
     int64_t chunk = v * pp + stage;
-    add_chunk(model, layers_before(chunk, chunks, slots, model->layers), layers_before(chunk + 1, chunks, slots, model->layers),
-              block, out);
+    add_chunk(model, layers_before(chunk, chunks, slots, model->layers),
+              layers_before(chunk + 1, chunks, slots, model->layers), block, out);
   }
   out->first = out->first || stage == 0;
   out->last = out->last || stage == pp - 1;
 }
 
-void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block, int64_t stage,
-                       slip_stage *out) {
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block,
+                       int64_t stage, slip_stage *out) {
   memset(out, 0, sizeof *out);
   fill_stage(train, pp, vpp, spared(train, pp * vpp, mirrored), block, stage, out);
 }

@@ -44,8 +44,8 @@ static bool has_experts(const slip_train *train) {
 
 static bool degrees(const slip_train *train, const slip_plan *p, const note *n) {
   (void)train;
-  if (p->tp < 1 || p->pp < 1 || p->vpp < 1 || p->dp < 0 || p->cp < 1 || p->ep < 1 || p->etp < 1 || p->micro_batch < 1 ||
-      p->recompute_layers < 0)
+  if (p->tp < 1 || p->pp < 1 || p->vpp < 1 || p->dp < 0 || p->cp < 1 || p->ep < 1 || p->etp < 1 ||
+      p->micro_batch < 1 || p->recompute_layers < 0)
     return broken(n, "tp, pp, vpp, cp, ep, etp and mbs must be at least 1, dp and recompute_layers at least 0");
   return true;
 }
@@ -53,15 +53,15 @@ static bool degrees(const slip_train *train, const slip_plan *p, const note *n) 
 static bool enough_ranks(const slip_train *train, const slip_plan *p, const note *n) {
   if (p->tp > train->ranks || p->cp > train->ranks || p->pp > train->ranks || p->tp * p->cp > train->ranks ||
       p->tp * p->cp * p->pp > train->ranks)
-    return broken(n, "tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips", LL(p->tp), LL(p->cp),
-                  LL(p->pp), LL(train->ranks), LL(train->job.chips));
+    return broken(n, "tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips", LL(p->tp),
+                  LL(p->cp), LL(p->pp), LL(train->ranks), LL(train->job.chips));
   return true;
 }
 
 static bool whole_cluster(const slip_train *train, const slip_plan *p, const note *n) {
   if (p->dp == 0 || p->dp > train->ranks || p->tp * p->cp * p->pp * p->dp != train->ranks)
-    return broken(n, "tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips", LL(p->tp), LL(p->cp),
-                  LL(p->pp), LL(p->dp), LL(train->ranks), LL(train->job.chips));
+    return broken(n, "tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips", LL(p->tp),
+                  LL(p->cp), LL(p->pp), LL(p->dp), LL(train->ranks), LL(train->job.chips));
   return true;
 }
 
@@ -69,8 +69,8 @@ static bool batch(const slip_train *train, const slip_plan *p, const note *n) {
   if (p->dp == 0)
     return true; /* the rule before is broken */
   if (p->micro_batch > train->job.batch || !divides(p->dp * p->micro_batch, train->job.batch))
-    return broken(n, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp), LL(p->micro_batch),
-                  LL(train->job.batch));
+    return broken(n, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp),
+                  LL(p->micro_batch), LL(train->job.batch));
   return true;
 }
 
@@ -78,7 +78,9 @@ static bool batch(const slip_train *train, const slip_plan *p, const note *n) {
 
 static bool sequence_blocks(const slip_train *train, const slip_plan *p, const note *n) {
   if (p->cp > 1 && !divides(2 * p->cp, train->job.seq))
-    return broken(n, "2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for causal balance)",
+    return broken(n,
+                  "2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for "
+                  "causal balance)",
                   LL(2 * p->cp), LL(train->job.seq));
   return true;
 }
@@ -94,9 +96,11 @@ static bool heads(const slip_train *train, const slip_plan *p, const note *n) {
   for (int i = 0; i < train->job.model->n_kinds; i++) {
     const slip_attention *a = &train->job.model->kinds[i].attention;
     if (a->kind != SLIP_ATTENTION_NONE && a->heads > 0 && !divides(p->tp, a->heads))
-      return broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(a->heads), model_name(train));
+      return broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(a->heads),
+                    model_name(train));
     if (a->kind == SLIP_ATTENTION_LINEAR && !divides(p->tp, a->linear_value_heads))
-      return broken(n, "tp=%lld does not divide the %lld linear-attention heads", LL(p->tp), LL(a->linear_value_heads));
+      return broken(n, "tp=%lld does not divide the %lld linear-attention heads", LL(p->tp),
+                    LL(a->linear_value_heads));
     if (a->kind == SLIP_ATTENTION_SSM && !divides(p->tp, a->ssm_heads))
       return broken(n, "tp=%lld does not divide the %lld state-space heads", LL(p->tp), LL(a->ssm_heads));
   }
@@ -125,8 +129,8 @@ static bool experts(const slip_train *train, const slip_plan *p, const note *n) 
 
 static bool no_experts(const slip_train *train, const slip_plan *p, const note *n) {
   if ((p->ep > 1 || p->etp > 1) && !has_experts(train))
-    return broken(n, "ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep), LL(p->etp),
-                  model_name(train));
+    return broken(n, "ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep),
+                  LL(p->etp), model_name(train));
   return true;
 }
 
@@ -146,7 +150,8 @@ static bool expert_sequence(const slip_train *train, const slip_plan *p, const n
 static bool expert_block(const slip_train *train, const slip_plan *p, const note *n) {
   (void)train;
   if (!divides(p->ep * p->etp, p->tp * p->cp * p->dp))
-    return broken(n, "ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp), LL(p->tp * p->cp * p->dp));
+    return broken(n, "ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp),
+                  LL(p->tp * p->cp * p->dp));
   return true;
 }
 
@@ -182,19 +187,22 @@ static bool split_backward(const slip_train *train, const slip_plan *p, const no
 
 static bool both_ways(const slip_train *train, const slip_plan *p, const note *n) {
   int64_t micro_batches = per_pipeline(train, p);
-  if (p->dp > 0 && p->schedule == SLIP_DUALPIPE && (!divides(2, p->pp) || micro_batches < 2 * p->pp || !divides(2, micro_batches)))
-    return broken(n, "dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld",
-                  LL(2 * p->pp), LL(micro_batches));
+  if (p->dp > 0 && p->schedule == SLIP_DUALPIPE &&
+      (!divides(2, p->pp) || micro_batches < 2 * p->pp || !divides(2, micro_batches)))
+    return broken(
+        n, "dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld",
+        LL(2 * p->pp), LL(micro_batches));
   return true;
 }
 
 static bool sharding(const slip_train *train, const slip_plan *p, const note *n) {
   (void)train;
   if (p->sharding >= SLIP_SHARD_GRADIENTS && p->pp > 1)
-    return broken(n,
-                  "sharding=%s with a pipeline would gather at every micro-batch of every stage; use sharding=optimizer with "
-                  "pp > 1",
-                  slip_sharding_name(p->sharding));
+    return broken(
+        n,
+        "sharding=%s with a pipeline would gather at every micro-batch of every stage; use sharding=optimizer with "
+        "pp > 1",
+        slip_sharding_name(p->sharding));
   return true;
 }
 
@@ -216,26 +224,34 @@ static const struct rule {
 } rules[] = {
     {"degrees", degrees, SLIP_RULE_CUT, true, "every degree counts ranks, layers or sequences"},
     {"ranks", enough_ranks, SLIP_RULE_PIPELINE, true, "every rank holds one place of the tp x cp x pp grid"},
-    {"whole cluster", whole_cluster, SLIP_RULE_PIPELINE, false, "replicas are alike, so dp of them fill the cluster; no rank idles"},
+    {"whole cluster", whole_cluster, SLIP_RULE_PIPELINE, false,
+     "replicas are alike, so dp of them fill the cluster; no rank idles"},
     {"batch", batch, SLIP_RULE_PIPELINE, false, "every replica takes the same whole number of micro-batches"},
     {"context blocks", sequence_blocks, SLIP_RULE_CUT, false,
-     "causal attention is balanced by giving each rank an early and a late block of the sequence (ring attention's zigzag)"},
+     "causal attention is balanced by giving each rank an early and a late block of the sequence (ring attention's "
+     "zigzag)"},
     {"sequence parallelism", sequence_parallel, SLIP_RULE_CUT, false,
      "activations between blocks are cut over tp along the sequence (arXiv 2205.05198, section 4.2.2)"},
     {"heads", heads, SLIP_RULE_CUT, false, "attention is cut by whole heads"},
     {"FFN width", ffn_width, SLIP_RULE_CUT, false, "the FFN's inner width is cut evenly"},
-    {"experts", experts, SLIP_RULE_CUT, false, "every rank holds as many whole experts, or as even slices of them, as every other"},
+    {"experts", experts, SLIP_RULE_CUT, false,
+     "every rank holds as many whole experts, or as even slices of them, as every other"},
     {"no experts", no_experts, SLIP_RULE_CUT, false, "expert parallelism is of experts"},
-    {"expert tensor", expert_tensor, SLIP_RULE_CUT, false, "experts are cut by ranks of one tensor-parallel group (arXiv 2504.14960)"},
+    {"expert tensor", expert_tensor, SLIP_RULE_CUT, false,
+     "experts are cut by ranks of one tensor-parallel group (arXiv 2504.14960)"},
     {"expert sequence", expert_sequence, SLIP_RULE_CUT, false,
      "without it every rank of a tensor-parallel group would route the same tokens (Megatron-LM refuses it)"},
-    {"expert block", expert_block, SLIP_RULE_PIPELINE, false, "experts fold into the ranks of one pipeline stage (arXiv 2504.14960)"},
+    {"expert block", expert_block, SLIP_RULE_PIPELINE, false,
+     "experts fold into the ranks of one pipeline stage (arXiv 2504.14960)"},
     {"chunks", chunks, SLIP_RULE_PLAN, false, "a stage's chunk holds at least one layer"},
-    {"interleaving", interleaving, SLIP_RULE_PLAN, false, "chunks take turns in rounds of pp micro-batches (arXiv 2104.04473)"},
+    {"interleaving", interleaving, SLIP_RULE_PLAN, false,
+     "chunks take turns in rounds of pp micro-batches (arXiv 2104.04473)"},
     {"split backward", split_backward, SLIP_RULE_PLAN, false,
      "weight gradients fill the bubbles of a plain pipeline (arXiv 2401.10241; arXiv 2412.19437, section 3.2.1)"},
-    {"both directions", both_ways, SLIP_RULE_PLAN, false, "half of the micro-batches enter at either end (arXiv 2412.19437, table 2)"},
-    {"sharding", sharding, SLIP_RULE_PLAN, false, "gradients and weights are sharded only where one stage holds the model (arXiv 1910.02054)"},
+    {"both directions", both_ways, SLIP_RULE_PLAN, false,
+     "half of the micro-batches enter at either end (arXiv 2412.19437, table 2)"},
+    {"sharding", sharding, SLIP_RULE_PLAN, false,
+     "gradients and weights are sharded only where one stage holds the model (arXiv 1910.02054)"},
     {"recompute block", recompute_block, SLIP_RULE_PLAN, false, "the block says which layers the recompute is of"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
@@ -243,7 +259,8 @@ _Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_ver
 
 static void fill_dp(const slip_train *train, slip_plan *p) {
   const note nobody = {NULL, 0};
-  if (p->dp == 0 && degrees(train, p, &nobody) && enough_ranks(train, p, &nobody) && divides(p->tp * p->cp * p->pp, train->ranks))
+  if (p->dp == 0 && degrees(train, p, &nobody) && enough_ranks(train, p, &nobody) &&
+      divides(p->tp * p->cp * p->pp, train->ranks))
     p->dp = train->ranks / (p->tp * p->cp * p->pp);
 }
 

@@ -45,10 +45,14 @@ static const struct plan_key {
   int64_t low;
   bool always;
 } keys[] = {
-    {"tp", offsetof(slip_plan, tp), 1, true},    {"pp", offsetof(slip_plan, pp), 1, true},
-    {"vpp", offsetof(slip_plan, vpp), 1, false}, {"dp", offsetof(slip_plan, dp), 0, true},
-    {"cp", offsetof(slip_plan, cp), 1, false},   {"ep", offsetof(slip_plan, ep), 1, false},
-    {"etp", offsetof(slip_plan, etp), 1, false}, {"mbs", offsetof(slip_plan, micro_batch), 1, true},
+    {"tp", offsetof(slip_plan, tp), 1, true},
+    {"pp", offsetof(slip_plan, pp), 1, true},
+    {"vpp", offsetof(slip_plan, vpp), 1, false},
+    {"dp", offsetof(slip_plan, dp), 0, true},
+    {"cp", offsetof(slip_plan, cp), 1, false},
+    {"ep", offsetof(slip_plan, ep), 1, false},
+    {"etp", offsetof(slip_plan, etp), 1, false},
+    {"mbs", offsetof(slip_plan, micro_batch), 1, true},
     {"recompute_layers", offsetof(slip_plan, recompute_layers), 0, false},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -112,11 +116,12 @@ static void write_overlap(unsigned exposed, char *out, int size, int *length) {
 /* The keys that are not whole numbers. */
 static const struct {
   const char *name, *legal;
-} choice_keys[] = {{"schedule", "1f1b, zero-bubble, dualpipe"},
-                   {"sharding", "none, optimizer, gradients, weights (or 0, 1, 2, 3 as in ZeRO)"},
-                   {"recompute", "none, selective, full"},
-                   {"sp", "yes, no"},
-                   {"overlap", "all, none, or the kinds of traffic that are hidden, of tp cp ep pp dp, as in dp+pp"}};
+} choice_keys[] = {
+    {"schedule", "1f1b, zero-bubble, dualpipe"},
+    {"sharding", "none, optimizer, gradients, weights (or 0, 1, 2, 3 as in ZeRO)"},
+    {"recompute", "none, selective, full"},
+    {"sp", "yes, no"},
+    {"overlap", "all, none, or the kinds of traffic that are hidden, of tp cp ep pp dp, as in dp+pp"}};
 enum { CHOICES = sizeof choice_keys / sizeof *choice_keys };
 
 static bool take_choice(slip_plan *plan, int key, const char *value) {
@@ -150,7 +155,8 @@ static slip_status set_choice(slip_plan *plan, const char *key, const char *valu
     if (strcmp(key, choice_keys[i].name) != 0)
       continue;
     if (!take_choice(plan, i, value))
-      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of %s", value, choice_keys[i].legal);
+      return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key, "'%s' is not one of %s", value,
+                          choice_keys[i].legal);
     return SLIP_OK;
   }
   return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, key,

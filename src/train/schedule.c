@@ -172,14 +172,15 @@ static double halves_s(const slip_train *train, slip_group group, double bytes) 
          slip_collective_s(&train->network, SLIP_ALL_GATHER, group, bytes, NULL);
 }
 
-slip_dp_traffic slip_train_dp_traffic(const slip_train *train, const slip_plan *p, double dense, double expert, bool whole,
-                                      bool halves) {
+slip_dp_traffic slip_train_dp_traffic(const slip_train *train, const slip_plan *p, double dense, double expert,
+                                      bool whole, bool halves) {
   slip_dp_traffic t = {0};
   slip_group dense_group = slip_plan_group(p, SLIP_AXIS_DP), expert_group = slip_plan_expert_dp_group(p);
   if (dense > 0 && whole) /* no parameters: no message, no latency */
     t.reduce_dense_s = slip_collective_s(&train->network, SLIP_ALL_REDUCE, dense_group, dense * WIRE_BYTES, NULL);
   if (expert > 0 && whole)
-    t.reduce_expert_s = slip_collective_s(&train->network, SLIP_ALL_REDUCE, expert_group, expert * WIRE_BYTES, NULL);
+    t.reduce_expert_s =
+        slip_collective_s(&train->network, SLIP_ALL_REDUCE, expert_group, expert * WIRE_BYTES, NULL);
   if (dense > 0 && halves)
     t.halves_dense_s = halves_s(train, dense_group, dense * WIRE_BYTES);
   if (expert > 0 && halves)
@@ -221,14 +222,16 @@ static double optimizer_s(const slip_train *train, const slip_plan *p, const sli
 }
 
 slip_step_time slip_train_step_time(const slip_train *train, const slip_plan *p, const slip_layout *layout,
-                                    const slip_pipeline *line, const slip_stage_sum *slowest, const slip_dp_traffic *traffic,
-                                    double send_s, double fill_s, int64_t micro_batches) {
+                                    const slip_pipeline *line, const slip_stage_sum *slowest,
+                                    const slip_dp_traffic *traffic, double send_s, double fill_s,
+                                    int64_t micro_batches) {
   const slip_stack *stack = train->job.stack;
   slip_step_time t;
   t.work_s = line->most_s * (double)micro_batches;
   t.bubble_s = fill_s;
   /* each chunk hands its output on and gets its gradient back */
-  t.pp_s = 2 * (double)p->vpp * send_s * (p->exposed & SLIP_OVERLAP_PP ? 1 : 1 - stack->overlap_pp) * (double)micro_batches;
+  t.pp_s = 2 * (double)p->vpp * send_s * (p->exposed & SLIP_OVERLAP_PP ? 1 : 1 - stack->overlap_pp) *
+           (double)micro_batches;
   t.dp_s = dp_exposed_s(train, p, traffic, slowest->forward_s + slowest->backward_s, micro_batches);
   t.optimizer_s = optimizer_s(train, p, slowest);
   t.host_s = stack->step_overhead_s;

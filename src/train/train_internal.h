@@ -17,7 +17,7 @@ struct slip_train {
 
 /* ---- legality ---- */
 
-typedef enum slip_rule_level { /* what of a plan a rule looks at */
+typedef enum slip_rule_level {                     /* what of a plan a rule looks at */
                                SLIP_RULE_CUT,      /* tp, cp, ep, etp, micro_batch, no_sequence_parallel */
                                SLIP_RULE_PIPELINE, /* these, pp and dp */
                                SLIP_RULE_PLAN      /* all of it */
@@ -46,7 +46,7 @@ typedef struct slip_stage_group {
  * on stage c % pp. The last chunk gives up as many layers of what the head and the MTP modules cost, rounded, as makes the
  * largest chunk smallest; it may hold the head alone. Depends on nothing else of a plan. */
 typedef struct slip_layout {
-  int64_t pp, vpp, block; /* block: the plan's recompute_layers */
+  int64_t pp, vpp, block;   /* block: the plan's recompute_layers */
   double share;             /* of the micro-batches that go through each layer of a rank: 1, or 1/2 mirrored */
   slip_stage_group *groups; /* owned */
   int64_t n_groups;
@@ -56,8 +56,8 @@ slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, b
                              slip_layout *out, slip_error *err);
 void slip_layout_free(slip_layout *layout);
 /* One stage of it, without its mirror image. O(chunks). */
-void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block, int64_t stage,
-                       slip_stage *out);
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block,
+                       int64_t stage, slip_stage *out);
 /* Layers of the largest chunk: a block of as many or more is all of them. O(chunks). */
 int64_t slip_layout_largest_chunk(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored);
 
@@ -128,7 +128,8 @@ typedef struct slip_step_time {
 } slip_step_time;
 slip_step_time slip_train_step_time(const slip_train *train, const slip_plan *plan, const slip_layout *layout,
                                     const slip_pipeline *pipeline, const slip_stage_sum *slowest,
-                                    const slip_dp_traffic *traffic, double send_s, double fill_s, int64_t micro_batches);
+                                    const slip_dp_traffic *traffic, double send_s, double fill_s,
+                                    int64_t micro_batches);
 
 /* What a group's first stage holds, whatever is sharded: the parts that do not depend on the sharding. */
 typedef struct slip_stage_load {
@@ -136,8 +137,9 @@ typedef struct slip_stage_load {
   double gathered;          /* bytes: two layers' weights, when they are gathered */
   double activations, transient;
 } slip_stage_load;
-slip_stage_load slip_train_stage_load(const slip_plan *plan, const slip_layout *layout, const slip_stage_group *group,
-                                      const slip_stage_sum *sum, int64_t micro_batches);
+slip_stage_load slip_train_stage_load(const slip_plan *plan, const slip_layout *layout,
+                                      const slip_stage_group *group, const slip_stage_sum *sum,
+                                      int64_t micro_batches);
 /* Bytes per rank: components and total; stage and capacity are the caller's. */
 slip_train_memory slip_train_load_memory(const slip_stage_load *load, slip_sharding sharding);
 double slip_train_capacity(const slip_train *train);

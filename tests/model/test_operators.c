@@ -251,7 +251,8 @@ static double keys_of(const char *model_name, const char *op, int layer, slip_se
   work.training = is_training;
   work.segments[0] = segment;
   slip_op_list list;
-  slip_layer_operators(model, &model->kinds[model->kind_of_layer[layer]], &(slip_shard){1, cp, 1, 1, false}, &work, &list);
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[layer]], &(slip_shard){1, cp, 1, 1, false}, &work,
+                       &list);
   return op_named(&list, op)->keys;
 }
 

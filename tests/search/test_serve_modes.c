@@ -133,7 +133,8 @@ static void fronts_are_those_of_every_combination(void **state) {
     for (int m = 0; m < 2; m++) {
       slip_error err;
       w.space.mode = m ? SLIP_SEARCH_BOUNDED : SLIP_SEARCH_BRUTE;
-      status[m] = slip_serve_pareto(w.serve, w.decode, &w.space, w.price, 1.3, NULL, &points[m], &count[m], &stats[m], &err);
+      status[m] = slip_serve_pareto(w.serve, w.decode, &w.space, w.price, 1.3, NULL, &points[m], &count[m],
+                                    &stats[m], &err);
     }
     assert_int_equal(status[0], status[1]);
     double(*a)[4] = objectives_of(points[0], count[0]), (*b)[4] = objectives_of(points[1], count[1]);
@@ -141,8 +142,8 @@ static void fronts_are_those_of_every_combination(void **state) {
       fail_msg("job %d: the front of every combination has %zu points, the search's %zu", i, count[0], count[1]);
     for (size_t k = 0; k < count[0]; k++)
       if (by_objectives(a[k], b[k]) != 0)
-        fail_msg("job %d, point %zu: %.17g %.17g %.17g %.17g against %.17g %.17g %.17g %.17g", i, k, a[k][0], a[k][1],
-                 a[k][2], a[k][3], b[k][0], b[k][1], b[k][2], b[k][3]);
+        fail_msg("job %d, point %zu: %.17g %.17g %.17g %.17g against %.17g %.17g %.17g %.17g", i, k, a[k][0],
+                 a[k][1], a[k][2], a[k][3], b[k][0], b[k][1], b[k][2], b[k][3]);
     looked_at += stats[0].evaluated;
     points_seen += (int64_t)count[0];
     free(a);
@@ -188,15 +189,16 @@ static void a_front_does_not_depend_on_the_threads(void **state) {
     slip_serve_point *points = NULL;
     size_t count = 0;
     omp_set_num_threads(threads);
-    assert_int_equal(slip_serve_pareto(w.serve, w.decode, &w.space, w.price, 1, NULL, &points, &count, NULL, NULL), SLIP_OK);
+    assert_int_equal(slip_serve_pareto(w.serve, w.decode, &w.space, w.price, 1, NULL, &points, &count, NULL, NULL),
+                     SLIP_OK);
     if (threads == 1) {
       first = points, first_count = count;
       continue;
     }
     assert_int_equal(count, first_count);
     for (size_t k = 0; k < count; k++)
-      assert_memory_equal(&points[k].result.output_tokens_per_s_per_chip, &first[k].result.output_tokens_per_s_per_chip,
-                          sizeof(double));
+      assert_memory_equal(&points[k].result.output_tokens_per_s_per_chip,
+                          &first[k].result.output_tokens_per_s_per_chip, sizeof(double));
     slip_points_free(points);
   }
   slip_points_free(first);

@@ -47,18 +47,22 @@ static void draw_model(world *w) {
   char json[1024];
   int layers = 2 + (int)pick(9), heads = 4 << pick(3), hidden = heads * 64;
   if (pick(2) == 0)
-    snprintf(json, sizeof json,
-             "{\"model_type\": \"llama\", \"hidden_size\": %d, \"num_hidden_layers\": %d, \"num_attention_heads\": %d, "
-             "\"num_key_value_heads\": %d, \"intermediate_size\": %d, \"vocab_size\": %d, \"tie_word_embeddings\": %s, "
-             "\"torch_dtype\": \"bfloat16\"}",
-             hidden, layers, heads, heads / 2, 4 * hidden, 1000 + 1000 * (int)pick(100), pick(2) ? "true" : "false");
+    snprintf(
+        json, sizeof json,
+        "{\"model_type\": \"llama\", \"hidden_size\": %d, \"num_hidden_layers\": %d, \"num_attention_heads\": %d, "
+        "\"num_key_value_heads\": %d, \"intermediate_size\": %d, \"vocab_size\": %d, \"tie_word_embeddings\": %s, "
+        "\"torch_dtype\": \"bfloat16\"}",
+        hidden, layers, heads, heads / 2, 4 * hidden, 1000 + 1000 * (int)pick(100), pick(2) ? "true" : "false");
   else
-    snprintf(json, sizeof json,
-             "{\"model_type\": \"qwen3_moe\", \"hidden_size\": %d, \"num_hidden_layers\": %d, \"num_attention_heads\": %d, "
-             "\"num_key_value_heads\": %d, \"head_dim\": 64, \"intermediate_size\": %d, \"moe_intermediate_size\": 512, "
-             "\"num_experts\": %d, \"num_experts_per_tok\": 2, \"decoder_sparse_step\": 1, \"mlp_only_layers\": [%s], "
-             "\"norm_topk_prob\": true, \"vocab_size\": 32000, \"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}",
-             hidden, layers, heads, heads / 2, 4 * hidden, 4 << pick(3), pick(2) ? "0" : "");
+    snprintf(
+        json, sizeof json,
+        "{\"model_type\": \"qwen3_moe\", \"hidden_size\": %d, \"num_hidden_layers\": %d, \"num_attention_heads\": "
+        "%d, "
+        "\"num_key_value_heads\": %d, \"head_dim\": 64, \"intermediate_size\": %d, \"moe_intermediate_size\": 512, "
+        "\"num_experts\": %d, \"num_experts_per_tok\": 2, \"decoder_sparse_step\": 1, \"mlp_only_layers\": [%s], "
+        "\"norm_topk_prob\": true, \"vocab_size\": 32000, \"tie_word_embeddings\": false, \"torch_dtype\": "
+        "\"bfloat16\"}",
+        hidden, layers, heads, heads / 2, 4 * hidden, 4 << pick(3), pick(2) ? "0" : "");
   w->model = model_from(json);
 }
 
@@ -151,14 +155,15 @@ static void all_modes_find_the_same_plan(void **state) {
     slip_train_free(train);
     close_world(&w);
   }
-  printf("  %lld plans of %d jobs, each in three ways; bounds left out %lld\n", (long long)plans, JOBS, (long long)pruned);
+  printf("  %lld plans of %d jobs, each in three ways; bounds left out %lld\n", (long long)plans, JOBS,
+         (long long)pruned);
   assert_true(pruned > 0);
 }
 
 static bool beats(const slip_train_point *a, const slip_train_point *b) {
   bool priced = !isnan(a->usd_per_step) && !isnan(b->usd_per_step);
-  return a->result.step_s <= b->result.step_s && a->result.memory.total <= b->result.memory.total && a->chips <= b->chips &&
-         (!priced || a->usd_per_step <= b->usd_per_step);
+  return a->result.step_s <= b->result.step_s && a->result.memory.total <= b->result.memory.total &&
+         a->chips <= b->chips && (!priced || a->usd_per_step <= b->usd_per_step);
 }
 
 static void fronts_are_the_same_set_and_nothing_in_them_beats_another(void **state) {
@@ -171,14 +176,15 @@ static void fronts_are_the_same_set_and_nothing_in_them_beats_another(void **sta
     for (int m = 0; m < 2; m++) {
       slip_error err;
       w.space.mode = modes[m];
-      slip_status status =
-          slip_train_pareto(train, &w.space, &w.price, NULL, m ? &points : &first, m ? &count : &first_count, NULL, &err);
+      slip_status status = slip_train_pareto(train, &w.space, &w.price, NULL, m ? &points : &first,
+                                             m ? &count : &first_count, NULL, &err);
       assert_true(status == SLIP_OK || status == SLIP_INFEASIBLE);
     }
     assert_int_equal(count, first_count);
     for (size_t k = 0; k < count; k++)
       if (!same(&points[k].result.plan, &first[k].result.plan) || points[k].chips != first[k].chips)
-        say("another front", i, &points[k].result.plan, &first[k].result.plan, points[k].result.step_s, first[k].result.step_s);
+        say("another front", i, &points[k].result.plan, &first[k].result.plan, points[k].result.step_s,
+            first[k].result.step_s);
     for (size_t a = 0; a < count; a++)
       for (size_t b = 0; b < count; b++)
         if (a != b && beats(&points[a], &points[b]))

@@ -15,7 +15,7 @@
 static slip_catalog *catalog;
 static char path[64];
 
-#define SWEEP                                                                     \
+#define SWEEP                                                                       \
   "job: train\nmodel: llama-3.1-8b\nsystem: [hgx-h100, hgx-h200]\nchips: [8, 16]\n" \
   "batch: 64\nplan: [tp=1, tp=8]\nset:\n  - {chip: h100, field: memory_tbs, times: [1, 2]}\n"
 
@@ -70,9 +70,11 @@ static bool append_row(const slip_query_row *row, void *context) {
   for (int i = 0; i < row->n; i++) {
     const slip_cell *c = &row->cells[i];
     int left = (int)(sizeof t->bytes - t->length);
-    t->length += (size_t)(c->type == SLIP_CELL_INTEGER ? snprintf(t->bytes + t->length, (size_t)left, "%lld|", (long long)c->integer)
-                          : c->type == SLIP_CELL_REAL  ? snprintf(t->bytes + t->length, (size_t)left, "%.17g|", c->real)
-                                                       : snprintf(t->bytes + t->length, (size_t)left, "%s|", c->type ? c->text : "-"));
+    t->length += (size_t)(c->type == SLIP_CELL_INTEGER
+                              ? snprintf(t->bytes + t->length, (size_t)left, "%lld|", (long long)c->integer)
+                          : c->type == SLIP_CELL_REAL
+                              ? snprintf(t->bytes + t->length, (size_t)left, "%.17g|", c->real)
+                              : snprintf(t->bytes + t->length, (size_t)left, "%s|", c->type ? c->text : "-"));
     assert_true(t->length < sizeof t->bytes);
   }
   return true;
@@ -120,9 +122,10 @@ static void what_was_committed_stays_and_the_rest_is_computed(void **state) {
 
 /* The step time of point (H100, 8 chips, tp 8, memory x 2) is that of the estimate on an H100 whose memory is twice as fast. */
 static void a_row_is_the_estimate_on_the_moved_catalog(void **state) {
-  slip_sweep *sweep = sweep_of("job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nbatch: 64\nplan: tp=8\n"
-                               "set:\n  - {chip: h100, field: memory_tbs, times: 2}\n"
-                               "  - {system: hgx-h100, field: scale-up.gbs, to: 100}\n");
+  slip_sweep *sweep =
+      sweep_of("job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nbatch: 64\nplan: tp=8\n"
+               "set:\n  - {chip: h100, field: memory_tbs, times: 2}\n"
+               "  - {system: hgx-h100, field: scale-up.gbs, to: 100}\n");
   slip_cell cells[SLIP_MAX_COLUMNS];
   const slip_column *columns;
   slip_error err;
@@ -201,7 +204,8 @@ static void a_query_only_reads(void **state) {
   }
   text after = query("SELECT * FROM runs");
   assert_string_equal(before.bytes, after.bytes);
-  text count = query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT count(*) FROM n, runs");
+  text count = query(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT count(*) FROM n, runs");
   assert_string_equal(count.bytes, "48|");
   slip_sweep_free(sweep);
 }
@@ -212,9 +216,10 @@ static void a_stopped_query_ends(void **state) {
   volatile int stop = 1;
   text t = {.length = 0};
   slip_error err;
-  assert_int_equal(slip_query(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", &stop,
-                              ignore_names, append_row, &t, &err),
-                   SLIP_INTERRUPTED);
+  assert_int_equal(
+      slip_query(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+                 &stop, ignore_names, append_row, &t, &err),
+      SLIP_INTERRUPTED);
   slip_sweep_free(sweep);
 }
 
@@ -231,18 +236,26 @@ static void what_is_wrong_with_a_sweep_is_said_where_it_is(void **state) {
       {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nisl: 5\n", "is no key of a train job", 5},
       {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nspeed: 5\n", "is no key of a sweep", 5},
       {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nplan: tp=x\n", "is not a whole number", 5},
-      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: colour, to: 1}\n", "colour", 6},
-      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h1000, field: memory_tbs, to: 1}\n", "h1000", 6},
-      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: memory_tbs}\n", "`to` or `times`", 6},
-      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: ranks, to: 2}\n", "no number", 6},
-      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: memory_tbs, times: 1e9}\n", "it is from",
-       6},
+      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: colour, to: "
+       "1}\n",
+       "colour", 6},
+      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h1000, field: memory_tbs, "
+       "to: 1}\n",
+       "h1000", 6},
+      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: memory_tbs}\n",
+       "`to` or `times`", 6},
+      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: ranks, to: 2}\n",
+       "no number", 6},
+      {"job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nset:\n  - {chip: h100, field: memory_tbs, "
+       "times: 1e9}\n",
+       "it is from", 6},
       {"job: serve\nmodel: llama-3.1-8b\nsystem: hgx-h100\ntpot: soon\n", "expected a time", 4},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     slip_sweep *sweep = NULL;
     slip_error err = {.message = ""};
-    assert_int_equal(slip_sweep_parse(catalog, "test.yaml", cases[i].text, strlen(cases[i].text), &sweep, &err), SLIP_BAD_INPUT);
+    assert_int_equal(slip_sweep_parse(catalog, "test.yaml", cases[i].text, strlen(cases[i].text), &sweep, &err),
+                     SLIP_BAD_INPUT);
     if (!strstr(err.message, cases[i].says) || err.line != cases[i].line)
       fail_msg("case %zu: line %d: %s", i, err.line, err.message);
   }

@@ -45,8 +45,10 @@ static void a_block_is_so_many_layers(void **state) {
   slip_stage_sum sum = slip_train_stage_sum(&costs, &stage);
   close_to(sum.backward_s, 5 * costs.kinds[0].backward.seconds + 7 * costs.spared[0].backward.seconds);
   close_to(sum.saved, 5 * costs.kinds[0].saved_bytes + 7 * costs.spared[0].saved_bytes);
-  double none = estimate(train, "tp=8,pp=8").memory.activations, all = estimate(train, "tp=8,pp=8,recompute=full").memory.activations;
-  close_to(estimate(train, "tp=8,pp=8,recompute=full,recompute_layers=5").memory.activations, all + (none - all) * 7 / 12);
+  double none = estimate(train, "tp=8,pp=8").memory.activations,
+         all = estimate(train, "tp=8,pp=8,recompute=full").memory.activations;
+  close_to(estimate(train, "tp=8,pp=8,recompute=full,recompute_layers=5").memory.activations,
+           all + (none - all) * 7 / 12);
   slip_train_free(train);
 }
 
@@ -85,7 +87,8 @@ static void exposed_traffic_takes_its_whole_time(void **state) {
   job.stack = &stack, job.seq = 2048, job.ignore_memory = true;
   slip_train *train = train_open(&job);
   slip_train_result hidden = estimate(train, "tp=8,pp=8"), tp = estimate(train, "tp=8,pp=8,overlap=cp+ep+pp+dp"),
-                    dp = estimate(train, "tp=8,pp=8,overlap=tp+cp+ep+pp"), none = estimate(train, "tp=8,pp=8,overlap=none");
+                    dp = estimate(train, "tp=8,pp=8,overlap=tp+cp+ep+pp"),
+                    none = estimate(train, "tp=8,pp=8,overlap=none");
   close_to(tp.parts[SLIP_PART_TP], 2 * hidden.parts[SLIP_PART_TP]);
   close_to(dp.parts[SLIP_PART_DP], hidden.parts[SLIP_PART_DP] / 0.75);
   close_to(dp.parts[SLIP_PART_TP], hidden.parts[SLIP_PART_TP]);
@@ -101,9 +104,11 @@ static void verdicts_and_check_agree(void **state) {
   int legal = 0, illegal = 0;
   for (int i = 0; i < 4000; i++) {
     slip_plan p = slip_plan_default();
-    p.tp = 1 + i % 9, p.pp = 1 + i / 9 % 5, p.ep = 1 << (i % 8), p.vpp = 1 + i / 45 % 3, p.cp = 1 + i / 7 % 2, p.etp = 1 + i / 11 % 2;
+    p.tp = 1 + i % 9, p.pp = 1 + i / 9 % 5, p.ep = 1 << (i % 8), p.vpp = 1 + i / 45 % 3, p.cp = 1 + i / 7 % 2,
+    p.etp = 1 + i / 11 % 2;
     p.micro_batch = 1 + i / 13 % 3, p.schedule = (slip_schedule)(i / 3 % SLIP_SCHEDULES);
-    p.sharding = (slip_sharding)(i / 17 % SLIP_SHARDINGS), p.recompute_layers = i / 19 % 2, p.no_sequence_parallel = i / 23 % 2;
+    p.sharding = (slip_sharding)(i / 17 % SLIP_SHARDINGS), p.recompute_layers = i / 19 % 2,
+    p.no_sequence_parallel = i / 23 % 2;
     p.recompute = (slip_recompute)(i / 29 % SLIP_RECOMPUTES);
     slip_plan q = p;
     slip_verdict rules[SLIP_MAX_RULES];
