@@ -126,9 +126,10 @@ static void try_execution(calculon *c, slip_plan plan, int stands_for) {
 }
 
 static void try_modes(calculon *c, slip_plan plan) {
+  const int most = plan.dp > 1 ? 1 : 0; /* replicas to share with */
   for (int recompute = 0; recompute < SLIP_RECOMPUTES; recompute++)
-    for (int sharded = 0; sharded <= (plan.dp > 1); sharded++)
-      for (int exposed = 0; exposed <= (plan.dp > 1); exposed++)
+    for (int sharded = 0; sharded <= most; sharded++)
+      for (int exposed = 0; exposed <= most; exposed++)
         for (int whole = 0; whole < 2; whole++) {
           plan.recompute = (slip_recompute)recompute;
           plan.sharding = sharded ? SLIP_SHARD_OPTIMIZER : SLIP_SHARD_NONE;

@@ -100,8 +100,9 @@ static void write_verdict_json(cli_session *session, const verdict *v) {
   slip_json_string(json, "infeasible_why", v->broken == 0 && v->status != SLIP_OK ? v->error.message : NULL);
   slip_json_double(json, v->unit, v->value);
   slip_json_string(json, "best_plan", v->has_best ? v->best_plan : NULL);
-  char key[64] = "best_";
-  slip_append(key, sizeof key, &(int){5}, "%s", v->unit);
+  char key[64];
+  int length = 0;
+  slip_append(key, sizeof key, &length, "best_%s", v->unit);
   slip_json_double(json, key, v->best);
   slip_json_object_end(json);
 }

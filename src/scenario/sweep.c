@@ -53,7 +53,8 @@ static void take(const slip_sweep_axis *axis, int64_t digit, slip_sweep_job *job
   char *member = (char *)job + axis->field->offset;
   switch (axis->field->kind) {
   case SLIP_AXIS_TEXT:
-    *(const char **)(void *)member = axis->texts[digit];
+    if (axis->texts)
+      *(const char **)(void *)member = axis->texts[digit];
     return;
   case SLIP_AXIS_NUMBER:
     *(double *)(void *)member = axis->numbers[digit];

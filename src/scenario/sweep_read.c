@@ -206,12 +206,15 @@ static slip_status read_text(reading *r, const slip_axis_field *field, const sli
 
 /* ---- axes ---- */
 
-static slip_status add_axis(reading *r, const slip_node *node, slip_sweep_axis **out) {
-  if (r->sweep->n_axes == SLIP_MAX_AXES)
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "at most %d keys and numbers", SLIP_MAX_AXES);
-  *out = &r->sweep->axes[r->sweep->n_axes++];
-  **out = (slip_sweep_axis){.level = -1};
-  return SLIP_OK;
+/* NULL, with the error set, when there are too many. */
+static slip_sweep_axis *add_axis(reading *r, const slip_node *node) {
+  if (r->sweep->n_axes == SLIP_MAX_AXES) {
+    (void)slip_node_fail(r->err, SLIP_BAD_INPUT, node, "at most %d keys and numbers", SLIP_MAX_AXES);
+    return NULL;
+  }
+  slip_sweep_axis *axis = &r->sweep->axes[r->sweep->n_axes++];
+  *axis = (slip_sweep_axis){.level = -1};
+  return axis;
 }
 
 /* One value or a list of them, of a field of the job; NULL: numbers of the catalog. */
@@ -231,7 +234,7 @@ static slip_status read_values(reading *r, const slip_axis_field *field, const s
     axis->texts = slip_arena_array(r->sweep->arena, (size_t)axis->count, sizeof *axis->texts);
   else
     axis->numbers = slip_arena_array(r->sweep->arena, (size_t)axis->count, sizeof *axis->numbers);
-  if (!axis->texts && !axis->numbers)
+  if (texts ? !axis->texts : !axis->numbers)
     SLIP_FAIL(r->err, SLIP_NO_MEMORY, "out of memory");
   int64_t i = 0;
   for (const slip_node *child = list ? node->first : node; child && i < axis->count;
@@ -248,17 +251,15 @@ cleanup:
 }
 
 static slip_status read_field(reading *r, const slip_axis_field *field, const slip_node *node) {
-  slip_sweep_axis *axis = NULL;
-  slip_status status = SLIP_OK;
   if (!(field->jobs & (r->sweep->serve ? SERVE : TRAIN)))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is no key of a %s job",
                           r->sweep->serve ? "serve" : "train");
-  SLIP_TRY(add_axis(r, node, &axis));
+  slip_sweep_axis *axis = add_axis(r, node);
+  if (!axis)
+    return r->err->code;
   axis->field = field;
   strcpy(axis->column, field->name);
-  status = read_values(r, field, node, axis);
-cleanup:
-  return status;
+  return read_values(r, field, node, axis);
 }
 
 /* ---- numbers of the catalog ---- */
@@ -402,12 +403,13 @@ static slip_status read_set(reading *r, const slip_node *node) {
   static const slip_kind kinds[] = {SLIP_KIND_CHIP, SLIP_KIND_SYSTEM, SLIP_KIND_KERNELS, SLIP_KIND_STACK,
                                     SLIP_KIND_REGION};
   slip_status status = SLIP_OK;
-  slip_sweep_axis *axis = NULL;
   const char *name = NULL, *field = NULL;
   if (node->kind != SLIP_NODE_MAP)
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "expected {chip: NAME, field: FIELD, to: [...]}");
   SLIP_TRY(check_keys(r, node));
-  SLIP_TRY(add_axis(r, node, &axis));
+  slip_sweep_axis *axis = add_axis(r, node);
+  if (!axis)
+    return r->err->code;
   const slip_node *owner = NULL;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     const slip_node *found = slip_node_get(node, slip_kind_name(kinds[i]));
@@ -566,6 +568,8 @@ slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, cons
                              slip_sweep **out, slip_error *err) {
   slip_status status = SLIP_OK;
   const slip_node *root = NULL;
+  slip_error unasked = {.code = SLIP_OK};
+  err = err ? err : &unasked;
   slip_sweep *sweep = slip_memory_resize(NULL, sizeof *sweep);
   reading r = {.sweep = sweep, .err = err};
   slip_arena *arena = slip_arena_open();

@@ -276,7 +276,7 @@ static int keep_one(const pool_point **kept, int from, int count, const pool_poi
  * free. */
 static int keep_pools(const search *s, const slip_serve_variant *v, bool decode, const pool_point ***out) {
   const pool_point *points = decode ? s->decode : s->prefill;
-  size_t n = decode ? (size_t)s->n_decode_shapes * SLIP_MAX_BATCHES : (size_t)(s->n_shapes * s->n_chunks),
+  size_t n = decode ? (size_t)s->n_decode_shapes * SLIP_MAX_BATCHES : (size_t)s->n_shapes * (size_t)s->n_chunks,
          there = 0;
   const pool_point **kept = calloc(n + 1, sizeof(pool_point *));
   int count = 0, from = 0;
@@ -506,7 +506,7 @@ static slip_status run_draft(search *s, int draft, slip_error *err) {
   s->n_decode_shapes = slip_serve_shapes(most->decode, &s->space->fixed, s->decode_shapes, &s->stats.illegal);
   free(s->prefill);
   free(s->decode);
-  s->prefill = calloc((size_t)(s->n_shapes * s->n_chunks) + 1, sizeof *s->prefill);
+  s->prefill = calloc((size_t)s->n_shapes * (size_t)s->n_chunks + 1, sizeof *s->prefill);
   s->decode = calloc((size_t)s->n_decode_shapes * SLIP_MAX_BATCHES + 1, sizeof *s->decode);
   if (!s->prefill || !s->decode)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for the search");

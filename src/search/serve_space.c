@@ -120,14 +120,14 @@ static int list_drafts(const slip_serve *serve, const slip_serve *decode, const 
 slip_status slip_serve_variants_open(const slip_serve *serve, const slip_serve *decode,
                                      const slip_serve_space *space, slip_serve_variants *out, slip_error *err) {
   slip_status status = SLIP_OK;
-  bool drafts[2];
+  bool drafts[2] = {false, false};
   if (!decode)
     decode = serve;
   *out = (slip_serve_variants){.n_drafts = list_drafts(serve, decode, space, drafts),
                                .n_clusters = space->n_clusters > 0 ? space->n_clusters : 1};
   if (out->n_clusters > SLIP_MAX_CLUSTERS)
     SLIP_FAIL(err, SLIP_BAD_INPUT, "at most %d clusters may be searched at once", SLIP_MAX_CLUSTERS);
-  out->list = calloc((size_t)(out->n_drafts * out->n_clusters), sizeof *out->list);
+  out->list = calloc((size_t)out->n_drafts * (size_t)out->n_clusters, sizeof *out->list);
   if (!out->list)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for the search");
   for (int d = 0; d < out->n_drafts; d++)

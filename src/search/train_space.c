@@ -151,7 +151,7 @@ static slip_status open_variants(slip_train_problem *problem, slip_error *err) {
   problem->n_clusters = space->n_clusters > 0 ? space->n_clusters : 1;
   if (problem->n_clusters > SLIP_MAX_CLUSTERS)
     SLIP_FAIL(err, SLIP_BAD_INPUT, "at most %d clusters may be searched at once", SLIP_MAX_CLUSTERS);
-  problem->variants = calloc((size_t)(n * problem->n_clusters), sizeof(slip_train *));
+  problem->variants = calloc((size_t)n * (size_t)problem->n_clusters, sizeof(slip_train *));
   if (!problem->variants)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for the search");
   problem->n_formats = n;

@@ -208,7 +208,7 @@ void slip_runs_close(slip_runs *runs) {
 }
 
 bool slip_runs_has(const slip_runs *runs, int64_t point) {
-  return runs->there[point / 8] >> (point % 8) & 1u;
+  return (runs->there[point / 8] & 1u << (point % 8)) != 0;
 }
 
 int64_t slip_runs_count(const slip_runs *runs) {
