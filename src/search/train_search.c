@@ -103,7 +103,8 @@ static void run(train_search *s) {
   bool bounded = s->problem.space->mode == SLIP_SEARCH_BOUNDED && !s->price;
   if (bounded) {
     do_cuts(s, BOUND, 0, n);
-    qsort(s->problem.cuts, n, sizeof *s->problem.cuts, compare_cuts);
+    if (n > 1)
+      qsort(s->problem.cuts, n, sizeof *s->problem.cuts, compare_cuts);
   }
   for (size_t round = FIRST_ROUND; done < n && !stopped(s) && !s->no_memory;
        round = round < LARGEST_ROUND ? 2 * round : round) {
