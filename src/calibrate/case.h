@@ -42,9 +42,7 @@ typedef struct slip_serve_case {
       speculation_known; /* false: the row does not say whether drafts were used; both are predicted, the centre is scored */
   slip_serve_phase phase;
   double instances, prefill_instances; /* that share the concurrency; prefill_instances: of a disaggregated loop */
-  double
-      rounds; /* requests that each client sends, the first all at once; infinity: only the steady state is measured */
-  bool balanced;  /* tokens were spread evenly over the experts by hand */
+  bool balanced;                       /* tokens were spread evenly over the experts by hand */
   double counted; /* input tokens that the source counts per token computed: cache hits included or not */
 } slip_serve_case;
 

@@ -134,7 +134,10 @@ static void read_formats(slip_serve_reading *r) {
    * submissions take it, vLLM and SGLang keep the cache as released unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
   const char *framework = text_of(r, "framework");
-  bool follows = is_mlperf(r) || strncmp(framework, "trt", 3) == 0 || strncmp(framework, "TensorRT", 8) == 0;
+  const slip_harness harness =
+      slip_serve_harness(text_of(r, "source"), framework, r->out->shown.chip, r->out->shown.model);
+  bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
+                 strncmp(framework, "TensorRT", 8) == 0;
   bool quantised = asked == SLIP_FP4 || (follows && asked == SLIP_FP8);
   if (quantised && !ascend) {
     job->kv = SLIP_FP8;
@@ -176,9 +179,8 @@ static void read_lengths(slip_serve_reading *r) {
     isl = slip_mlperf_input_tokens(text_of(r, "model"));
     if (!isnan(isl))
       slip_serve_infer(r, "isl=%.0f, the data set's mean", isl);
-    else if (!isnan(
-                 osl)) { /* questions and answers of the OpenOrca kind are of a like length; no mean is published */
-      isl = osl;
+    else if (!isnan(osl) && strstr(text_of(r, "model"), "70b")) {
+      isl = osl; /* questions and answers of OpenOrca are of a like length; no mean is published */
       slip_serve_infer(r, "isl=osl");
     }
   }
@@ -198,8 +200,10 @@ static void read_lengths(slip_serve_reading *r) {
     slip_serve_skip(r, "%s is blank", isnan(isl) ? "isl" : "osl");
     return;
   }
-  if (!isnan(ratio) && ratio <= 1)
+  if (!isnan(ratio) && ratio <= 1) { /* the mean of lengths even between 2 ratio - 1 and 1 of the nominal */
     isl *= ratio, osl *= ratio;
+    c->job.length_spread = (1 - ratio) / sqrt(3) / ratio;
+  }
   if (!(isl >= 1 && isl <= 1e7 && osl >= 1 && osl <= 1e7)) {
     slip_serve_skip(r, "isl %g or osl %g is not from 1 to 1e7", isl, osl);
     return;
@@ -212,7 +216,7 @@ static void read_lengths(slip_serve_reading *r) {
   }
   c->job.prefix_hit = isnan(hit) ? 0 : hit;
   double rounds = slip_serve_fact_number(r, "rounds");
-  c->rounds = isnan(rounds) ? INFINITY : rounds;
+  c->job.rounds = isnan(rounds) ? 0 : rounds;
   const char *routing = slip_serve_fact(r, "routing");
   c->balanced = routing && strcmp(routing, "forced-balanced") == 0;
   c->counted = slip_serve_fact(r, "cached_counted") ? 1 / (1 - c->job.prefix_hit) : 1;
@@ -285,6 +289,21 @@ static void read_load(slip_serve_reading *r) {
     c->concurrency = 1;
 }
 
+/* How the source set up the engine. Pools of a disaggregated row have their own settings, which are not known. */
+static void read_harness(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  const slip_harness h =
+      slip_serve_harness(text_of(r, "source"), text_of(r, "framework"), r->out->shown.chip, r->out->shown.model);
+  if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
+    return;
+  c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;
+  c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
+  if (c->plan.chunk > 0)
+    slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
+  if (c->plan.poll > 0)
+    slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
+}
+
 /* Batches of pools and caps, once the plan is known. */
 static void read_batch(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
@@ -340,6 +359,9 @@ static void read_row(slip_serve_reading *r) {
   const char *not_scored = slip_serve_fact(r, "not_scored");
   if (not_scored)
     slip_serve_skip(r, "%s", not_scored);
+  const char *division = slip_serve_fact(r, "division");
+  if (division && strcmp(division, "open") == 0)
+    slip_serve_skip(r, "MLPerf's open division: the model may be another");
   read_phase(r);
   read_names(r);
   read_quantities(r);
@@ -351,8 +373,10 @@ static void read_row(slip_serve_reading *r) {
   read_load(r);
   if (r->out->shown.scored)
     slip_serve_read_plan(r);
-  if (r->out->shown.scored)
+  if (r->out->shown.scored) {
+    read_harness(r);
     read_batch(r);
+  }
 }
 
 slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,

@@ -56,9 +56,7 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   out->out_per_s_per_chip = rate * (double)job->osl;
   out->in_per_s_per_chip = rate * (double)job->isl;
   out->tpot_s = at.tpot_s;
-  out->ttft_s = at.ttft_s;
-  if (!isinf(c->rounds) && at.burst_ttft_s > at.ttft_s)
-    out->ttft_s += (at.burst_ttft_s - at.ttft_s) / c->rounds;
+  out->ttft_s = at.rounds_ttft_s;
 cleanup:
   return status;
 }

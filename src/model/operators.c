@@ -130,12 +130,13 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
   op->weight_bytes *= groups;
 }
 
-static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const char *name, double tokens,
-                         double bytes_per_element) {
+/* Serving waits for the rank that gets most: it receives (and returns) `imbalance` times what each sends. */
+static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const slip_work *work, const char *name,
+                         double tokens, double bytes_per_element) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
   op->collective = SLIP_EXCHANGE;
   op->axis = SLIP_AXIS_EP;
-  op->tokens = tokens;
+  op->tokens = work->training ? tokens : tokens * work->imbalance;
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
   op->fan_out = (double)ffn->top_k;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
@@ -148,6 +149,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   /* One attention replica over all the experts' ranks, serving: every rank holds every token already, so nothing is
    * dispatched; each rank adds what its experts make of them, and one all-reduce sums (as vLLM, SGLang and TensorRT-LLM do). */
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
+  bool dispatched = shard->ep > 1 && !everywhere;
   double routed = everywhere ? tokens : own;
   slip_op *router =
       slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
@@ -163,20 +165,26 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
-  if (shard->ep > 1 && !everywhere)
-    add_exchange(list, ffn, "dispatch", own, work->dispatch_bytes);
+  if (dispatched)
+    add_exchange(list, ffn, work, "dispatch", own, work->dispatch_bytes);
   if (!everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
-  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", 2 * rows * inner, 2 * rows * inner);
+  double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
+  if (work->training)
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", 2 * rows * inner, 2 * rows * inner);
+  else if (dispatched) /* what came in, sorted by expert */
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "scatter tokens", rows * inner * carried, rows * inner * carried);
   grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", rows * width * (ffn->gated ? 2 : 1),
                  rows * width);
   grouped(list, work, "experts down", rows, groups, inner, width);
+  if (!work->training) /* serving's grouped GEMMs gather their rows themselves; the weighted sum over a token's experts is left */
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "sum experts", rows * inner, fmin(rows, routed) * inner);
   if (everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, "combine", own, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,

@@ -170,7 +170,7 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
              send * (double)(plan->pp - 1));
   }
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * (double)model->layers);
-  double host = stack->host_step_s;
+  double host = stack->host_step_s + stack->host_sequence_s * (step->decoding + step->prefill_sequences);
   if (step->prefill_sequences >
       0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
     for (int i = 0; i < model->n_kinds; i++) {

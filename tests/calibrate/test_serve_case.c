@@ -174,7 +174,7 @@ static void remark_and_notes_say_the_same(void **state) {
     assert_int_equal(c->plan.dp, 4);
     assert_int_equal(c->decode_plan.dp, 32);
     assert_int_equal(c->decode_plan.ep, 32);
-    close_to(c->rounds, 10);
+    close_to(c->job.rounds, 10);
   }
   close_to(predict(&a, 0, NULL), predict(&b, 0, NULL));
 }
