@@ -75,6 +75,8 @@ typedef struct slip_op {
   double groups;    /* grouped GEMM: groups that have rows */
   double flops;     /* forward */
   double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
+  bool
+      hidden_start; /* serving: its start and ramps are hidden, fused into the kernel before it or on a second stream */
   bool trainable; /* has weights: its backward is two products, else attention's or a stream's */
   bool decode;    /* attention: few queries a sequence, the decode kernel */
   bool mla;       /* attention on the latent cache */

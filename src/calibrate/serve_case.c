@@ -147,11 +147,41 @@ static void read_formats(slip_serve_reading *r) {
 
 /* ---- drafts ---- */
 
+/* InferenceX's configurations, scripts and pull requests say what its rows in other tables do not (docs/measured.md). Dates are ISO, so
+ * that their order is that of the texts. */
+static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
+  static const struct {
+    const char *framework, *chip, *model,
+        *before; /* how the names begin; the first date of a configuration that drafts */
+  } none[] = {{"sglang", "h200", "deepseek", "2026-05"},
+              {"sglang", "", "glm-5", "2026-04-18"},
+              {"sglang", "", "qwen3.5", "2026-04"}};
+  const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;
+  const char *measured = slip_serve_fact(r, "measured");
+  if (d->known || !measured || !strstr(text_of(r, "source"), "InferenceX"))
+    return;
+  if (strcmp(text_of(r, "pd_disagg"), "yes") == 0) {
+    d->known = true;
+  } else if (strncmp(framework, "trtllm", 6) == 0) { /* when drafting came in, and the image it moved to */
+    bool bad = false;
+    d->known = true;
+    d->on = strstr(framework, "1.2.0rc6.post3") || strncmp(measured, "2026-01-14", 10) == 0;
+    d->drafts = !d->on ? 0 : slip_row_number(r->row, "dp", &bad) > 1 ? 1 : 3;
+  }
+  for (size_t i = 0; i < sizeof none / sizeof *none && !d->known; i++)
+    d->known = strncmp(framework, none[i].framework, strlen(none[i].framework)) == 0 &&
+               strncmp(chip, none[i].chip, strlen(none[i].chip)) == 0 &&
+               strncmp(model, none[i].model, strlen(none[i].model)) == 0 && strcmp(measured, none[i].before) < 0;
+  if (d->known)
+    slip_serve_infer(r, "drafts=%lld by InferenceX's configurations", (long long)d->drafts);
+}
+
 static void read_drafts(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
   slip_draft_text d = slip_serve_drafts(text_of(r, "speculative"));
   bool own = c->job.model->mtp_modules > 0;
   const char *fact = slip_serve_fact(r, "drafts");
+  drafts_of_inferencex(r, &d);
   if (!d.known) {
     /* Without drafting modules a row would name its draft model; MLPerf's rules up to 5.1 and tables of saturated throughput have none,
      * and a prefill pool drafts nothing. */
@@ -217,6 +247,7 @@ static void read_lengths(slip_serve_reading *r) {
   c->job.prefix_hit = isnan(hit) ? 0 : hit;
   double rounds = slip_serve_fact_number(r, "rounds");
   c->job.rounds = isnan(rounds) ? 0 : rounds;
+  c->in_process = is_mlperf(r);
   const char *routing = slip_serve_fact(r, "routing");
   c->balanced = routing && strcmp(routing, "forced-balanced") == 0;
   c->counted = slip_serve_fact(r, "cached_counted") ? 1 / (1 - c->job.prefix_hit) : 1;
@@ -238,6 +269,7 @@ static double read_concurrency(slip_serve_reading *r, double chips) {
   if (rate > 0 && tpot > 0 && chips > 0) {
     n = rate * chips / osl * ((isnan(ttft) ? 0 : ttft) + tpot * (osl - 1)) / 1e3;
     slip_serve_infer(r, "concurrency=%.0f by Little's law over the row", n);
+    r->out->serve.job.ignore_memory = true; /* all of them ran */
     return fmax(1, n);
   }
   return NAN;

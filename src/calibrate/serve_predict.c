@@ -118,10 +118,12 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   slip_serve_figures with, without;
   if (stack)
     job.stack = stack;
-  slip_stack even = *job.stack;
-  even.imbalance_serve = 1;
+  slip_stack set = *job.stack;
   if (c->serve.balanced)
-    job.stack = &even;
+    set.imbalance_serve = 1;
+  if (c->serve.in_process)
+    set.request_s = set.reserve_output = 0;
+  job.stack = &set;
   if (kernels) {
     chip.kernels = kernels;
     system.chip = &chip;

@@ -194,16 +194,22 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     bool cut_by_tp = shard->ep == 1 || everywhere;
     double cut = cut_by_tp ? (double)shard->tp : 1;
     double rows_shared = cut_by_tp ? tokens : own;
+    int first = list->count;
     add_mlp(list, work, SLIP_PART_SHARED_EXPERT, "shared up", "shared down", work->weights.shared_experts,
             ffn->gated, rows_shared, hidden, (double)ffn->shared_width / cut);
+    for (int i = first; i < list->count;
+         i++) /* on a second stream beside the routed experts (vLLM, SGLang, TensorRT-LLM) */
+      list->ops[i].hidden_start = !work->training;
   }
 }
 
 /* ---- layer ---- */
 
-static void add_norm(slip_op_list *list, double tokens, double hidden) {
-  /* one fused kernel: reads the branch and the residual, writes the new residual and its norm */
+static void add_norm(slip_op_list *list, const slip_work *work, int64_t tp, double tokens, double hidden) {
+  /* one fused kernel: reads the branch and the residual, writes the new residual and its norm. Serving engines do it at the end of the
+   * all-reduce before it (TensorRT-LLM, FlashInfer's allreduce fusion in vLLM and SGLang). */
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "residual and norm", 2 * tokens * hidden, 2 * tokens * hidden);
+  list->ops[list->count - 1].hidden_start = !work->training && tp > 1;
 }
 
 void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
@@ -213,7 +219,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   double tokens = slip_work_tokens(work) / (double)shard->cp; /* that this rank's replica share handles */
   double norm_tokens = work->training ? tokens / (double)shard->tp : tokens;
   if (kind->attention.kind != SLIP_ATTENTION_NONE) {
-    add_norm(out, norm_tokens, hidden);
+    add_norm(out, work, shard->tp, norm_tokens, hidden);
     slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
     add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
     if (shard->cp > 1) {
@@ -225,7 +231,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   }
   if (kind->ffn.kind == SLIP_FFN_NONE)
     return;
-  add_norm(out, norm_tokens, hidden);
+  add_norm(out, work, shard->tp, norm_tokens, hidden);
   if (kind->ffn.kind == SLIP_FFN_DENSE) {
     add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
             hidden, (double)kind->ffn.width / (double)shard->tp);

@@ -64,6 +64,17 @@ static double all_reduce_s(const slip_serve *serve, slip_group group, double byt
   return own;
 }
 
+/* What an operator whose start is hidden takes of the rank's compute and bandwidth. */
+static slip_cost hidden_start_cost(const slip_device *d, const slip_op *op) {
+  slip_cost cost = slip_op_cost(d, op);
+  cost.launch_s = 0;
+  if (op->kind == SLIP_OP_GEMM)
+    cost.compute_s = fmin(cost.compute_s, op->flops / (d->peak_flops[op->dtype] * d->gemm_fraction[op->dtype]));
+  cost.seconds = fmax(cost.compute_s, cost.memory_s);
+  cost.bound = cost.compute_s > cost.memory_s ? SLIP_BOUND_COMPUTE : SLIP_BOUND_MEMORY;
+  return cost;
+}
+
 void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, const slip_op *op, bool prefill,
                          double times, slip_step_cost *cost) {
   const slip_stack *stack = serve->job.stack;
@@ -84,7 +95,7 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
     add_time(cost, op->part, bound, seconds * times);
     return;
   }
-  slip_cost one = slip_op_cost(&serve->device, op);
+  slip_cost one = op->hidden_start ? hidden_start_cost(&serve->device, op) : slip_op_cost(&serve->device, op);
   double seconds = one.seconds;
   if (op->kind == SLIP_OP_STREAM)
     seconds = one.launch_s + (seconds - one.launch_s) * stack->elementwise_passes;

@@ -135,6 +135,24 @@ static void an_expert_layer_by_hand(void **state) {
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
 }
 
+/* Serving over tensor-parallel ranks: the norm is done at the end of the all-reduce before it, the shared expert beside the routed ones.
+ * Neither holds on one rank without a shared expert, nor in training. */
+static void some_starts_are_hidden_in_serving(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 1, 64);
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  slip_op_list list;
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_false(list.ops[i].hidden_start);
+  work.training = false;
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  assert_true(op_named(&list, "residual and norm")->hidden_start && op_named(&list, "shared up")->hidden_start);
+  assert_false(op_named(&list, "experts up")->hidden_start);
+  slip_layer_operators(model, kind, &(slip_shard){1, 1, 1, 1}, &work, &list);
+  assert_false(op_named(&list, "residual and norm")->hidden_start);
+}
+
 /* Few tokens visit few experts: one token of one sequence touches top_k of them. */
 static void one_token_visits_its_experts_only(void **state) {
   const slip_model *model = model_named("deepseek-v3");
@@ -273,6 +291,7 @@ int main(void) {
       cmocka_unit_test(the_list_does_the_work_of_the_model),
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(one_token_visits_its_experts_only),
       cmocka_unit_test(two_tensor_ranks_halve_the_products),
       cmocka_unit_test(context_ranks_share_the_sequence),
