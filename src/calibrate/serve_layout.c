@@ -78,6 +78,7 @@ static void search(slip_serve_reading *r, int64_t ranks) {
     return;
   }
   *c = best;
+  r->out->shown.layout_known = false;
   slip_serve_infer(r, "tp=%lld dp=%lld ep=%lld by search", (long long)best.plan.tp, (long long)best.plan.dp,
                    (long long)best.plan.ep);
 }

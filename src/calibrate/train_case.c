@@ -185,6 +185,13 @@ static bool choose_stack(slip_train_reading *r) {
   return true;
 }
 
+bool slip_case_is_moe(const slip_model *model) {
+  for (int i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
+      return true;
+  return false;
+}
+
 /* ---- the row ---- */
 
 static void read_row(slip_train_reading *r) {
@@ -202,6 +209,7 @@ static void read_row(slip_train_reading *r) {
   if (!c->job.model || r->no_memory)
     return;
   out->shown.model = c->job.model->entry.name;
+  out->shown.moe = slip_case_is_moe(c->job.model);
   if (!read_dtype(r) || !read_batch(r))
     return;
   c->frozen = (task && strcmp(task, "lora") == 0) || strstr(name, "lora");

@@ -103,7 +103,7 @@ const cli_option cli_option_table[] = {
     {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP) | BIT(CLI_VALIDATE), AT(markdown), 0, 0, NULL,
      "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
     {"from", "FILE", CLI_TEXT, BIT(CLI_CALIBRATE), AT(from), 0, 0, NULL, "the table of your measurements (CSV)"},
-    {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(cv), 0, 0, NULL,
+    {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
      "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
      "and model"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
