@@ -107,6 +107,13 @@ static slip_dtype narrowest(const slip_chip *chip) {
   return !isnan(chip->peak_flops[SLIP_FP4]) ? SLIP_FP4 : !isnan(chip->peak_flops[SLIP_FP8]) ? SLIP_FP8 : SLIP_BF16;
 }
 
+static slip_harness harness_of(slip_serve_reading *r) {
+  bool bad = false;
+  double tp = slip_row_number(r->row, "tp", &bad);
+  return slip_serve_harness(text_of(r, "source"), text_of(r, "framework"), r->out->shown.chip, r->out->shown.model,
+                            isnan(tp) ? 0 : (int64_t)tp);
+}
+
 static void read_formats(slip_serve_reading *r) {
   slip_serve_job *job = &r->out->serve.job;
   const char *weights = text_of(r, "weights_dtype"), *kv = text_of(r, "kv_dtype");
@@ -135,8 +142,7 @@ static void read_formats(slip_serve_reading *r) {
    * submissions take it, vLLM and SGLang keep the cache as released unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
   const char *framework = text_of(r, "framework");
-  const slip_harness harness =
-      slip_serve_harness(text_of(r, "source"), framework, r->out->shown.chip, r->out->shown.model);
+  const slip_harness harness = harness_of(r);
   bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
                  strncmp(framework, "TensorRT", 8) == 0;
   bool quantised = asked == SLIP_FP4 || (follows && asked == SLIP_FP8);
@@ -325,14 +331,14 @@ static void read_load(slip_serve_reading *r) {
 /* How the source set up the engine. Pools of a disaggregated row have their own settings, which are not known. */
 static void read_harness(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
-  const slip_harness h =
-      slip_serve_harness(text_of(r, "source"), text_of(r, "framework"), r->out->shown.chip, r->out->shown.model);
+  const slip_harness h = harness_of(r);
   if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
     return;
   c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;
   c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
   if (c->plan.chunk > 0)
     slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
+  c->memory_share = h.memory_share;
   if (c->plan.poll > 0)
     slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
 }

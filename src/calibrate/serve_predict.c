@@ -132,6 +132,8 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   slip_stack set = *job.stack;
   if (c->serve.balanced)
     set.imbalance_serve = 1;
+  if (c->serve.memory_share > 0)
+    set.memory_share = c->serve.memory_share;
   if (c->serve.in_process)
     set.request_s = set.reserve_output = 0;
   job.stack = &set;

@@ -37,8 +37,11 @@ typedef struct slip_harness {
   int64_t poll_few;
   double poll_from;
   bool fp8_cache;
+  double memory_share; /* of a chip's memory */
 } slip_harness;
-slip_harness slip_serve_harness(const char *source, const char *framework, const char *chip, const char *model);
+/* tp: of the row; 0 not given. */
+slip_harness slip_serve_harness(const char *source, const char *framework, const char *chip, const char *model,
+                                int64_t tp);
 
 /* Mean input tokens of the data set of an MLPerf Inference benchmark; NAN for others. */
 double slip_mlperf_input_tokens(const char *model);
