@@ -145,7 +145,7 @@ slip_status slip_calibration_write(const slip_calibration *calibration, const ch
 typedef struct slip_builtin_constant {
   const char *field, *unit;
   const char *shared; /* "stacks/NAME, stacks/NAME": who has it */
-  double prior, before, after; /* in the unit of the file; before: of the first that shares it */
+  double prior, before, after; /* in the unit of the file; before: of the first that shares it, NAN: it had none */
   double posterior_sd;         /* of the transformed value */
   bool is_share;               /* transformed by logit, else by ln */
   size_t rows;                 /* that depend on it; 0: it stays as the others of its kind have it */

@@ -72,15 +72,22 @@ static slip_status read_scale(const slip_node *node, slip_transform *out, slip_e
   return SLIP_OK;
 }
 
-static slip_status read_bound(const slip_node *map, const char *key, const slip_field *field, double *out,
-                              slip_error *err) {
-  const slip_node *node = slip_node_get(map, key);
-  double value;
-  if (!node)
+static slip_status read_bounds(const reading *r, const slip_node *node, slip_agenda_field *out) {
+  const slip_node *low = slip_node_get(node, "low"), *high = slip_node_get(node, "high");
+  const slip_field *f = out->field;
+  const double si = f->multiply / f->divide;
+  slip_status status = SLIP_OK;
+  if (!low && !high)
     return SLIP_OK;
-  const slip_status status = slip_node_double(node, field->low, field->high, &value, err);
-  if (status == SLIP_OK)
-    *out = value * field->multiply / field->divide;
+  if (!low || !high || out->transform == SLIP_LOGIT)
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "low and high go together, with scale: positive");
+  SLIP_TRY(slip_node_double(low, f->low, f->high, &out->low, r->err));
+  SLIP_TRY(slip_node_double(high, f->low, f->high, &out->high, r->err));
+  out->low *= si, out->high *= si;
+  out->bounded = true;
+  if (!(out->low < out->prior && out->prior < out->high))
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "the prior is not between low and high");
+cleanup:
   return status;
 }
 
@@ -113,12 +120,7 @@ static slip_status read_field(reading *r, const slip_node *node, slip_agenda_fie
     SLIP_TRY(slip_node_double(child, 0, 10, &out->entry_sd, r->err));
   SLIP_TRY(need(node, "why", &child, r->err));
   SLIP_TRY(slip_node_string(child, &out->why, r->err));
-  out->low = f->low * f->multiply / f->divide;
-  out->high = f->high * f->multiply / f->divide;
-  SLIP_TRY(read_bound(node, "low", f, &out->low, r->err));
-  SLIP_TRY(read_bound(node, "high", f, &out->high, r->err));
-  if (!(out->low <= out->prior && out->prior <= out->high))
-    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "the prior is not between low and high");
+  SLIP_TRY(read_bounds(r, node, out));
 cleanup:
   return status;
 }

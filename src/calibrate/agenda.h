@@ -22,7 +22,8 @@ typedef struct slip_agenda_field {
   const char *name;
   const slip_field *field;  /* of its kind */
   double prior;             /* SI */
-  double low, high;         /* SI; a logit's are at most 0 and 1 */
+  bool bounded;             /* the value stays between low and high, SI */
+  double low, high;
   double common_sd, entry_sd, own_sd; /* of the transformed value; 0: there is no such part */
   slip_transform transform;
   const char *why; /* where the prior comes from */

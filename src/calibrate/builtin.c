@@ -16,6 +16,8 @@
 #include "calibrate/validation.h"
 #include "catalog/embedded.h"
 
+#define FOLLOWS ", which is fitted; " /* in the note of one that follows */
+
 enum { Q = SLIP_MAX_QUANTITIES, MAX_FILE_BYTES = 1 << 24 };
 
 static const slip_row_kind order[SLIP_ROW_KINDS] = {SLIP_ROW_KERNEL, SLIP_ROW_TRAINING, SLIP_ROW_SERVING};
@@ -55,11 +57,29 @@ static slip_status no_memory(const run *r) {
 
 /* ---- what changes ---- */
 
-static slip_status add_change(run *r, const slip_entry *entry, const slip_fact *fact, double value, const char *note,
+/* The first fact beside which one of this name stands: of the same level, or of the entry itself. */
+static const slip_fact *beside(const slip_entry *entry, const char *field) {
+  const char *dot = strrchr(field, '.');
+  const size_t prefix = dot ? (size_t)(dot - field) + 1 : 0;
+  for (size_t i = 0; i < entry->n_facts; i++) {
+    const char *other = strrchr(entry->facts[i].field, '.');
+    const size_t length = other ? (size_t)(other - entry->facts[i].field) + 1 : 0;
+    if (length == prefix && memcmp(entry->facts[i].field, field, prefix) == 0)
+      return &entry->facts[i];
+  }
+  return NULL;
+}
+
+/* `shown` in the file's unit. An entry without facts of that place is left as it is. */
+static slip_status add_change(run *r, const slip_entry *entry, const char *field, double shown, const char *note,
                               slip_row_kind kind) {
   const char *source = slip_arena_printf(r->arena, "slipstick calibrate, fitted to %s", tables[kind]);
-  if (!source || !note)
+  const char *kept = slip_arena_strdup(r->arena, field);
+  const slip_fact *old = slip_entry_fact(entry, field), *place = old ? old : beside(entry, field);
+  if (!source || !note || !kept)
     return no_memory(r);
+  if (!place)
+    return SLIP_OK;
   if (r->n_changes == r->capacity) {
     const size_t capacity = r->capacity ? 2 * r->capacity : 256;
     change *larger = slip_memory_resize(r->changes, capacity * sizeof *larger);
@@ -68,32 +88,32 @@ static slip_status add_change(run *r, const slip_entry *entry, const slip_fact *
     r->changes = larger;
     r->capacity = capacity;
   }
-  r->changes[r->n_changes++] = (change){entry, {fact, value, source, note}};
+  r->changes[r->n_changes++] = (change){entry, {kept, place->line, !old, shown, source, note}};
   return SLIP_OK;
 }
 
 static int by_entry_and_line(const void *a, const void *b) {
   const change *left = a, *right = b;
   const int order_of_files = strcmp(left->entry->file, right->entry->file);
-  return order_of_files != 0 ? order_of_files : left->fact.old->line - right->fact.old->line;
+  if (order_of_files != 0)
+    return order_of_files;
+  if (left->fact.line != right->fact.line)
+    return left->fact.line - right->fact.line;
+  if (left->fact.is_new != right->fact.is_new)
+    return left->fact.is_new ? -1 : 1;
+  return strcmp(left->fact.field, right->fact.field);
 }
 
 /* ---- constants ---- */
 
-static const slip_fact *fact_of(const run *r, const slip_agenda_owner *owner, const char *field) {
-  const char *name = owner->level ? slip_arena_printf(r->arena, "%s.%s", owner->level, field) : field;
-  const slip_entry *entry = slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry);
-  return entry && name ? slip_entry_fact(entry, name) : NULL;
+static const char *fact_name(const run *r, const slip_agenda_owner *owner, const char *field) {
+  return owner->level ? slip_arena_printf(r->arena, "%s.%s", owner->level, field) : field;
 }
 
-static slip_status need_fact(const run *r, const slip_agenda *agenda, const slip_agenda_owner *owner,
-                             const char *field, const slip_fact **out) {
-  *out = fact_of(r, owner, field);
-  if (*out)
-    return SLIP_OK;
-  return slip_fail_at(r->err, SLIP_BAD_INPUT, agenda->file, owner->line, 0, field,
-                      "%s%s%s has no such fact; add it to the file with any value", owner->entry,
-                      owner->level ? " level " : "", owner->level ? owner->level : "");
+static const slip_fact *fact_of(const run *r, const slip_agenda_owner *owner, const char *field) {
+  const char *name = fact_name(r, owner, field);
+  const slip_entry *entry = slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry);
+  return entry && name ? slip_entry_fact(entry, name) : NULL;
 }
 
 static const char *owner_text(slip_arena *arena, const slip_agenda_owner *o) {
@@ -138,18 +158,19 @@ static const char *note_of(const run *r, const slip_builtin_stage *stage, const 
       stage->folds.median * 100, shared);
 }
 
+/* `ratio`: how much the leader has moved. */
 static slip_status change_followers(run *r, const slip_agenda *agenda, const slip_builtin_stage *stage,
-                                    const slip_agenda_owner *owner, const slip_fact *leader, double value) {
+                                    const slip_agenda_owner *owner, const char *leader, double ratio) {
   slip_status status = SLIP_OK;
   for (size_t i = 0; i < agenda->n_followers; i++) {
     const slip_agenda_follower *f = &agenda->followers[i];
     const slip_fact *fact = fact_of(r, owner, f->name);
-    if (strcmp(f->leader, leader->field) != 0 || !fact || !(leader->value > 0))
+    if (strcmp(f->leader, leader) != 0 || !fact)
       continue;
-    const slip_entry *entry = slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry);
-    SLIP_TRY(add_change(r, entry, fact, fact->value * value / leader->value,
-                        slip_arena_printf(r->arena, "follows %s at the ratio %.3g, as before. %s", f->leader,
-                                          fact->value / leader->value, fact->note),
+    const char *said = strstr(fact->note, FOLLOWS) ? strstr(fact->note, FOLLOWS) + strlen(FOLLOWS) : fact->note;
+    SLIP_TRY(add_change(r, slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry), fact->field,
+                        fact->shown * ratio,
+                        slip_arena_printf(r->arena, "keeps its ratio to %s" FOLLOWS "%s", f->leader, said),
                         stage->kind));
   }
 cleanup:
@@ -161,11 +182,14 @@ static slip_status change_constant(run *r, const slip_agenda *agenda, const slip
   slip_status status = SLIP_OK;
   for (size_t k = 0; k < c->shared->n_owners; k++) {
     const slip_agenda_owner *owner = &c->shared->owners[k];
-    const slip_fact *fact = NULL;
-    SLIP_TRY(need_fact(r, agenda, owner, c->field->name, &fact));
+    const slip_fact *fact = fact_of(r, owner, c->field->name);
     const slip_entry *entry = slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry);
-    SLIP_TRY(add_change(r, entry, fact, c->now, note_of(r, stage, c, sd, k), stage->kind));
-    SLIP_TRY(change_followers(r, agenda, stage, owner, fact, c->now));
+    const char *name = fact_name(r, owner, c->field->name);
+    if (!name)
+      return no_memory(r);
+    SLIP_TRY(add_change(r, entry, name, c->now * per_unit(c->field), note_of(r, stage, c, sd, k), stage->kind));
+    if (fact && fact->value > 0)
+      SLIP_TRY(change_followers(r, agenda, stage, owner, c->field->name, c->now / fact->value));
   }
 cleanup:
   return status;
@@ -183,13 +207,12 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
   stage->n_constants = n;
   for (size_t i = 0; i < n; i++) {
     const slip_joint_constant *c = &constants[i];
-    const slip_fact *fact = NULL;
-    SLIP_TRY(need_fact(r, agenda, &c->shared->owners[0], c->field->name, &fact));
+    const slip_fact *fact = fact_of(r, &c->shared->owners[0], c->field->name);
     shown[i] = (slip_builtin_constant){.field = slip_arena_strdup(r->arena, c->field->name),
                                        .unit = c->field->field->unit,
                                        .shared = owners_text(r->arena, c->shared, SIZE_MAX),
                                        .prior = c->field->prior * per_unit(c->field),
-                                       .before = fact->shown,
+                                       .before = fact ? fact->shown : NAN,
                                        .after = c->now * per_unit(c->field),
                                        .posterior_sd = sd[i],
                                        .is_share = c->field->transform == SLIP_LOGIT,
@@ -205,24 +228,32 @@ cleanup:
 /* ---- intervals, and the priors of kinds ---- */
 
 static const char *spread_field(slip_row_kind kind, int class) {
-  return kind == SLIP_ROW_TRAINING ? "spread_train" : class ? "spread_ttft" : "spread_serve";
+  if (kind == SLIP_ROW_TRAINING)
+    return class ? "spread_train_moe" : "spread_train";
+  return class ? "spread_ttft" : "spread_serve";
 }
 
-static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack) {
+/* Rows of the stack that say something of an interval of this class. */
+static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, int class) {
   size_t n = 0;
-  for (size_t i = 0; i < rows->n; i++)
-    n += rows->rows[i].c->stack && strcmp(rows->rows[i].c->stack->entry.name, stack->name) == 0;
+  for (size_t i = 0; i < rows->n; i++) {
+    const slip_case *c = rows->rows[i].c;
+    bool says = false;
+    for (int q = 0; q < c->n_quantities; q++)
+      says = says || slip_spread_class(c, q) == class;
+    n += says && c->stack && strcmp(c->stack->entry.name, stack->name) == 0;
+  }
   return n;
 }
 
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
                                  const slip_held_out *held, const slip_stack *stack, int class, double *scratch) {
-  const slip_fact *fact = slip_entry_fact(&stack->entry, spread_field(stage->kind, class));
-  const size_t n = rows_of(rows, &stack->entry);
+  const char *field = spread_field(stage->kind, class);
+  const size_t n = rows_of(rows, &stack->entry, class);
   const bool unseen = n == 0 || stack->is_prior;
   const double spread = slip_spread_from(rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS], NULL,
                                          unseen ? NULL : stack->entry.name, class, scratch);
-  if (!fact || isnan(spread))
+  if (isnan(spread))
     return SLIP_OK;
   const char *note =
       unseen ? slip_arena_printf(r->arena,
@@ -233,7 +264,7 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
                                  "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
                                  "over all %zu, which count as %g",
                                  n, rows->n, SLIP_POOL_ROWS);
-  return add_change(r, &stack->entry, fact, spread, note, stage->kind);
+  return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
 /* What the kind's groups have in common goes to the stack of which nothing is known. */
@@ -242,9 +273,8 @@ static slip_status change_prior(run *r, const slip_agenda *agenda, const slip_bu
   slip_status status = SLIP_OK;
   for (size_t f = 0; f < agenda->n_fields; f++) {
     const slip_agenda_field *field = &agenda->fields[f];
-    const slip_fact *fact = slip_entry_fact(&stack->entry, field->name);
-    if (fact && field->common_sd > 0)
-      SLIP_TRY(add_change(r, &stack->entry, fact, slip_joint_common(joint, u, f),
+    if (field->common_sd > 0)
+      SLIP_TRY(add_change(r, &stack->entry, field->name, slip_joint_common(joint, u, f) * per_unit(field),
                           slip_arena_printf(r->arena,
                                             "what fitted stacks have in common, from a prior of %.4g (%s)",
                                             field->prior * per_unit(field), field->why),
@@ -268,8 +298,7 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
     if (!(train ? stack->trains : stack->serves))
       continue;
     SLIP_TRY(change_spread(r, stage, rows, held, stack, 0, scratch));
-    if (!train)
-      SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
+    SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }
@@ -352,7 +381,7 @@ static slip_status make_file(const run *r, const change *changes, size_t n, file
     facts[i] = changes[i].fact;
   out->entry = changes[0].entry;
   SLIP_TRY(read_source(out->entry, &bytes, &size, r->err));
-  SLIP_TRY(slip_rewrite_facts(out->entry, bytes, size, facts, n, r->date, &out->text, r->err));
+  SLIP_TRY(slip_rewrite_facts(out->entry->file, bytes, size, facts, n, r->date, &out->text, r->err));
 cleanup:
   free(bytes);
   return status;

@@ -105,8 +105,6 @@ slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack
                                      double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
                                      slip_error *err);
 
-/* Some of its layers have experts. */
-bool slip_case_is_moe(const slip_model *model);
 /* What `spread` of a prediction has beyond the stack's own: half of the way between what the row leaves open. >= 0. */
 double slip_case_range(const slip_case *c, const double spread[SLIP_MAX_QUANTITIES]);
 

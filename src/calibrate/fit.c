@@ -317,7 +317,11 @@ static slip_status describe(problem *p, slip_fit_result *out) {
     out->prior_sd[at] = p->sd[at];
     out->posterior_sd[at] = p->sd[at] * fmin(1, sqrt(wider * c[i][i]));
   }
-  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = SLIP_Z80 * sqrt(wider * (p->own + left));
+  const double before = p->job->train ? p->job->base->spread_train : p->job->base->spread_serve;
+  const double spread = SLIP_Z80 * sqrt(wider * (p->own + left));
+  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = spread;
+  if (p->job->train) /* narrowed alike */
+    out->stack.spread_train_moe *= spread / before;
 cleanup:
   return status;
 }

@@ -70,7 +70,7 @@ static uint64_t family_group(const slip_case *c) {
 /* ---- intervals ---- */
 
 int slip_spread_class(const slip_case *c, int quantity) {
-  return strcmp(c->quantities[quantity].name, "ttft_ms") == 0;
+  return c->kind == SLIP_ROW_TRAINING ? c->shown.moe : strcmp(c->quantities[quantity].name, "ttft_ms") == 0;
 }
 
 static const char *spread_owner(const slip_case *c) {
@@ -193,7 +193,7 @@ static slip_status observe(const holding *h, const first_row *first, double *out
   const bool train = h->kind == SLIP_ROW_TRAINING;
   slip_stack base = *first->stack;
   slip_fit_result fit;
-  *(train ? &base.spread_train : &base.spread_serve) = UNSEEN_SPREAD;
+  *(train ? &base.spread_train : &base.spread_serve) = base.spread_train_moe = UNSEEN_SPREAD;
   const slip_fit_job job = {
       .base = &base, .train = train, .rows = &h->rows->rows[first->row], .n_rows = 1, .seconds = 60};
   slip_error ignored;

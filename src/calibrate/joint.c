@@ -32,6 +32,7 @@ typedef struct bound_constant {
   double *ratios, *follower_originals;
   size_t n_followers;
   size_t unknown[PARTS]; /* the unknowns that move it; SIZE_MAX: there is none */
+  double steep;         /* of the logit between bounds, against ln */
   double sd[PARTS];     /* how far one unit of each moves its transformed value */
   size_t *rows;        /* that depend on it, ascending */
   double *derivatives; /* d residual / d transformed value, rows * Q */
@@ -69,9 +70,24 @@ static double moved_by(const bound_constant *c, const double *u) {
   return sum;
 }
 
-static slip_constant as_constant(const bound_constant *c) {
+/* The transformed value, in which priors are normal: ln x; logit of a share; logit of where x lies between bounds, at the prior as steep as
+ * ln x. */
+static double transformed(const bound_constant *c, double x) {
   const slip_agenda_field *f = c->shown.field;
-  return (slip_constant){.transform = f->transform, .low = f->low, .high = f->high};
+  if (f->transform == SLIP_LOGIT)
+    return log(x / (1 - x));
+  return f->bounded ? log((x - f->low) / (f->high - x)) / c->steep : log(x);
+}
+
+static double restored(const bound_constant *c, double y) {
+  const slip_agenda_field *f = c->shown.field;
+  if (f->transform == SLIP_LOGIT)
+    return 1 / (1 + exp(-y));
+  return f->bounded ? f->low + (f->high - f->low) / (1 + exp(-y * c->steep)) : exp(y);
+}
+
+static double steepness(const slip_agenda_field *f) {
+  return f->bounded ? f->prior * (f->high - f->low) / ((f->prior - f->low) * (f->high - f->prior)) : 1;
 }
 
 static void set(bound_constant *c, double value) {
@@ -85,8 +101,7 @@ static void set(bound_constant *c, double value) {
 void slip_joint_move(slip_joint *joint, const double *u) {
   for (size_t i = 0; i < joint->n_constants; i++) {
     bound_constant *c = &joint->constants[i];
-    const slip_constant as = as_constant(c);
-    set(c, slip_constant_shifted(&as, c->shown.field->prior, moved_by(c, u)));
+    set(c, restored(c, transformed(c, c->shown.field->prior) + moved_by(c, u)));
   }
 }
 
@@ -94,9 +109,8 @@ double slip_joint_common(const slip_joint *joint, const double *u, size_t field)
   const slip_agenda_field *f = &joint->agenda->fields[field];
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const slip_constant as = as_constant(c);
     if (c->shown.field == f && c->unknown[FIELD] != SIZE_MAX)
-      return slip_constant_shifted(&as, f->prior, f->common_sd * u[c->unknown[FIELD]]);
+      return restored(c, transformed(c, f->prior) + f->common_sd * u[c->unknown[FIELD]]);
   }
   return f->prior;
 }
@@ -105,8 +119,7 @@ void slip_joint_start(const slip_joint *joint, double *u) {
   memset(u, 0, joint->n_unknowns * sizeof *u);
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const slip_constant as = as_constant(c);
-    const double by = slip_constant_distance(&as, c->shown.field->prior, c->originals[0]);
+    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.field->prior);
     if (isfinite(by) && c->sd[OWN] > 0)
       u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
   }
@@ -218,6 +231,7 @@ static slip_status bind(slip_joint *joint, size_t i, slip_error *err) {
   slip_status status = SLIP_OK;
   c->shown.field = &joint->agenda->fields[shared->field];
   c->shown.shared = shared;
+  c->steep = steepness(c->shown.field);
   c->sd[FIELD] = c->shown.field->common_sd;
   c->sd[ENTRY] = c->shown.field->entry_sd;
   c->sd[OWN] = c->shown.field->own_sd;
@@ -313,18 +327,12 @@ slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_erro
   return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
 }
 
-/* Central, by STEP to each side; at a bound the step is what there is room for. */
+/* Central, by STEP to each side. */
 static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_error *err) {
-  const slip_constant as = as_constant(c);
-  const double at = c->shown.now, up = slip_constant_shifted(&as, at, STEP), down = slip_constant_shifted(&as, at, -STEP);
-  const double width = slip_constant_distance(&as, down, up);
+  const double at = c->shown.now, y = transformed(c, at);
   atomic_bool failed = false;
-  if (!(width > STEP / 10)) {
-    memset(c->derivatives, 0, c->shown.n_rows * Q * sizeof *c->derivatives);
-    return SLIP_OK;
-  }
   for (int side = 0; side < 2; side++) {
-    set(c, side ? up : down);
+    set(c, restored(c, y + (side ? STEP : -STEP)));
 #pragma omp parallel for schedule(dynamic, 1) default(shared)
     for (size_t k = 0; k < c->shown.n_rows; k++) {
       double here[Q];
@@ -332,7 +340,7 @@ static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_erro
         atomic_store(&failed, true);
       for (int q = 0; q < Q; q++) {
         double *d = &c->derivatives[k * Q + (size_t)q];
-        *d = side ? (here[q] - *d) / width : here[q];
+        *d = side ? (here[q] - *d) / (2 * STEP) : here[q];
       }
     }
   }

@@ -1,6 +1,5 @@
 #include "calibrate/rewrite.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,22 +17,12 @@ static void add_quoted(slip_text *out, const char *s) {
   slip_text_add(out, "\"");
 }
 
-/* SI over the file's unit: from the fact itself, or 1 where it is 0 there. */
-static double shown(const slip_fact *fact, double value) {
-  return fact->shown != 0 && fact->value != 0 ? value * (fact->shown / fact->value) : value;
-}
-
 static double rounded(double value) {
   char text[SLIP_DOUBLE_SIZE];
   int length = 0;
   double read = value;
   slip_append(text, sizeof text, &length, "%.4g", value);
   return slip_parse_double(text, &read) ? read : value;
-}
-
-double slip_rewritten_value(const slip_fact *fact, double value) {
-  const double in_file = rounded(shown(fact, value));
-  return fact->shown != 0 && fact->value != 0 ? in_file * (fact->value / fact->shown) : in_file;
 }
 
 static size_t indent_of(const char *line, const char *end) {
@@ -82,39 +71,38 @@ static void add_also(const char *from, const char *to, slip_text *out) {
     }
 }
 
-static void add_block(const slip_new_fact *fact, size_t indent, const char *from, const char *to, const char *date,
-                      slip_text *out) {
+static void add_block(const slip_new_fact *fact, size_t indent, const char *date, slip_text *out) {
   char number[SLIP_DOUBLE_SIZE];
-  const char *dot = strrchr(fact->old->field, '.');
-  const int in = (int)indent;
-  slip_text_printf(out, "%*s%s:\n", in, "", dot ? dot + 1 : fact->old->field);
-  slip_text_printf(out, "%*svalue: %s\n", in + 2, "",
-                   slip_format_double(number, rounded(shown(fact->old, fact->value))));
-  slip_text_printf(out, "%*ssource: ", in + 2, "");
-  add_quoted(out, fact->source);
-  slip_text_printf(out, "\n%*sdate: \"%s\"\n%*sconfidence: derived\n%*snote: ", in + 2, "", date, in + 2, "", in + 2,
+  const char *dot = strrchr(fact->field, '.');
+  const int in = (int)indent, below = in + 2;
+  slip_text_printf(out, "%*s%s:\n", in, "", dot ? dot + 1 : fact->field);
+  slip_text_printf(out, "%*svalue: %s\n%*ssource: ", below, "", slip_format_double(number, rounded(fact->shown)), below,
                    "");
+  add_quoted(out, fact->source);
+  slip_text_printf(out, "\n%*sdate: \"%s\"\n%*sconfidence: derived\n%*snote: ", below, "", date, below, "", below, "");
   add_quoted(out, fact->note);
   slip_text_add(out, "\n");
-  add_also(from, to, out);
 }
 
-slip_status slip_rewrite_facts(const slip_entry *entry, const char *text, size_t n, const slip_new_fact *facts,
-                               size_t n_facts, const char *date, slip_text *out, slip_error *err) {
+slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, const slip_new_fact *facts, size_t n_facts,
+                               const char *date, slip_text *out, slip_error *err) {
   const char *at = text, *const end = text + n;
   int line = 1;
   for (size_t i = 0; i < n_facts; i++) {
-    const slip_fact *old = facts[i].old;
-    for (; line < old->line && at < end; line++) {
+    const slip_new_fact *fact = &facts[i];
+    for (; line < fact->line && at < end; line++) {
       const char *next = next_line(at, end);
       slip_text_add_n(out, at, (size_t)(next - at));
       at = next;
     }
-    if (line != old->line || !is_key(at, end, old->field))
-      return slip_fail_at(err, SLIP_BAD_INPUT, entry->file, old->line, 0, old->field,
-                          "cannot be rewritten: the fact must be a block of its own, below a line \"%s:\"", old->field);
+    if (line != fact->line || (!fact->is_new && !is_key(at, end, fact->field)))
+      return slip_fail_at(err, SLIP_BAD_INPUT, file, fact->line, 0, fact->field,
+                          "cannot be rewritten: the fact must be a block of its own, below a line \"%s:\"", fact->field);
+    add_block(fact, indent_of(at, end), date, out);
+    if (fact->is_new)
+      continue;
     const char *after = block_end(at, end);
-    add_block(&facts[i], indent_of(at, end), at, after, date, out);
+    add_also(at, after, out);
     for (; at < after; line++)
       at = next_line(at, end);
   }

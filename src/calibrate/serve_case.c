@@ -79,7 +79,7 @@ static void read_names(slip_serve_reading *r) {
   }
   out->serve.job.model = model;
   out->shown.model = model->entry.name;
-  out->shown.moe = slip_case_is_moe(model);
+  out->shown.moe = slip_model_has_experts(model);
   out->stack = slip_resolve_stack(catalog, out->chip, text_of(r, "framework"), out->year, false);
   out->serve.job.stack = out->stack;
   out->shown.stack = out->stack ? out->stack->entry.name : "";

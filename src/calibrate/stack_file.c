@@ -92,6 +92,8 @@ static const char *spread_field(const slip_calibration *c) {
 static double fitted_value(const slip_calibration *c, const char *field) {
   if (strcmp(field, spread_field(c)) == 0)
     return c->spread_after;
+  if (c->kind == SLIP_ROW_TRAINING && strcmp(field, "spread_train_moe") == 0)
+    return c->stack.spread_train_moe;
   for (size_t i = 0; i < c->n_constants; i++)
     if (c->constants[i].free && strcmp(c->constants[i].constant->field, field) == 0)
       return c->constants[i].after;

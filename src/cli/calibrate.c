@@ -47,7 +47,8 @@ static slip_status calibrate_catalog(cli_session *session, slip_error *err) {
                      o->stack != NULL ? "--stack" : "--cv");
   SLIP_TRY(today(date, err));
   SLIP_TRY(cli_open_catalog(session, err));
-  status = slip_calibrate_builtin(session->catalog, date, session->stop, cli_progress, NULL, &calibration, err);
+  const slip_builtin_job job = {.catalog = session->catalog, .date = date};
+  status = slip_calibrate_builtin(&job, session->stop, cli_progress, NULL, &calibration, err);
   cli_progress_end();
   if (status != SLIP_OK)
     goto cleanup;

@@ -21,7 +21,10 @@ static void add_constants(const slip_builtin_stage *stage, const slip_style *sty
     slip_table_cell(table, c->field);
     slip_table_cell(table, c->unit);
     slip_table_printf(table, "%.4g", c->prior);
-    slip_table_printf(table, "%.4g", c->before);
+    if (isnan(c->before))
+      slip_table_cell(table, "-");
+    else
+      slip_table_printf(table, "%.4g", c->before);
     slip_table_printf(table, "%.4g", c->after);
     slip_table_printf(table, "%.2f", c->posterior_sd);
     slip_table_cell(table, c->is_share ? "logit" : "ln");
