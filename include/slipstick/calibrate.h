@@ -166,11 +166,17 @@ typedef struct slip_builtin_calibration {
   void *memory;
 } slip_builtin_calibration;
 
+typedef struct slip_builtin_job {
+  const slip_catalog *catalog;
+  const char *date;         /* "2026-11-24" */
+  const char *const *files; /* tables to fit to; none: the built-in ones. A kind without rows is left as it is */
+  size_t n_files;
+} slip_builtin_job;
+
 /* Fits the constants of kernels and networks to the kernel rows, then those of training and serving stacks to end-to-end rows, given the
- * former; then the intervals of stacks from rows held out, and the priors for stacks of which nothing is known. The catalog is not changed; `date`
- * ("2026-11-24") is written into what changes. SLIP_INTERRUPTED leaves nothing. Minutes; the outcome does not depend on the number of
+ * former; then the intervals of stacks from rows held out, and the priors for stacks of which nothing is known. The catalog is not changed. SLIP_INTERRUPTED leaves nothing. Minutes; the outcome does not depend on the number of
  * threads. The catalog must outlive it. */
-slip_status slip_calibrate_builtin(const slip_catalog *catalog, const char *date, const volatile int *stop,
+slip_status slip_calibrate_builtin(const slip_builtin_job *job, const volatile int *stop,
                                    void (*progress)(double share, void *context), void *context,
                                    slip_builtin_calibration **out, slip_error *err);
 void slip_builtin_calibration_free(slip_builtin_calibration *calibration); /* NULL is allowed */

@@ -326,6 +326,10 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
     SLIP_TRY(slip_workbench_reread(r->bench, stage->kind, r->err));
   SLIP_TRY(slip_agenda_builtin(r->arena, stage->kind, &agenda, r->err));
   SLIP_TRY(slip_fit_rows_take(r->bench, stage->kind, arena, &rows, r->err));
+  stage->agenda = agenda.file;
+  stage->before = stage->after = stage->folds = stage->unseen = (slip_fit_errors){NAN, NAN};
+  if (rows.n == 0)
+    goto cleanup;
   SLIP_TRY(slip_joint_open(arena, &agenda, r->bench->catalog, rows.rows, rows.n, &joint, r->err));
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   double *sd = slip_arena_array(arena, agenda.n_constants + 1, sizeof *sd);
@@ -334,7 +338,6 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
     status = no_memory(r);
     goto cleanup;
   }
-  stage->agenda = agenda.file;
   SLIP_TRY(slip_joint_residuals(joint, residuals, r->err));
   SLIP_TRY(errors_of(&rows, residuals, &stage->before, r->err));
   slip_joint_start(joint, u);
@@ -431,18 +434,18 @@ cleanup:
 
 /* ---- all of it ---- */
 
-slip_status slip_calibrate_builtin(const slip_catalog *catalog, const char *date, const volatile int *stop,
+slip_status slip_calibrate_builtin(const slip_builtin_job *job, const volatile int *stop,
                                    void (*progress)(double share, void *context), void *context,
                                    slip_builtin_calibration **out, slip_error *err) {
   static const double ends[SLIP_ROW_KINDS + 1] = {0, 0.02, 0.2, 1}; /* shares of the time that the kinds take */
   slip_status status = SLIP_OK;
-  run r = {.arena = slip_arena_open(), .date = date, .err = err};
+  run r = {.arena = slip_arena_open(), .date = job->date, .err = err};
   answer *a = r.arena ? slip_arena_alloc(r.arena, sizeof *a) : NULL;
   if (!a)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   a->shown.memory = r.arena;
   r.out = &a->shown;
-  SLIP_TRY(slip_workbench_open(catalog, true, NULL, 0, stop, (slip_progress){0}, &r.bench, err));
+  SLIP_TRY(slip_workbench_open(job->catalog, true, job->files, job->n_files, stop, (slip_progress){0}, &r.bench, err));
   for (int i = 0; i < SLIP_ROW_KINDS; i++) {
     const slip_fit_watch watch = {stop, {progress, context}, ends[i], ends[i + 1]};
     a->shown.stages[i].kind = order[i];
@@ -451,7 +454,7 @@ slip_status slip_calibrate_builtin(const slip_catalog *catalog, const char *date
   SLIP_TRY(make_files(&r, a));
   for (size_t i = 0; i < a->shown.n_files; i++) { /* entries of the caller's catalog, which outlives the workbench */
     const slip_entry *entry = a->files[i].entry;
-    a->files[i].entry = slip_catalog_lookup(catalog, entry->kind, entry->name);
+    a->files[i].entry = slip_catalog_lookup(job->catalog, entry->kind, entry->name);
   }
   *out = &a->shown;
 cleanup:

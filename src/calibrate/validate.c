@@ -196,6 +196,8 @@ static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const s
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   SLIP_TRY(slip_agenda_builtin(arena, kind, &agenda, err));
   SLIP_TRY(slip_fit_rows_take(v->bench, kind, arena, &rows, err));
+  if (rows.n == 0)
+    goto cleanup;
   SLIP_TRY(slip_joint_open(arena, &agenda, v->bench->catalog, rows.rows, rows.n, &joint, err));
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   if (!u)
