@@ -145,15 +145,25 @@ static double rounds_s(const lane *l, double requests, const state *at, double b
 typedef double (*held_at)(const void *context, double running, state *at);
 
 static double settle(held_at held, const void *context, double requests, double most, state *at) {
-  if (held(context, most, at) <= requests)
+  double low = 0, high = most, below = -requests, above = held(context, most, at) - requests;
+  if (above <= 0)
     return most;
-  double low = 0, high = most;
+  int side = 0; /* false position with the Illinois weights; bisection where the far end holds more than can be said */
   for (int i = 0; i < 60 && high - low > 1e-7 * high; i++) {
-    double middle = (low + high) / 2;
-    if (held(context, middle, at) <= requests)
-      low = middle;
-    else
-      high = middle;
+    double x = isinf(above) ? (low + high) / 2 : (low * above - high * below) / (above - below);
+    x = fmin(fmax(x, low + 1e-8 * high), high * (1 - 1e-8));
+    double over = held(context, x, at) - requests;
+    if (over <= 0) {
+      low = x, below = over;
+      above = side < 0 && !isinf(above) ? above / 2 : above;
+      side = -1;
+    } else {
+      high = x, above = over;
+      below = side > 0 ? below / 2 : below;
+      side = 1;
+    }
+    if (fabs(over) <= 1e-9 * requests)
+      return x;
   }
   held(context, (low + high) / 2, at);
   return (low + high) / 2;
