@@ -206,6 +206,7 @@ typedef struct slip_stack {
       request_s; /* of a request outside all steps, before its first token is out: server, tokenizer, queues between
                      * processes; 0 when absent */
   double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
+  double exchange_cores;       /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */

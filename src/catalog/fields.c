@@ -192,6 +192,7 @@ static const slip_field stack_fields[] = {
     NUMBER(slip_stack, "request_us", request_s, MICROSECOND, 0, 1e8,
            "of a request outside all steps, before its first token is out; 0 when absent"),
     HIDDEN(two_batch_overlap, "share of expert traffic hidden behind the other half batch"),
+    HIDDEN(exchange_cores, "share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent"),
     STACK(imbalance_serve, PURE, 1, 1000, "hottest expert rank over the mean, serving"),
     HIDDEN(prefill_interference, "share of a prefill's time by which decode steps of the same chips stretch"),
     FRACTION(slip_stack, "kv_memory_share", kv_memory_share,

@@ -148,7 +148,8 @@ static double settle(held_at held, const void *context, double requests, double 
   double low = 0, high = most, below = -requests, above = held(context, most, at) - requests;
   if (above <= 0)
     return most;
-  int side = 0; /* false position with the Illinois weights; bisection where the far end holds more than can be said */
+  int side =
+      0; /* false position with the Illinois weights; bisection where the far end holds more than can be said */
   for (int i = 0; i < 60 && high - low > 1e-7 * high; i++) {
     double x = isinf(above) ? (low + high) / 2 : (low * above - high * below) / (above - below);
     x = fmin(fmax(x, low + 1e-8 * high), high * (1 - 1e-8));

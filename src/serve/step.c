@@ -151,7 +151,11 @@ static void overlap_batches(const slip_serve *serve, const slip_serve_plan *plan
   part.prefill_sequences /= 2;
   part.decoding /= 2;
   add_pass(serve, plan, &part, &half);
-  double traffic = 2 * half.parts[SLIP_PART_EP];
+  /* The kernels that carry prompts' traffic hold some cores all the while, so that what computes beside them has the others. */
+  double cores = step->prefill_sequences > 0 ? serve->job.stack->exchange_cores : 0;
+  add_time(&half, SLIP_PART_EP, SLIP_BOUND_COMPUTE, half.bounds[SLIP_BOUND_COMPUTE] * cores / (1 - cores));
+  double lost = half.bounds[SLIP_BOUND_COMPUTE] * cores;
+  double traffic = 2 * (half.parts[SLIP_PART_EP] - lost);
   double hidden = fmin(traffic * share, 2 * half.seconds - traffic);
   if (!(2 * half.seconds - hidden < cost->seconds))
     return;

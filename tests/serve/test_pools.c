@@ -149,16 +149,35 @@ static void the_host_is_waited_for_not_added(void **state) {
   slip_serve_free(serve);
 }
 
-static void step_with_overlap(double share, const slip_step *step, slip_step_cost *cost) {
+static void step_with_overlap_on(double share, double cores, const slip_step *step, slip_step_cost *cost) {
   slip_serve_job job = serve_job_of("deepseek-v3", "hgx-h800", "deepseek-serve-2025");
   slip_stack stack = *job.stack;
   stack.two_batch_overlap = share;
+  stack.exchange_cores = cores;
   stack.host_step_s = stack.host_serve_layer_s = stack.host_layer_s = stack.host_moe_layer_s = 0;
   job.stack = &stack;
   slip_serve *serve = serve_open(&job);
   slip_serve_plan plan = serve_plan_of("tp=1,dp=32,ep=32");
   slip_serve_step(serve, &plan, step, cost);
   slip_serve_free(serve);
+}
+
+static void step_with_overlap(double share, const slip_step *step, slip_step_cost *cost) {
+  step_with_overlap_on(share, 0, step, cost);
+}
+
+/* Kernels that hold a fifth of the cores for prompts' traffic leave four fifths to computing, which takes 1 / 0.8 as long; those of decode hold
+ * none. */
+static void hidden_traffic_of_prompts_takes_cores(void **state) {
+  slip_step prompts = {.prefill_sequences = 4, .prefill_tokens = 4096}, tokens = {.decoding = 128, .context = 4096};
+  slip_step_cost free, held;
+  step_with_overlap(0.9, &prompts, &free);
+  step_with_overlap_on(0.9, 0.2, &prompts, &held);
+  close_to(held.bounds[SLIP_BOUND_COMPUTE], free.bounds[SLIP_BOUND_COMPUTE] / 0.8);
+  close_to(held.seconds, free.seconds + free.bounds[SLIP_BOUND_COMPUTE] * (1 / 0.8 - 1));
+  step_with_overlap(0.9, &tokens, &free);
+  step_with_overlap_on(0.9, 0.2, &tokens, &held);
+  close_to(held.seconds, free.seconds);
 }
 
 /* Two half batches take 2 T(half) without the `two_batch_overlap` of their expert traffic that each hides behind the other. */
@@ -510,6 +529,7 @@ int main(void) {
       cmocka_unit_test(a_step_grows_with_batch_context_and_prompt),
       cmocka_unit_test(faster_memory_links_and_cores_never_slow_a_step),
       cmocka_unit_test(the_host_is_waited_for_not_added),
+      cmocka_unit_test(hidden_traffic_of_prompts_takes_cores),
       cmocka_unit_test(two_batch_overlap_hides_expert_traffic),
       cmocka_unit_test(small_batches_are_not_split),
       cmocka_unit_test(every_node_of_the_explanation_is_the_sum_of_its_children),
