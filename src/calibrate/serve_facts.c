@@ -61,6 +61,7 @@ static const struct {
     {"not_scored", "regression baseline", "regression-floor"},
     {"drafts", "no MTP", "none"},
     {"division", "open division", "open"},
+    {"tpot", "nominal SLO", "rounded-label"},
     {"scenario", "scenario Offline", "offline"},
     {"scenario", "scenario Server", "server"},
     {"scenario", "scenario Interactive", "interactive"},
