@@ -206,7 +206,8 @@ typedef struct slip_stack {
       request_s; /* of a request outside all steps, before its first token is out: server, tokenizer, queues between
                      * processes; 0 when absent */
   double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
-  double exchange_cores;       /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
+  double
+      exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
@@ -220,7 +221,7 @@ typedef struct slip_stack {
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
-  double spread_ttft; /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
 } slip_stack;
