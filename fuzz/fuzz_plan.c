@@ -32,7 +32,8 @@ static bool same_train(const slip_plan *a, const slip_plan *b) {
 
 static bool same_serve(const slip_serve_plan *a, const slip_serve_plan *b) {
   return a->tp == b->tp && a->pp == b->pp && a->dp == b->dp && a->ep == b->ep && a->batch == b->batch &&
-         a->chunk == b->chunk && a->disaggregated == b->disaggregated && a->instances == b->instances;
+         a->chunk == b->chunk && a->disaggregated == b->disaggregated && a->instances == b->instances &&
+         a->poll == b->poll;
 }
 
 static void check_train(const char *text) {
