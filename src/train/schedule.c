@@ -336,6 +336,7 @@ slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *p, 
                                    const slip_layout *layout, slip_train_result *out, slip_error *err) {
   slip_status status = SLIP_OK;
   slip_stage_sum few[32], *sums = few;
+  few[0] = (slip_stage_sum){0};
   memset(out, 0, sizeof *out);
   out->plan = *p;
   out->dtype = train->dtype;
