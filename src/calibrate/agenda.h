@@ -39,6 +39,8 @@ typedef struct slip_agenda_owner {
 /* One constant: a field and those who share its value. */
 typedef struct slip_agenda_constant {
   size_t field; /* index */
+  double prior; /* SI: the field's, or the group's own */
+  const char *why;
   const slip_agenda_owner *owners;
   size_t n_owners;
 } slip_agenda_constant;

@@ -101,7 +101,7 @@ static void set(bound_constant *c, double value) {
 void slip_joint_move(slip_joint *joint, const double *u) {
   for (size_t i = 0; i < joint->n_constants; i++) {
     bound_constant *c = &joint->constants[i];
-    set(c, restored(c, transformed(c, c->shown.field->prior) + moved_by(c, u)));
+    set(c, restored(c, transformed(c, c->shown.shared->prior) + moved_by(c, u)));
   }
 }
 
@@ -119,7 +119,7 @@ void slip_joint_start(const slip_joint *joint, double *u) {
   memset(u, 0, joint->n_unknowns * sizeof *u);
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.field->prior);
+    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
     if (isfinite(by) && c->sd[OWN] > 0)
       u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
   }
