@@ -187,13 +187,24 @@ static slip_status check_new(const reading *r, const slip_node *node, size_t fie
   return SLIP_OK;
 }
 
+/* Of those under "fields"; their number when it is none. */
+static size_t index_of(const reading *r, const char *name) {
+  size_t i = 0;
+  while (i < r->out->n_fields && strcmp(r->fields[i].name, name) != 0)
+    i++;
+  return i;
+}
+
+static bool is_fitted(const reading *r, const char *name) {
+  return index_of(r, name) < r->out->n_fields;
+}
+
 static slip_status add_constant(reading *r, const slip_node *node, const slip_agenda_owner *owners, size_t n_owners) {
   const char *name = NULL;
   slip_status status = SLIP_OK;
   size_t field = 0;
   SLIP_TRY(slip_node_string(node, &name, r->err));
-  while (field < r->out->n_fields && strcmp(r->fields[field].name, name) != 0)
-    field++;
+  field = index_of(r, name);
   if (field == r->out->n_fields)
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "'%s' has no prior under \"fields\"", name);
   for (size_t i = 0; i < n_owners; i++) {
@@ -220,8 +231,12 @@ static slip_status read_group(reading *r, const slip_node *node) {
   slip_agenda_owner *owners = slip_arena_array(r->arena, of->count, sizeof *owners);
   if (!owners)
     return no_memory(r);
-  for (const slip_node *child = of->first; child; child = child->next)
-    SLIP_TRY(read_owner(r, child, &owners[n++]));
+  for (const slip_node *child = of->first; child; child = child->next, n++) {
+    SLIP_TRY(read_owner(r, child, &owners[n]));
+    for (size_t i = 0; i < n; i++)
+      if (same_owner(&owners[i], &owners[n]))
+        return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "'%s' is named twice", child->text);
+  }
   for (const slip_node *child = fields->first; child; child = child->next)
     SLIP_TRY(add_constant(r, child, owners, n));
 cleanup:
@@ -258,11 +273,9 @@ static slip_status read_followers(reading *r, const slip_node *map) {
     slip_agenda_follower *f = &followers[r->out->n_followers++];
     f->name = node->key;
     SLIP_TRY(slip_node_string(node, &f->leader, r->err));
-    size_t at = 0;
-    while (at < r->out->n_fields && strcmp(r->fields[at].name, f->leader) != 0)
-      at++;
-    if (!any_field(f->name) || at == r->out->n_fields)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "a field of the catalog follows one that is fitted");
+    if (!any_field(f->name) || is_fitted(r, f->name) || !is_fitted(r, f->leader))
+      return slip_node_fail(r->err, SLIP_BAD_INPUT, node,
+                            "a field of the catalog that is not fitted itself follows one under \"fields\"");
   }
   r->out->followers = followers;
 cleanup:

@@ -21,9 +21,6 @@
 enum { Q = SLIP_MAX_QUANTITIES, MAX_FILE_BYTES = 1 << 24 };
 
 static const slip_row_kind order[SLIP_ROW_KINDS] = {SLIP_ROW_KERNEL, SLIP_ROW_TRAINING, SLIP_ROW_SERVING};
-static const char *const tables[SLIP_ROW_KINDS] = {[SLIP_ROW_KERNEL] = "data/measured/kernels.csv",
-                                                   [SLIP_ROW_TRAINING] = "data/measured/training.csv",
-                                                   [SLIP_ROW_SERVING] = "data/measured/serving.csv"};
 
 /* A fact of an entry that changes. */
 typedef struct change {
@@ -70,10 +67,23 @@ static const slip_fact *beside(const slip_entry *entry, const char *field) {
   return NULL;
 }
 
+/* "slipstick calibrate, fitted to data/measured/kernels.csv": the tables that the rows of the kind come from. NULL when out of memory. */
+static const char *source_of(const run *r, slip_row_kind kind) {
+  const char *text = "slipstick calibrate, fitted to ", *last = NULL;
+  for (size_t i = 0; i < r->bench->n_rows && text; i++) { /* rows of a table stand together */
+    const slip_workbench_row *row = &r->bench->rows[i];
+    if (row->kind != kind || row->table->file == last)
+      continue;
+    text = slip_arena_printf(r->arena, "%s%s%s", text, last ? ", " : "", row->table->file);
+    last = row->table->file;
+  }
+  return text;
+}
+
 /* `shown` in the file's unit. An entry without facts of that place is left as it is. */
 static slip_status add_change(run *r, const slip_entry *entry, const char *field, double shown, const char *note,
                               slip_row_kind kind) {
-  const char *source = slip_arena_printf(r->arena, "slipstick calibrate, fitted to %s", tables[kind]);
+  const char *source = source_of(r, kind);
   const char *kept = slip_arena_strdup(r->arena, field);
   const slip_fact *old = slip_entry_fact(entry, field), *place = old ? old : beside(entry, field);
   if (!source || !note || !kept)

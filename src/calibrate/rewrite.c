@@ -44,13 +44,21 @@ static bool is_blank(const char *line, const char *next) {
   return true;
 }
 
-/* The end of the block whose key is on `line`: the next line that is indented as much or less. */
+/* The end of the block whose key is on `line`: behind its last line that is indented more. Blank lines and comments are of the block when
+ * more of it comes below them. */
 static const char *block_end(const char *line, const char *end) {
   const size_t indent = indent_of(line, end);
-  const char *at = next_line(line, end);
-  while (at < end && (is_blank(at, next_line(at, end)) || indent_of(at, end) > indent))
-    at = next_line(at, end);
-  return at;
+  const char *after = next_line(line, end);
+  for (const char *at = after; at < end; at = next_line(at, end)) {
+    const size_t here = indent_of(at, end);
+    const bool is_comment = at + here < end && at[here] == '#';
+    if (is_comment || is_blank(at, next_line(at, end)))
+      continue;
+    if (here <= indent)
+      break;
+    after = next_line(at, end);
+  }
+  return after;
 }
 
 static bool is_key(const char *line, const char *end, const char *field) {
