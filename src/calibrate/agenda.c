@@ -72,10 +72,14 @@ static slip_status read_scale(const slip_node *node, slip_transform *out, slip_e
   return SLIP_OK;
 }
 
+/* From the unit of the file. All alike, so that what is equal there is equal in SI. */
+static double si(const slip_field *f, double value) {
+  return value * f->multiply / f->divide;
+}
+
 static slip_status read_bounds(const reading *r, const slip_node *node, slip_agenda_field *out) {
   const slip_node *low = slip_node_get(node, "low"), *high = slip_node_get(node, "high");
   const slip_field *f = out->field;
-  const double si = f->multiply / f->divide;
   slip_status status = SLIP_OK;
   if (!low && !high)
     return SLIP_OK;
@@ -83,7 +87,7 @@ static slip_status read_bounds(const reading *r, const slip_node *node, slip_age
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "low and high go together, with scale: positive");
   SLIP_TRY(slip_node_double(low, f->low, f->high, &out->low, r->err));
   SLIP_TRY(slip_node_double(high, f->low, f->high, &out->high, r->err));
-  out->low *= si, out->high *= si;
+  out->low = si(f, out->low), out->high = si(f, out->high);
   out->bounded = true;
   if (!(out->low < out->prior && out->prior < out->high))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "the prior is not between low and high");
@@ -106,7 +110,7 @@ static slip_status read_field(reading *r, const slip_node *node, slip_agenda_fie
   SLIP_TRY(read_scale(child, &out->transform, r->err));
   SLIP_TRY(need(node, "prior", &child, r->err));
   SLIP_TRY(slip_node_double(child, f->low, f->high, &prior, r->err));
-  out->prior = prior * f->multiply / f->divide;
+  out->prior = si(f, prior);
   if (!(prior > 0) || (out->transform == SLIP_LOGIT && !(prior < 1)))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "must be above 0%s",
                           out->transform == SLIP_LOGIT ? " and below 1: it is a share" : "");

@@ -69,6 +69,15 @@ static bool is_key(const char *line, const char *end, const char *field) {
          is_blank(at + length + 1, next);
 }
 
+/* "FIELD:" alone on its line, which "facts:" and "levels:" are not. */
+static bool is_any_fact(const char *line, const char *end) {
+  const char *at = line + indent_of(line, end), *key = at;
+  while (at < end && ((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || *at == '_'))
+    at++;
+  return at > key && at < end && *at == ':' && is_blank(at + 1, next_line(line, end)) && !is_key(line, end, "facts") &&
+         !is_key(line, end, "levels");
+}
+
 /* The "also" of a fact's block, kept as it stands. */
 static void add_also(const char *from, const char *to, slip_text *out) {
   for (const char *at = next_line(from, to); at < to; at = next_line(at, to))
@@ -103,9 +112,9 @@ slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, con
       slip_text_add_n(out, at, (size_t)(next - at));
       at = next;
     }
-    if (line != fact->line || (!fact->is_new && !is_key(at, end, fact->field)))
+    if (line != fact->line || !(fact->is_new ? is_any_fact(at, end) : is_key(at, end, fact->field)))
       return slip_fail_at(err, SLIP_BAD_INPUT, file, fact->line, 0, fact->field,
-                          "cannot be rewritten: the fact must be a block of its own, below a line \"%s:\"", fact->field);
+                          "cannot be rewritten: each fact must be a block of its own, below a line \"FIELD:\"");
     add_block(fact, indent_of(at, end), date, out);
     if (fact->is_new)
       continue;
