@@ -67,7 +67,8 @@ static slip_status read_scale(const slip_node *node, slip_transform *out, slip_e
   if (status != SLIP_OK)
     return status;
   if (strcmp(text, "positive") != 0 && strcmp(text, "share") != 0)
-    return slip_node_fail(err, SLIP_BAD_INPUT, node, "is positive (ln is normal) or share (logit is), not '%s'", text);
+    return slip_node_fail(err, SLIP_BAD_INPUT, node, "is positive (ln is normal) or share (logit is), not '%s'",
+                          text);
   *out = strcmp(text, "share") == 0 ? SLIP_LOGIT : SLIP_LOG;
   return SLIP_OK;
 }
@@ -96,7 +97,8 @@ cleanup:
 }
 
 static slip_status read_field(reading *r, const slip_node *node, slip_agenda_field *out) {
-  static const char *const legal[] = {"prior", "common_sd", "entry_sd", "own_sd", "scale", "why", "low", "high", NULL};
+  static const char *const legal[] = {"prior", "common_sd", "entry_sd", "own_sd", "scale",
+                                      "why",   "low",       "high",     NULL};
   slip_status status = SLIP_OK;
   const slip_node *child = NULL;
   double prior;
@@ -182,7 +184,8 @@ static bool same_owner(const slip_agenda_owner *a, const slip_agenda_owner *b) {
          (a->level ? b->level && strcmp(a->level, b->level) == 0 : !b->level);
 }
 
-static slip_status check_new(const reading *r, const slip_node *node, size_t field, const slip_agenda_owner *owner) {
+static slip_status check_new(const reading *r, const slip_node *node, size_t field,
+                             const slip_agenda_owner *owner) {
   for (size_t i = 0; i < r->out->n_constants; i++)
     for (size_t k = 0; k < r->constants[i].n_owners && r->constants[i].field == field; k++)
       if (same_owner(&r->constants[i].owners[k], owner))
@@ -203,7 +206,8 @@ static bool is_fitted(const reading *r, const char *name) {
   return index_of(r, name) < r->out->n_fields;
 }
 
-static slip_status add_constant(reading *r, const slip_node *node, const slip_agenda_owner *owners, size_t n_owners) {
+static slip_status add_constant(reading *r, const slip_node *node, const slip_agenda_owner *owners,
+                                size_t n_owners) {
   const char *name = NULL;
   slip_status status = SLIP_OK;
   size_t field = 0;

@@ -121,7 +121,8 @@ static void count_pair(const slip_checked *a, const slip_checked *b, slip_order 
   if (measured == 0 || strcmp(a->quantity, b->quantity) != 0 || strcmp(a->unit, b->unit) != 0 ||
       strcmp(a->family, b->family) != 0 || strcmp(a->phase, b->phase) != 0)
     return;
-  const bool right = measured > 0 ? a->predicted > b->predicted : a->predicted < b->predicted; /* equal ones order nothing */
+  const bool right =
+      measured > 0 ? a->predicted > b->predicted : a->predicted < b->predicted; /* equal ones order nothing */
   if (strcmp(a->chip, b->chip) == 0) {
     if (strcmp(a->stack, b->stack) != 0 || (a->kind == SLIP_ROW_KERNEL && strcmp(a->model, b->model) != 0))
       return;

@@ -74,8 +74,8 @@ static bool is_any_fact(const char *line, const char *end) {
   const char *at = line + indent_of(line, end), *key = at;
   while (at < end && ((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || *at == '_'))
     at++;
-  return at > key && at < end && *at == ':' && is_blank(at + 1, next_line(line, end)) && !is_key(line, end, "facts") &&
-         !is_key(line, end, "levels");
+  return at > key && at < end && *at == ':' && is_blank(at + 1, next_line(line, end)) &&
+         !is_key(line, end, "facts") && !is_key(line, end, "levels");
 }
 
 /* The "also" of a fact's block, kept as it stands. */
@@ -93,16 +93,17 @@ static void add_block(const slip_new_fact *fact, size_t indent, const char *date
   const char *dot = strrchr(fact->field, '.');
   const int in = (int)indent, below = in + 2;
   slip_text_printf(out, "%*s%s:\n", in, "", dot ? dot + 1 : fact->field);
-  slip_text_printf(out, "%*svalue: %s\n%*ssource: ", below, "", slip_format_double(number, rounded(fact->shown)), below,
-                   "");
+  slip_text_printf(out, "%*svalue: %s\n%*ssource: ", below, "", slip_format_double(number, rounded(fact->shown)),
+                   below, "");
   add_quoted(out, fact->source);
-  slip_text_printf(out, "\n%*sdate: \"%s\"\n%*sconfidence: derived\n%*snote: ", below, "", date, below, "", below, "");
+  slip_text_printf(out, "\n%*sdate: \"%s\"\n%*sconfidence: derived\n%*snote: ", below, "", date, below, "", below,
+                   "");
   add_quoted(out, fact->note);
   slip_text_add(out, "\n");
 }
 
-slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, const slip_new_fact *facts, size_t n_facts,
-                               const char *date, slip_text *out, slip_error *err) {
+slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, const slip_new_fact *facts,
+                               size_t n_facts, const char *date, slip_text *out, slip_error *err) {
   const char *at = text, *const end = text + n;
   int line = 1;
   for (size_t i = 0; i < n_facts; i++) {

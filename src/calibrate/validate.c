@@ -176,7 +176,8 @@ static double spread_of(const slip_held_out *held, int scheme, size_t k, const s
 }
 
 /* Rows of one kind under the held-out schemes. */
-static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows, const slip_held_out *held) {
+static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows,
+                          const slip_held_out *held) {
   for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
     for (size_t r = 0; r < rows->n; r++)
       for (size_t q = 0; q < (size_t)rows->rows[r].c->n_quantities; q++) {
@@ -191,8 +192,8 @@ static void show_held_out(slip_validation *v, const size_t *first, const slip_fi
       }
 }
 
-static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const size_t *first, const slip_fit_watch *watch,
-                                 slip_error *err) {
+static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const size_t *first,
+                                 const slip_fit_watch *watch, slip_error *err) {
   slip_status status = SLIP_OK;
   slip_arena *arena = slip_arena_open();
   slip_agenda agenda;

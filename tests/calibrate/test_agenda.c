@@ -25,9 +25,11 @@ static int teardown(void **state) {
 }
 
 #define HEAD "rows: serving\nrow_sd: 0.15\n"
-#define STEP "  host_step_us: {prior: 2500, common_sd: 0.5, entry_sd: 0.2, own_sd: 0.6, scale: positive, why: engines}\n"
+#define STEP \
+  "  host_step_us: {prior: 2500, common_sd: 0.5, entry_sd: 0.2, own_sd: 0.6, scale: positive, why: engines}\n"
 #define HIT "  draft_acceptance: {prior: 0.7, own_sd: 0.4, scale: share, why: papers}\n"
-#define HOT "  imbalance_serve: {prior: 1.2, own_sd: 0.1, scale: positive, low: 1, high: 3, why: without a balancer}\n"
+#define HOT \
+  "  imbalance_serve: {prior: 1.2, own_sd: 0.1, scale: positive, low: 1, high: 3, why: without a balancer}\n"
 #define FIELDS "fields:\n" STEP HIT HOT
 #define GROUP(of, fields) "  - {of: [" of "], fields: [" fields "]}\n"
 
@@ -95,8 +97,8 @@ static void check_refusals(const refusal *refusals, size_t n) {
     const slip_status status = slip_agenda_parse(arena, "mem.yaml", r->text, strlen(r->text), &a, &err);
     if (status != SLIP_BAD_INPUT || err.line != r->line || strcmp(err.field, r->field) != 0 ||
         !strstr(err.message, r->says))
-      fail_msg("case %zu: status %d, line %d, field \"%s\": %s\nnot line %d, field \"%s\": ...%s...", i, status, err.line,
-               err.field, err.message, r->line, r->field, r->says);
+      fail_msg("case %zu: status %d, line %d, field \"%s\": %s\nnot line %d, field \"%s\": ...%s...", i, status,
+               err.line, err.field, err.message, r->line, r->field, r->says);
     assert_string_equal(err.file, "mem.yaml");
   }
 }
@@ -124,27 +126,36 @@ static void the_head_is_checked(void **state) {
 
 static void a_field_is_checked(void **state) {
   static const refusal refusals[] = {
-      {ONE("  colour", "{prior: 1, own_sd: 1, scale: positive, why: w}\n"), 4, "colour", "is no number of a kernel profile"},
+      {ONE("  colour", "{prior: 1, own_sd: 1, scale: positive, why: w}\n"), 4, "colour",
+       "is no number of a kernel profile"},
       {ONE("  host_step_us", "{own_sd: 1, scale: positive, why: w}\n"), 4, "host_step_us", "\"prior\" is missing"},
       {ONE("  host_step_us", "{prior: 1, scale: positive, why: w}\n"), 4, "host_step_us", "\"own_sd\" is missing"},
       {ONE("  host_step_us", "{prior: 1, own_sd: 1, why: w}\n"), 4, "host_step_us", "\"scale\" is missing"},
       {ONE("  host_step_us", "{prior: 1, own_sd: 1, scale: positive}\n"), 4, "host_step_us", "\"why\" is missing"},
-      {ONE("  host_step_us", "{prior: 1, own_sd: 1, scale: round, why: w}\n"), 5, "scale", "positive (ln is normal) or share"},
+      {ONE("  host_step_us", "{prior: 1, own_sd: 1, scale: round, why: w}\n"), 5, "scale",
+       "positive (ln is normal) or share"},
       {ONE("  host_step_us", "{prior: 1, sd: 1, scale: positive, why: w}\n"), 5, "sd", "is not a key here"},
       {ONE("  host_step_us", "{prior: -1, own_sd: 1, scale: positive, why: w}\n"), 5, "prior", ""},
       {ONE("  host_step_us", "{prior: 0, own_sd: 1, scale: positive, why: w}\n"), 5, "prior", "must be above 0"},
-      {ONE("  overlap_dp", "{prior: 0, own_sd: 1, scale: share, why: w}\n"), 5, "prior", "must be above 0 and below 1"},
-      {ONE("  overlap_dp", "{prior: 1, own_sd: 1, scale: share, why: w}\n"), 5, "prior", "must be above 0 and below 1"},
+      {ONE("  overlap_dp", "{prior: 0, own_sd: 1, scale: share, why: w}\n"), 5, "prior",
+       "must be above 0 and below 1"},
+      {ONE("  overlap_dp", "{prior: 1, own_sd: 1, scale: share, why: w}\n"), 5, "prior",
+       "must be above 0 and below 1"},
       {ONE("  host_step_us", "{prior: 1, own_sd: -1, scale: positive, why: w}\n"), 5, "own_sd", ""},
-      {ONE("  host_step_us", "{prior: 1, own_sd: 1, common_sd: 11, scale: positive, why: w}\n"), 5, "common_sd", ""},
-      {ONE("  host_step_us", "{prior: 1, own_sd: 1, entry_sd: many, scale: positive, why: w}\n"), 5, "entry_sd", ""},
-      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 1, why: w}\n"), 4, "host_step_us", "low and high go together"},
-      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, high: 9, why: w}\n"), 4, "host_step_us", "low and high go together"},
-      {ONE("  overlap_dp", "{prior: 0.5, own_sd: 1, scale: share, low: 0, high: 1, why: w}\n"), 4, "overlap_dp", "with scale: positive"},
-      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 5, high: 9, why: w}\n"), 4, "host_step_us",
-       "the prior is not between low and high"},
-      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 1, high: 4, why: w}\n"), 4, "host_step_us",
-       "the prior is not between low and high"},
+      {ONE("  host_step_us", "{prior: 1, own_sd: 1, common_sd: 11, scale: positive, why: w}\n"), 5, "common_sd",
+       ""},
+      {ONE("  host_step_us", "{prior: 1, own_sd: 1, entry_sd: many, scale: positive, why: w}\n"), 5, "entry_sd",
+       ""},
+      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 1, why: w}\n"), 4, "host_step_us",
+       "low and high go together"},
+      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, high: 9, why: w}\n"), 4, "host_step_us",
+       "low and high go together"},
+      {ONE("  overlap_dp", "{prior: 0.5, own_sd: 1, scale: share, low: 0, high: 1, why: w}\n"), 4, "overlap_dp",
+       "with scale: positive"},
+      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 5, high: 9, why: w}\n"), 4,
+       "host_step_us", "the prior is not between low and high"},
+      {ONE("  host_step_us", "{prior: 5, own_sd: 1, scale: positive, low: 1, high: 4, why: w}\n"), 4,
+       "host_step_us", "the prior is not between low and high"},
   };
   check_refusals(refusals, COUNT(refusals));
 }
@@ -180,8 +191,10 @@ static void groups_are_checked(void **state) {
 
 static void followers_are_checked(void **state) {
   static const refusal refusals[] = {
-      {SHARED(GROUP("stacks/a", "host_step_us")) "follow: [a]\n", 9, "follow", "expected a map of follower: leader"},
-      {FOLLOW("  host_layer_us: overlap_dp\n"), 10, "host_layer_us", "follows one under \"fields\""}, /* which is not fitted */
+      {SHARED(GROUP("stacks/a", "host_step_us")) "follow: [a]\n", 9, "follow",
+       "expected a map of follower: leader"},
+      {FOLLOW("  host_layer_us: overlap_dp\n"), 10, "host_layer_us",
+       "follows one under \"fields\""}, /* which is not fitted */
       {FOLLOW("  colour: host_step_us\n"), 10, "colour", "a field of the catalog"},
       {FOLLOW("  draft_acceptance: host_step_us\n"), 10, "draft_acceptance", "that is not fitted itself"},
   };

@@ -23,7 +23,8 @@ void omp_set_num_threads(int threads) __attribute__((weak));
 enum { PATH_BYTES = 512 };
 
 static slip_catalog *catalog;
-static char folder[PATH_BYTES], products_path[PATH_BYTES + 32], steps_path[PATH_BYTES + 32], out_path[PATH_BYTES + 32];
+static char folder[PATH_BYTES], products_path[PATH_BYTES + 32], steps_path[PATH_BYTES + 32],
+    out_path[PATH_BYTES + 32];
 
 static void near(double value, double expected, double tolerance) {
   if (!(fabs(value - expected) <= tolerance))
@@ -44,8 +45,9 @@ static int write_products(void) {
   slip_text text = {0};
   slip_text_add(&text, "id,source,chip,op,dtype,shape,value,unit\n");
   for (int i = 0; i < 12; i++)
-    slip_text_printf(&text, "p%d,%s,%s,gemm,bf16,\"{\"\"m\"\":1,\"\"n\"\":%d,\"\"k\"\":8192}\",%g,us\n", i, labs[i % 3],
-                     i % 2 ? "A100 SXM 80GB" : "H100 SXM 80GB", 8192 * (1 + i / 6), (i % 2 ? 88 : 56) * (1 + i / 6) + 0.5 * (i % 3));
+    slip_text_printf(&text, "p%d,%s,%s,gemm,bf16,\"{\"\"m\"\":1,\"\"n\"\":%d,\"\"k\"\":8192}\",%g,us\n", i,
+                     labs[i % 3], i % 2 ? "A100 SXM 80GB" : "H100 SXM 80GB", 8192 * (1 + i / 6),
+                     (i % 2 ? 88 : 56) * (1 + i / 6) + 0.5 * (i % 3));
   const int status = write_file(products_path, &text);
   slip_text_free(&text);
   return status;
@@ -54,11 +56,15 @@ static int write_products(void) {
 /* Runs on one node under Megatron-Bridge, two labs. */
 static int write_steps(void) {
   slip_text text = {0};
-  slip_text_add(&text, "id,source,year,chip,chips_per_node,n_chips,model,seq_len,global_batch_seqs,micro_batch,tp,pp,cp,dp,dtype,"
-                       "framework,step_time_s\n");
+  slip_text_add(
+      &text,
+      "id,source,year,chip,chips_per_node,n_chips,model,seq_len,global_batch_seqs,micro_batch,tp,pp,cp,dp,dtype,"
+      "framework,step_time_s\n");
   for (int i = 0; i < 6; i++)
-    slip_text_printf(&text, "s%d,%s,2025,H100-SXM-80GB,8,8,Llama-3.1-8B,4096,%d,1,%d,1,1,%d,BF16,Megatron-Bridge,%g\n", i,
-                     i % 2 ? "Alpha lab" : "Beta lab", 32 << (i / 2), i % 2 ? 2 : 4, i % 2 ? 4 : 2, (i % 2 ? 2.0 : 2.15) * (1 << (i / 2)));
+    slip_text_printf(&text,
+                     "s%d,%s,2025,H100-SXM-80GB,8,8,Llama-3.1-8B,4096,%d,1,%d,1,1,%d,BF16,Megatron-Bridge,%g\n", i,
+                     i % 2 ? "Alpha lab" : "Beta lab", 32 << (i / 2), i % 2 ? 2 : 4, i % 2 ? 4 : 2,
+                     (i % 2 ? 2.0 : 2.15) * (1 << (i / 2)));
   const int status = write_file(steps_path, &text);
   slip_text_free(&text);
   return status;
@@ -123,7 +129,8 @@ static slip_builtin_calibration *calibrate(const char *const *files, size_t n) {
   return c;
 }
 
-static const slip_builtin_constant *constant_of(const slip_builtin_stage *stage, const char *field, const char *shared) {
+static const slip_builtin_constant *constant_of(const slip_builtin_stage *stage, const char *field,
+                                                const char *shared) {
   for (size_t i = 0; i < stage->n_constants; i++)
     if (strcmp(stage->constants[i].field, field) == 0 && strstr(stage->constants[i].shared, shared))
       return &stage->constants[i];
@@ -156,7 +163,8 @@ static void a_constant_lies_between_its_prior_and_its_rows(void **state) {
   slip_builtin_calibration *c = calibrate(files, 1);
   const slip_builtin_constant *hopper = constant_of(&c->stages[0], "weight_read_fraction", "kernels/hopper");
   const slip_builtin_constant *ada = constant_of(&c->stages[0], "weight_read_fraction", "kernels/ada");
-  const double bytes = 2.0 * 8192 * 8192, least = bytes / 3.35e12 / 57e-6, most = fmax(0.76, bytes / 3.35e12 / 50e-6);
+  const double bytes = 2.0 * 8192 * 8192, least = bytes / 3.35e12 / 57e-6,
+               most = fmax(0.76, bytes / 3.35e12 / 50e-6);
   assert_true(hopper->after > least && hopper->after < most);
   assert_true(hopper->is_share && hopper->prior == 0.76);
   assert_int_equal(hopper->rows, 6);
@@ -230,7 +238,8 @@ static void check_stage(const slip_builtin_stage *stage, const slip_catalog *ove
 
 /* What else the files say is what it was: facts that are not fitted, conflicting values, texts. */
 static void check_kept(const slip_catalog *overlay) {
-  const slip_entry *before = entry_of(catalog, SLIP_KIND_KERNELS, "hopper"), *after = entry_of(overlay, SLIP_KIND_KERNELS, "hopper");
+  const slip_entry *before = entry_of(catalog, SLIP_KIND_KERNELS, "hopper"),
+                   *after = entry_of(overlay, SLIP_KIND_KERNELS, "hopper");
   assert_string_equal(after->title, before->title);
   const slip_fact *launch = slip_entry_fact(before, "launch_us"), *kept = slip_entry_fact(after, "launch_us");
   assert_true(kept->value == launch->value);
@@ -243,9 +252,13 @@ static void check_kept(const slip_catalog *overlay) {
 
 /* attention_backward_fraction follows attention_fraction: the ratio of the two is that of the catalog. */
 static void check_followers(const slip_catalog *overlay) {
-  const slip_entry *before = entry_of(catalog, SLIP_KIND_KERNELS, "hopper"), *after = entry_of(overlay, SLIP_KIND_KERNELS, "hopper");
-  const double ratio = slip_entry_fact(before, "attention_backward_fraction")->value / slip_entry_fact(before, "attention_fraction")->value;
-  near(slip_entry_fact(after, "attention_backward_fraction")->value / slip_entry_fact(after, "attention_fraction")->value, ratio, 1e-3 * ratio);
+  const slip_entry *before = entry_of(catalog, SLIP_KIND_KERNELS, "hopper"),
+                   *after = entry_of(overlay, SLIP_KIND_KERNELS, "hopper");
+  const double ratio = slip_entry_fact(before, "attention_backward_fraction")->value /
+                       slip_entry_fact(before, "attention_fraction")->value;
+  near(slip_entry_fact(after, "attention_backward_fraction")->value /
+           slip_entry_fact(after, "attention_fraction")->value,
+       ratio, 1e-3 * ratio);
 }
 
 static void the_files_are_an_overlay_with_the_fitted_values(void **state) {

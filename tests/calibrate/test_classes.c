@@ -122,8 +122,8 @@ static void pairs_that_differ_in_more_are_not_compared(void **state) {
 
 /* A product and an all-reduce are no two configurations of one thing. */
 static void kernels_are_compared_within_their_operator(void **state) {
-  slip_checked rows[] = {kernel("h100", "gemm", 1, 1), kernel("h100", "gemm", 2, 2), kernel("h100", "allreduce", 9, 9),
-                         kernel("h200", "gemm", 4, 1.5)};
+  slip_checked rows[] = {kernel("h100", "gemm", 1, 1), kernel("h100", "gemm", 2, 2),
+                         kernel("h100", "allreduce", 9, 9), kernel("h200", "gemm", 4, 1.5)};
   expect_order(rows, 4, KERNELS, (slip_order){1, 1, 2, 1});
 }
 
@@ -157,11 +157,16 @@ static void serving_rows_are_told_apart_by_phase_quantity_and_drafts(void **stat
   static const struct {
     const char *name;
     size_t rows;
-  } expected[] = {{"serving, TPOT and rates", 6},         {"serving, TPOT, drafts known", 2},
-                  {"serving, TPOT, drafts known, dense", 1}, {"serving, TPOT, drafts unknown", 1},
-                  {"serving, offline rate, layout given", 1}, {"serving, rate at fixed load", 0},
-                  {"serving, decode pools", 1},           {"serving, prefill pools", 1},
-                  {"serving, TTFT, aggregated", 1},       {"serving, TTFT, disaggregated", 1}};
+  } expected[] = {{"serving, TPOT and rates", 6},
+                  {"serving, TPOT, drafts known", 2},
+                  {"serving, TPOT, drafts known, dense", 1},
+                  {"serving, TPOT, drafts unknown", 1},
+                  {"serving, offline rate, layout given", 1},
+                  {"serving, rate at fixed load", 0},
+                  {"serving, decode pools", 1},
+                  {"serving, prefill pools", 1},
+                  {"serving, TTFT, aggregated", 1},
+                  {"serving, TTFT, disaggregated", 1}};
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     assert_int_equal(summary_of(rows, n, expected[i].name, NULL).scored, expected[i].rows);
 }

@@ -53,10 +53,12 @@ static const struct {
   int n;
   double us;
 } products[] = {
-    {"Alpha lab", "H100 SXM 80GB", 8192, 55},  {"Alpha lab", "H100 SXM 80GB", 16384, 104}, {"Alpha lab", "A100 SXM 80GB", 8192, 85},
-    {"Alpha lab", "A100 SXM 80GB", 16384, 170}, {"Beta lab", "H100 SXM 80GB", 8192, 58},   {"Beta lab", "H100 SXM 80GB", 24576, 160},
-    {"Beta lab", "B200 SXM 180GB", 8192, 26},  {"Beta lab", "B200 SXM 180GB", 16384, 47},  {"Gamma lab", "A100 SXM 80GB", 8192, 90},
-    {"Gamma lab", "H20 96GB", 8192, 45},       {"Gamma lab", "H20 96GB", 16384, 85},       {"Gamma lab", "L40S", 8192, 200},
+    {"Alpha lab", "H100 SXM 80GB", 8192, 55}, {"Alpha lab", "H100 SXM 80GB", 16384, 104},
+    {"Alpha lab", "A100 SXM 80GB", 8192, 85}, {"Alpha lab", "A100 SXM 80GB", 16384, 170},
+    {"Beta lab", "H100 SXM 80GB", 8192, 58},  {"Beta lab", "H100 SXM 80GB", 24576, 160},
+    {"Beta lab", "B200 SXM 180GB", 8192, 26}, {"Beta lab", "B200 SXM 180GB", 16384, 47},
+    {"Gamma lab", "A100 SXM 80GB", 8192, 90}, {"Gamma lab", "H20 96GB", 8192, 45},
+    {"Gamma lab", "H20 96GB", 16384, 85},     {"Gamma lab", "L40S", 8192, 200},
 };
 enum { PRODUCTS = sizeof products / sizeof *products, L40S = PRODUCTS - 1 };
 
@@ -64,8 +66,8 @@ static void write_products(size_t doubled) {
   slip_text text = {0};
   slip_text_add(&text, "id,source,chip,op,dtype,shape,value,unit\n");
   for (size_t i = 0; i < PRODUCTS; i++)
-    slip_text_printf(&text, "p%zu,%s,%s,gemm,bf16,\"{\"\"m\"\":1,\"\"n\"\":%d,\"\"k\"\":8192}\",%g,us\n", i, products[i].lab,
-                     products[i].chip, products[i].n, products[i].us * (i == doubled ? 2 : 1));
+    slip_text_printf(&text, "p%zu,%s,%s,gemm,bf16,\"{\"\"m\"\":1,\"\"n\"\":%d,\"\"k\"\":8192}\",%g,us\n", i,
+                     products[i].lab, products[i].chip, products[i].n, products[i].us * (i == doubled ? 2 : 1));
   write_table(&text);
   slip_text_free(&text);
 }
@@ -94,7 +96,8 @@ static void hold_out(const volatile int *stop, slip_status expected, outcome *ou
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint), sizeof *u);
   slip_joint_start(joint, u);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), expected);
-  assert_int_equal(slip_joint_residuals(joint, residuals, NULL), SLIP_OK); /* the catalog is left at the fit to all */
+  assert_int_equal(slip_joint_residuals(joint, residuals, NULL),
+                   SLIP_OK); /* the catalog is left at the fit to all */
   for (size_t i = 0; i < PRODUCTS && expected == SLIP_OK; i++) {
     const double us = rows.rows[i].c->quantities[0].measured;
     out->in_sample[i] = us * exp(residuals[i * Q]);
@@ -121,7 +124,8 @@ static void a_held_out_prediction_does_not_know_its_own_measurement(void **state
     near(after.folds[i] / as_is.folds[i], 1, 0.01);
     near(after.families[i] / as_is.families[i], 1, 0.01);
     if (!(after.in_sample[i] > 1.01 * as_is.in_sample[i]))
-      fail_msg("row %zu: %.4g us in sample, %.4g when it was measured at twice the time", i, as_is.in_sample[i], after.in_sample[i]);
+      fail_msg("row %zu: %.4g us in sample, %.4g when it was measured at twice the time", i, as_is.in_sample[i],
+               after.in_sample[i]);
     /* Its interval is of the other rows' residuals, whose own fits know the row: with a dozen rows that moves it, by less than a tenth. */
     near(after.spread[i] / as_is.spread[i], 1, 0.1);
   }
@@ -144,7 +148,8 @@ static void the_size_of_the_fit_counts_rows_and_constants(void **state) {
   write_products(SIZE_MAX);
   hold_out(NULL, SLIP_OK, &o);
   assert_int_equal(o.size.rows, PRODUCTS);
-  assert_true(o.size.constants > 5); /* of the five generations: each has a weight_read_fraction, and products more */
+  assert_true(o.size.constants >
+              5); /* of the five generations: each has a weight_read_fraction, and products more */
   /* Only weight_read_fraction moves products bound by memory: one number per generation is determined at most, and what they share. */
   assert_true(o.size.effective > 2 && o.size.effective < 6);
 }
@@ -188,7 +193,8 @@ static void an_interval_is_its_own_quantile_pooled_with_all(void **state) {
   near(slip_spread_from(&f.all, f.residuals, NULL, "allreduce", 0, f.scratch), 0.3, 1e-12);
   near(slip_spread_from(&f.all, f.residuals, NULL, "p2p", 0, f.scratch), 0.3, 1e-12);
   near(slip_spread_from(&f.all, f.residuals, NULL, NULL, 0, f.scratch), 0.3, 1e-12);
-  assert_true(isnan(slip_spread_from(&f.all, f.residuals, NULL, "gemm", 1, f.scratch))); /* no figure of that kind */
+  assert_true(
+      isnan(slip_spread_from(&f.all, f.residuals, NULL, "gemm", 1, f.scratch))); /* no figure of that kind */
   /* Rows that are not used, that were not predicted, or that leave something open do not count. */
   bool use[MOST_ROWS];
   for (size_t i = 0; i < f.all.n; i++)
@@ -203,7 +209,8 @@ static void an_interval_is_its_own_quantile_pooled_with_all(void **state) {
 }
 
 static void times_to_first_token_and_experts_have_intervals_of_their_own(void **state) {
-  slip_case serve = {.kind = SLIP_ROW_SERVING, .quantities = {{.name = "tpot_ms"}, {.name = "ttft_ms"}}, .n_quantities = 2};
+  slip_case serve = {
+      .kind = SLIP_ROW_SERVING, .quantities = {{.name = "tpot_ms"}, {.name = "ttft_ms"}}, .n_quantities = 2};
   slip_case train = {.kind = SLIP_ROW_TRAINING, .quantities = {{.name = "step_time_s"}}, .n_quantities = 1};
   assert_int_equal(slip_spread_class(&serve, 0), 0);
   assert_int_equal(slip_spread_class(&serve, 1), 1);
@@ -229,17 +236,22 @@ static slip_validation *validate(void) {
  * make an interval of: it is the stated one. */
 static void the_observed_row_is_not_scored_and_helps_the_others(void **state) {
   slip_text text = {0};
-  slip_text_add(&text, "id,source,year,chip,chips_per_node,n_chips,model,seq_len,global_batch_seqs,micro_batch,tp,pp,cp,dp,dtype,"
-                       "framework,step_time_s\n");
+  slip_text_add(
+      &text,
+      "id,source,year,chip,chips_per_node,n_chips,model,seq_len,global_batch_seqs,micro_batch,tp,pp,cp,dp,dtype,"
+      "framework,step_time_s\n");
   static const int batches[] = {32, 64, 128};
   for (int i = 0; i < 3; i++)
-    slip_text_printf(&text, "r%d,Example,2025,H100-SXM-80GB,8,8,Llama-3.1-8B,4096,%d,1,2,1,1,4,BF16,Megatron-Bridge,%g\n", i, batches[i],
-                     1.95 * batches[i] / 32.0);
-  slip_text_add(&text, "bad,Example,2025,Chip of tomorrow,8,8,Llama-3.1-8B,4096,32,1,2,1,1,4,BF16,Megatron-Bridge,1\n");
+    slip_text_printf(&text,
+                     "r%d,Example,2025,H100-SXM-80GB,8,8,Llama-3.1-8B,4096,%d,1,2,1,1,4,BF16,Megatron-Bridge,%g\n",
+                     i, batches[i], 1.95 * batches[i] / 32.0);
+  slip_text_add(&text,
+                "bad,Example,2025,Chip of tomorrow,8,8,Llama-3.1-8B,4096,32,1,2,1,1,4,BF16,Megatron-Bridge,1\n");
   write_table(&text);
   slip_text_free(&text);
   slip_validation *v = validate();
-  const slip_validation *families = slip_validation_of(v, SLIP_FAMILIES), *observed = slip_validation_of(v, SLIP_OBSERVED);
+  const slip_validation *families = slip_validation_of(v, SLIP_FAMILIES),
+                        *observed = slip_validation_of(v, SLIP_OBSERVED);
   assert_ptr_equal(slip_validation_of(v, SLIP_IN_SAMPLE), v);
   size_t scored = 0;
   for (size_t i = 0; i < 3; i++) {

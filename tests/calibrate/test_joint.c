@@ -66,8 +66,8 @@ static void bench_close(bench *b) {
 static slip_case *add_row(bench *b, const char *chip, const char *op, const char *shape, double us) {
   slip_csv *table = slip_arena_alloc(b->arena, sizeof *table);
   slip_case *c = slip_arena_alloc(b->arena, sizeof *c);
-  const char *text = slip_arena_printf(b->arena, "id,source,chip,op,dtype,shape,value,unit\nr,Example,%s,%s,bf16,\"%s\",1,us\n",
-                                       chip, op, shape);
+  const char *text = slip_arena_printf(
+      b->arena, "id,source,chip,op,dtype,shape,value,unit\nr,Example,%s,%s,bf16,\"%s\",1,us\n", chip, op, shape);
   const slip_case_reader reader = {b->catalog, b->arena};
   const slip_row row = {table, 0};
   assert_int_equal(slip_csv_parse(b->arena, "rows", text, strlen(text), table, NULL), SLIP_OK);
@@ -175,7 +175,8 @@ static void rows_left_out_pull_not_and_are_predicted_all_the_same(void **state) 
 /* The prior, as wide as its parts together: sqrt(0.3^2 + 0.2^2 + 0.6^2) = 0.7. Nothing is determined. */
 static void without_rows_the_prior_stays_with_its_width(void **state) {
   bench *b = bench_open();
-  bind(b, LATENCY("common_sd: 0.3, entry_sd: 0.2, own_sd: 0.6") "shared:\n  - {of: [" H100 "], fields: [latency_us]}\n");
+  bind(b, LATENCY("common_sd: 0.3, entry_sd: 0.2, own_sd: 0.6") "shared:\n  - {of: [" H100
+                                                                "], fields: [latency_us]}\n");
   assert_int_equal(slip_joint_unknowns(b->joint), 3);
   fit(b);
   near(b->constants[0].now, 2e-6, 2e-10);
@@ -205,8 +206,9 @@ static void a_group_without_rows_moves_with_the_others(void **state) {
   bench *b = bench_open();
   for (int i = 0; i < 4; i++)
     add_message(b, i % 2 ? 2.9 : 2.7);
-  bind(b, LATENCY("common_sd: 0.3, own_sd: 0.4")
-       "shared:\n  - {of: [" A100 "], fields: [latency_us]}\n  - {of: [" H100 "], fields: [latency_us]}\n");
+  bind(b,
+       LATENCY("common_sd: 0.3, own_sd: 0.4") "shared:\n  - {of: [" A100 "], fields: [latency_us]}\n  - {of: [" H100
+                                              "], fields: [latency_us]}\n");
   assert_int_equal(slip_joint_unknowns(b->joint), 3);
   fit(b);
   const double y = 0.25 / 0.2525 * (log(2.9 / 2) + log(2.7 / 2)) / 2;
@@ -226,9 +228,11 @@ static void fields_of_one_entry_move_together(void **state) {
   bench *b = bench_open();
   for (int i = 0; i < 4; i++)
     add_message(b, 2.8);
-  bind(b, LATENCY("entry_sd: 0.3, own_sd: 0.4")
-       "  exchange_us: {prior: 20, entry_sd: 0.2, own_sd: 0.5, scale: positive, why: test}\nshared:\n"
-       "  - {of: [" H100 "], fields: [latency_us, exchange_us]}\n  - {of: [" A100 "], fields: [exchange_us]}\n");
+  bind(b, LATENCY("entry_sd: 0.3, own_sd: 0.4") "  exchange_us: {prior: 20, entry_sd: 0.2, own_sd: 0.5, scale: "
+                                                "positive, why: test}\nshared:\n"
+                                                "  - {of: [" H100
+                                                "], fields: [latency_us, exchange_us]}\n  - {of: [" A100
+                                                "], fields: [exchange_us]}\n");
   fit(b);
   const double y = 0.25 / 0.2525 * log(2.8 / 2);
   near(log(b->constants[0].now / 2e-6), y, 2e-4);
@@ -252,9 +256,7 @@ static void entries_that_share_a_constant_have_one_value(void **state) {
 /* logit of where x lies between the bounds, scaled to be as steep as ln at the prior: eight rows 2% off move it as without bounds, by 800 / 801.56 of
  * ln(1.02), to 2.0399 us; rows at 50 us keep it below 3, rows at 0.05 above 1. */
 static void a_bounded_constant_stays_within(void **state) {
-  static const struct {
-    double us, low, high;
-  } cases[] = {{2.04, 2.0398, 2.04}, {50, 2.5, 3}, {0.05, 1, 1.5}};
+  static const struct { double us, low, high; } cases[] = {{2.04, 2.0398, 2.04}, {50, 2.5, 3}, {0.05, 1, 1.5}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     bench *b = bench_open();
     for (int k = 0; k < 8; k++)
@@ -312,7 +314,8 @@ static void a_follower_keeps_its_ratio_and_all_is_restored(void **state) {
   slip_level *level = level_of(b, "hgx-h100", 0);
   const double latency = level->latency_s, exchange = level->exchange_s;
   add_message(b, 3);
-  bind(b, LATENCY("own_sd: 0.4") "shared:\n  - {of: [" H100 "], fields: [latency_us]}\nfollow:\n  exchange_us: latency_us\n");
+  bind(b, LATENCY("own_sd: 0.4") "shared:\n  - {of: [" H100
+                                 "], fields: [latency_us]}\nfollow:\n  exchange_us: latency_us\n");
   fit(b);
   assert_true(level->latency_s > 1.2 * latency);
   near(level->exchange_s / level->latency_s, exchange / latency, 1e-12 * exchange / latency);
@@ -347,7 +350,8 @@ static void a_fit_starts_from_the_catalog(void **state) {
 static void fit_products(bench *b) {
   for (int i = 0; i < 24; i++)
     add_row(b, "H100 SXM 80GB", "gemm",
-            slip_arena_printf(b->arena, "{\"\"m\"\":%d,\"\"n\"\":%d,\"\"k\"\":4096}", 1 << (i % 12), 1024 * (1 + i / 4)),
+            slip_arena_printf(b->arena, "{\"\"m\"\":%d,\"\"n\"\":%d,\"\"k\"\":4096}", 1 << (i % 12),
+                              1024 * (1 + i / 4)),
             20.0 + 13 * i);
   bind(b, "rows: kernels\nrow_sd: 0.1\nfields:\n"
           "  weight_read_fraction: {prior: 0.7, own_sd: 0.5, scale: share, why: test}\n"

@@ -22,9 +22,9 @@ static void expect_rewritten(const char *text, const slip_new_fact *facts, size_
   slip_text_free(&out);
 }
 
-#define BLOCK(indent, field, value, note)                                                              \
-  indent field ":\n" indent "  value: " value "\n" indent "  source: \"" SOURCE "\"\n" indent          \
-               "  date: \"" DATE "\"\n" indent "  confidence: derived\n" indent "  note: \"" note "\"\n"
+#define BLOCK(indent, field, value, note)                                                                       \
+  indent field ":\n" indent "  value: " value "\n" indent "  source: \"" SOURCE "\"\n" indent "  date: \"" DATE \
+               "\"\n" indent "  confidence: derived\n" indent "  note: \"" note "\"\n"
 
 /* The block of the fact goes, with what was said of its old value; the rest, comments and blank lines too, stands as it did. */
 static void a_fact_is_replaced_and_the_rest_stays(void **state) {
@@ -43,14 +43,16 @@ static void a_fact_is_replaced_and_the_rest_stays(void **state) {
                              "  # memory\n"
                              "  launch_us: {value: 2, source: s, confidence: high}\n";
   static const slip_new_fact facts[] = {{"depth_half", 6, false, 287.65432, SOURCE, "12 rows"}};
-  expect_rewritten(text, facts, 1,
-                   "# a profile\n"
-                   "kind: kernels\n"
-                   "facts:\n"
-                   "  # products\n"
-                   "  gemm_bf16_fraction: {value: 0.7, source: s, confidence: high}\n" BLOCK("  ", "depth_half", "287.7", "12 rows") "\n"
-                   "  # memory\n"
-                   "  launch_us: {value: 2, source: s, confidence: high}\n");
+  expect_rewritten(
+      text, facts, 1,
+      "# a profile\n"
+      "kind: kernels\n"
+      "facts:\n"
+      "  # products\n"
+      "  gemm_bf16_fraction: {value: 0.7, source: s, confidence: high}\n" BLOCK(
+          "  ", "depth_half", "287.7", "12 rows") "\n"
+                                                  "  # memory\n"
+                                                  "  launch_us: {value: 2, source: s, confidence: high}\n");
 }
 
 static void conflicting_values_stay(void **state) {
@@ -66,12 +68,12 @@ static void conflicting_values_stay(void **state) {
                              "  tile_m: {value: 128, source: s, confidence: high}\n";
   static const slip_new_fact facts[] = {{"depth_half", 2, false, 0.000123456, SOURCE, "n"}};
   expect_rewritten(text, facts, 1,
-                   "facts:\n" BLOCK("  ", "depth_half", "0.0001235", "n")
-                   "    also:\n"
-                   "      - value: 300\n"
-                   "        source: another paper # of 2024\n"
-                   "        confidence: low\n"
-                   "  tile_m: {value: 128, source: s, confidence: high}\n");
+                   "facts:\n" BLOCK("  ", "depth_half", "0.0001235",
+                                    "n") "    also:\n"
+                                         "      - value: 300\n"
+                                         "        source: another paper # of 2024\n"
+                                         "        confidence: low\n"
+                                         "  tile_m: {value: 128, source: s, confidence: high}\n");
 }
 
 /* Facts of a level are "LEVEL.FIELD"; a new one takes the indentation of the fact before which it is put. */
@@ -92,8 +94,9 @@ static void facts_of_levels_are_replaced_and_inserted(void **state) {
                                         {"scale-up.fraction", 7, false, 0.75, SOURCE, "last"}};
   expect_rewritten(text, facts, 3,
                    "levels:\n"
-                   "  - name: scale-up\n" BLOCK("    ", "exchange_us", "25", "new") BLOCK("    ", "latency_us", "2.5", "old")
-                       BLOCK("    ", "fraction", "0.75", "last") "  - name: scale-out\n");
+                   "  - name: scale-up\n" BLOCK("    ", "exchange_us", "25", "new")
+                       BLOCK("    ", "latency_us", "2.5", "old")
+                           BLOCK("    ", "fraction", "0.75", "last") "  - name: scale-out\n");
 }
 
 static void quotes_and_control_characters_are_made_safe(void **state) {
@@ -108,11 +111,11 @@ static void without_facts_the_text_is_the_same(void **state) {
 static void a_line_that_is_no_block_of_the_fact_is_refused(void **state) {
   static const char text[] = "facts:\n  a:\n    value: 1\n  b: {value: 2}\n";
   static const slip_new_fact wrong[] = {
-      {"b", 2, false, 1, SOURCE, "n"},  /* another fact's line */
-      {"b", 4, false, 1, SOURCE, "n"},  /* not a block of its own */
-      {"a", 9, false, 1, SOURCE, "n"},  /* beyond the end */
-      {"c", 1, true, 1, SOURCE, "n"},   /* before "facts:" it would not be a fact */
-      {"c", 4, true, 1, SOURCE, "n"},   /* before what is no block: it may be in braces */
+      {"b", 2, false, 1, SOURCE, "n"}, /* another fact's line */
+      {"b", 4, false, 1, SOURCE, "n"}, /* not a block of its own */
+      {"a", 9, false, 1, SOURCE, "n"}, /* beyond the end */
+      {"c", 1, true, 1, SOURCE, "n"},  /* before "facts:" it would not be a fact */
+      {"c", 4, true, 1, SOURCE, "n"},  /* before what is no block: it may be in braces */
       {"level.c", 3, true, 1, SOURCE, "n"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
