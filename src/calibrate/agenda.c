@@ -206,8 +206,27 @@ static bool is_fitted(const reading *r, const char *name) {
   return index_of(r, name) < r->out->n_fields;
 }
 
-static slip_status add_constant(reading *r, const slip_node *node, const slip_agenda_owner *owners,
-                                size_t n_owners) {
+/* A prior of the group's own, for what is published of just these. */
+static slip_status read_own_prior(const reading *r, const slip_node *group, const slip_agenda_field *field,
+                                  slip_agenda_constant *out) {
+  const slip_node *node = slip_node_get(slip_node_get(group, "prior"), field->name), *why = NULL;
+  slip_status status = SLIP_OK;
+  double prior;
+  if (!node)
+    return SLIP_OK;
+  SLIP_TRY(slip_node_double(node, field->field->low, field->field->high, &prior, r->err));
+  SLIP_TRY(need(group, "why", &why, r->err));
+  SLIP_TRY(slip_node_string(why, &out->why, r->err));
+  out->prior = si(field->field, prior);
+  if (!(prior > 0) || (field->transform == SLIP_LOGIT && !(prior < 1)) ||
+      (field->bounded && !(field->low < out->prior && out->prior < field->high)))
+    return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is not within the bounds of the field");
+cleanup:
+  return status;
+}
+
+static slip_status add_constant(reading *r, const slip_node *group, const slip_node *node,
+                                const slip_agenda_owner *owners, size_t n_owners) {
   const char *name = NULL;
   slip_status status = SLIP_OK;
   size_t field = 0;
@@ -221,13 +240,30 @@ static slip_status add_constant(reading *r, const slip_node *node, const slip_ag
                             name);
     SLIP_TRY(check_new(r, node, field, &owners[i]));
   }
-  r->constants[r->out->n_constants++] = (slip_agenda_constant){field, owners, n_owners};
+  slip_agenda_constant *constant = &r->constants[r->out->n_constants];
+  *constant = (slip_agenda_constant){field, r->fields[field].prior, r->fields[field].why, owners, n_owners};
+  SLIP_TRY(read_own_prior(r, group, &r->fields[field], constant));
+  r->out->n_constants++;
 cleanup:
   return status;
 }
 
+/* "prior" of a group is of fields that the group lists. */
+static slip_status check_priors(const slip_node *priors, const slip_node *fields, slip_error *err) {
+  if (priors->kind != SLIP_NODE_MAP)
+    return slip_node_fail(err, SLIP_BAD_INPUT, priors, "expected a map of fields and their priors");
+  for (const slip_node *child = priors->first; child; child = child->next) {
+    const slip_node *listed = fields->first;
+    while (listed && !(listed->kind == SLIP_NODE_SCALAR && strcmp(listed->text, child->key) == 0))
+      listed = listed->next;
+    if (!listed)
+      return slip_node_fail(err, SLIP_BAD_INPUT, child, "is not among the group's fields");
+  }
+  return SLIP_OK;
+}
+
 static slip_status read_group(reading *r, const slip_node *node) {
-  static const char *const legal[] = {"of", "fields", NULL};
+  static const char *const legal[] = {"of", "fields", "prior", "why", NULL};
   slip_status status = SLIP_OK;
   const slip_node *of = NULL, *fields = NULL;
   size_t n = 0;
@@ -245,8 +281,11 @@ static slip_status read_group(reading *r, const slip_node *node) {
       if (same_owner(&owners[i], &owners[n]))
         return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "'%s' is named twice", child->text);
   }
+  const slip_node *priors = slip_node_get(node, "prior");
+  if (priors)
+    SLIP_TRY(check_priors(priors, fields, r->err));
   for (const slip_node *child = fields->first; child; child = child->next)
-    SLIP_TRY(add_constant(r, child, owners, n));
+    SLIP_TRY(add_constant(r, node, child, owners, n));
 cleanup:
   return status;
 }

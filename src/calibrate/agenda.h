@@ -20,9 +20,9 @@ extern const size_t slip_calibration_file_count;
 
 typedef struct slip_agenda_field {
   const char *name;
-  const slip_field *field;  /* of its kind */
-  double prior;             /* SI */
-  bool bounded;             /* the value stays between low and high, SI */
+  const slip_field *field; /* of its kind */
+  double prior;            /* SI */
+  bool bounded;            /* the value stays between low and high, SI */
   double low, high;
   double common_sd, entry_sd, own_sd; /* of the transformed value; 0: there is no such part */
   slip_transform transform;
@@ -39,6 +39,8 @@ typedef struct slip_agenda_owner {
 /* One constant: a field and those who share its value. */
 typedef struct slip_agenda_constant {
   size_t field; /* index */
+  double prior; /* SI: the field's, or the group's own */
+  const char *why;
   const slip_agenda_owner *owners;
   size_t n_owners;
 } slip_agenda_constant;

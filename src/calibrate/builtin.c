@@ -160,13 +160,13 @@ static const char *note_of(const run *r, const slip_builtin_stage *stage, const 
   if (c->n_rows == 0)
     return slip_arena_printf(r->arena,
                              "no rows: what the others of its kind have in common, from a prior of %.4g%s",
-                             f->prior * per_unit(f), shared);
+                             c->shared->prior * per_unit(f), shared);
   return slip_arena_printf(
       r->arena,
       "%zu rows; prior %.4g, left to be known %.2f in %s; all rows of the kind in sample %.1f%% median, held out "
       "%.1f%%%s",
-      c->n_rows, f->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln", stage->after.median * 100,
-      stage->folds.median * 100, shared);
+      c->n_rows, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
+      stage->after.median * 100, stage->folds.median * 100, shared);
 }
 
 /* `ratio`: how much the leader has moved. */
@@ -221,7 +221,7 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
     shown[i] = (slip_builtin_constant){.field = slip_arena_strdup(r->arena, c->field->name),
                                        .unit = c->field->field->unit,
                                        .shared = owners_text(r->arena, c->shared, SIZE_MAX),
-                                       .prior = c->field->prior * per_unit(c->field),
+                                       .prior = c->shared->prior * per_unit(c->field),
                                        .before = fact ? fact->shown : NAN,
                                        .after = c->now * per_unit(c->field),
                                        .posterior_sd = sd[i],

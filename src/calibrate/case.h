@@ -23,6 +23,7 @@ typedef struct slip_train_case {
   double flop_per_token; /* of the source's own convention, to turn tflops_per_chip into time */
   double devices;        /* that the source divides its rates by: chips, or the dies of a package */
   bool frozen;           /* the matrices are frozen (LoRA): their gradients are neither made nor sent nor applied */
+  bool unfused_attention; /* the row says that scores go through memory, whatever the stack can do */
   double full_share; /* share of the layers that full recompute is done for, when the plan's recompute is full */
 } slip_train_case;
 

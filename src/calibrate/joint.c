@@ -16,11 +16,11 @@ enum { FIELD, ENTRY, OWN, PARTS };
 
 enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
 
-#define STEP 0.05      /* of derivatives, in ln or logit */
-#define TRUST 2.0      /* farthest that one round moves an unknown */
-#define FARTHEST 6.0   /* from the prior */
+#define STEP 0.05    /* of derivatives, in ln or logit */
+#define TRUST 2.0    /* farthest that one round moves an unknown */
+#define FARTHEST 6.0 /* from the prior */
 #define FARTHEST_START 3.0
-#define ENOUGH 1e-4    /* relative gain of a round at which the fit ends */
+#define ENOUGH 1e-4 /* relative gain of a round at which the fit ends */
 
 /* ---- a constant and its places ---- */
 
@@ -32,10 +32,10 @@ typedef struct bound_constant {
   double *ratios, *follower_originals;
   size_t n_followers;
   size_t unknown[PARTS]; /* the unknowns that move it; SIZE_MAX: there is none */
-  double steep;         /* of the logit between bounds, against ln */
-  double sd[PARTS];     /* how far one unit of each moves its transformed value */
-  size_t *rows;        /* that depend on it, ascending */
-  double *derivatives; /* d residual / d transformed value, rows * Q */
+  double steep;          /* of the logit between bounds, against ln */
+  double sd[PARTS];      /* how far one unit of each moves its transformed value */
+  size_t *rows;          /* that depend on it, ascending */
+  double *derivatives;   /* d residual / d transformed value, rows * Q */
 } bound_constant;
 
 struct slip_joint {
@@ -101,7 +101,7 @@ static void set(bound_constant *c, double value) {
 void slip_joint_move(slip_joint *joint, const double *u) {
   for (size_t i = 0; i < joint->n_constants; i++) {
     bound_constant *c = &joint->constants[i];
-    set(c, restored(c, transformed(c, c->shown.field->prior) + moved_by(c, u)));
+    set(c, restored(c, transformed(c, c->shown.shared->prior) + moved_by(c, u)));
   }
 }
 
@@ -119,7 +119,7 @@ void slip_joint_start(const slip_joint *joint, double *u) {
   memset(u, 0, joint->n_unknowns * sizeof *u);
   for (size_t i = 0; i < joint->n_constants; i++) {
     const bound_constant *c = &joint->constants[i];
-    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.field->prior);
+    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
     if (isfinite(by) && c->sd[OWN] > 0)
       u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
   }
@@ -145,7 +145,8 @@ static double *member(void *object, const slip_field *field) {
   return (double *)(void *)((char *)object + field->offset);
 }
 
-static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *owner, void **out, slip_error *err) {
+static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *owner, void **out,
+                              slip_error *err) {
   slip_entry *entry = slip_catalog_lookup(joint->catalog, owner->kind, owner->entry);
   const char *file = joint->agenda->file;
   if (!entry)
@@ -160,8 +161,8 @@ static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *
       *out = &system->levels[i];
       return SLIP_OK;
     }
-  return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "system '%s' has no level '%s'", owner->entry,
-                      owner->level);
+  return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "system '%s' has no level '%s'",
+                      owner->entry, owner->level);
 }
 
 static const slip_field *field_of_kind(slip_kind kind, const char *name) {
@@ -311,7 +312,8 @@ static bool predict(const slip_fit_row *row, double out[Q]) {
     out[q] = NAN;
     if (!row->used[q])
       continue;
-    out[q] = status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / row->c->quantities[q].measured) : SLIP_MISFIT;
+    out[q] =
+        status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / row->c->quantities[q].measured) : SLIP_MISFIT;
     if (!isfinite(out[q]))
       out[q] = SLIP_MISFIT;
   }
@@ -548,8 +550,8 @@ static void gradient_of(const slip_joint *joint, const double *dense, size_t k, 
 }
 
 /* The Gauss-Newton Hessian: identity of the priors, and each figure's outer product by its weight in Huber's loss. */
-static void hessian(const slip_joint *joint, const bool *in, const double *residuals, const double *dense, double *g,
-                    double *h) {
+static void hessian(const slip_joint *joint, const bool *in, const double *residuals, const double *dense,
+                    double *g, double *h) {
   const size_t n = joint->n_unknowns;
   memset(h, 0, n * n * sizeof *h);
   for (size_t i = 0; i < n; i++)

@@ -164,7 +164,7 @@ static void a_field_is_checked(void **state) {
 
 static void groups_are_checked(void **state) {
   static const refusal refusals[] = {
-      {SHARED("  - {of: [stacks/a], fields: [host_step_us], why: w}\n"), 8, "why", "is not a key here"},
+      {SHARED("  - {of: [stacks/a], fields: [host_step_us], colour: red}\n"), 8, "colour", "is not a key here"},
       {SHARED("  - {fields: [host_step_us]}\n"), 8, "", "\"of\" is missing"},
       {SHARED("  - {of: [stacks/a]}\n"), 8, "", "\"fields\" is missing"},
       {SHARED("  - {of: stacks/a, fields: [host_step_us]}\n"), 8, "", "are lists"},
@@ -199,6 +199,34 @@ static void followers_are_checked(void **state) {
       {FOLLOW("  draft_acceptance: host_step_us\n"), 10, "draft_acceptance", "that is not fitted itself"},
   };
   check_refusals(refusals, COUNT(refusals));
+}
+
+#define OWN(rest) \
+  SHARED("  - {of: [stacks/a], fields: [host_step_us, imbalance_serve, draft_acceptance], " rest "}\n")
+
+static void priors_of_groups_are_checked(void **state) {
+  static const refusal refusals[] = {
+      {OWN("why: w, prior: 3"), 8, "prior", "expected a map of fields and their priors"},
+      {OWN("why: w, prior: [3]"), 8, "prior", "expected a map of fields and their priors"},
+      {OWN("why: w, prior: {host_layer_us: 3}"), 8, "host_layer_us", "is not among the group's fields"},
+      {OWN("prior: {host_step_us: 900}"), 8, "", "\"why\" is missing"},
+      {OWN("why: w, prior: {host_step_us: 0}"), 8, "host_step_us", "is not within the bounds"},
+      {OWN("why: w, prior: {host_step_us: -1}"), 8, "host_step_us", ""},
+      {OWN("why: w, prior: {draft_acceptance: 1}"), 8, "draft_acceptance", "is not within the bounds"},
+      {OWN("why: w, prior: {imbalance_serve: 3}"), 8, "imbalance_serve", "is not within the bounds"},
+  };
+  check_refusals(refusals, COUNT(refusals));
+}
+
+/* What is published of one group alone goes before the prior of the field. */
+static void a_group_may_have_priors_of_its_own(void **state) {
+  static const char text[] = OWN("prior: {host_step_us: 900}, why: its profile");
+  slip_agenda a;
+  assert_int_equal(slip_agenda_parse(arena, "mem.yaml", text, strlen(text), &a, NULL), SLIP_OK);
+  assert_true(fabs(a.constants[0].prior - 900e-6) < 1e-12);
+  assert_string_equal(a.constants[0].why, "its profile");
+  assert_true(a.constants[1].prior == a.fields[2].prior);
+  assert_string_equal(a.constants[1].why, "without a balancer");
 }
 
 /* ---- the built-in files ---- */
@@ -278,6 +306,8 @@ int main(void) {
       cmocka_unit_test(the_head_is_checked),
       cmocka_unit_test(a_field_is_checked),
       cmocka_unit_test(groups_are_checked),
+      cmocka_unit_test(priors_of_groups_are_checked),
+      cmocka_unit_test(a_group_may_have_priors_of_its_own),
       cmocka_unit_test(followers_are_checked),
       cmocka_unit_test(the_built_in_files_bind_to_the_built_in_catalog),
       cmocka_unit_test(an_owner_that_the_catalog_lacks_is_named_with_its_line),

@@ -241,6 +241,19 @@ static void fields_of_one_entry_move_together(void **state) {
   bench_close(b);
 }
 
+/* The group's prior is 4 us, and the common part moves it by the same factor as the others. */
+static void a_group_with_a_prior_of_its_own_starts_there(void **state) {
+  bench *b = bench_open();
+  for (int i = 0; i < 4; i++)
+    add_message(b, 2.8);
+  bind(b,
+       LATENCY("common_sd: 0.3, own_sd: 0.4") "shared:\n  - {of: [" H100 "], fields: [latency_us]}\n  - {of: [" A100
+                                              "], fields: [latency_us], prior: {latency_us: 4}, why: test}\n");
+  fit(b);
+  near(log(b->constants[1].now / 4e-6), 0.36 * 0.25 / 0.2525 * log(2.8 / 2), 2e-4);
+  bench_close(b);
+}
+
 static void entries_that_share_a_constant_have_one_value(void **state) {
   bench *b = bench_open();
   add_message(b, 2.3);
@@ -410,6 +423,7 @@ int main(void) {
       cmocka_unit_test(an_agenda_without_constants_fits_nothing),
       cmocka_unit_test(a_group_without_rows_moves_with_the_others),
       cmocka_unit_test(fields_of_one_entry_move_together),
+      cmocka_unit_test(a_group_with_a_prior_of_its_own_starts_there),
       cmocka_unit_test(entries_that_share_a_constant_have_one_value),
       cmocka_unit_test(a_bounded_constant_stays_within),
       cmocka_unit_test(a_share_is_recovered_from_products_bound_by_memory),
