@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -281,6 +283,32 @@ static void an_owner_that_the_catalog_lacks_is_named_with_its_line(void **state)
   slip_catalog_free(catalog);
 }
 
+/* docs/catalog.md, "Calibration": its example is a good file, whose owners exist. */
+static void the_example_of_the_documentation_is_read(void **state) {
+  const char *root = getenv("SLIP_SOURCE_DIR");
+  char path[1000], *text = NULL;
+  size_t n = 0;
+  slip_catalog *catalog = NULL, *moved = NULL;
+  slip_agenda a;
+  slip_joint *joint = NULL;
+  slip_error err = {.message = ""};
+  if (!root)
+    skip();
+  (void)snprintf(path, sizeof path, "%s/docs/catalog.md", root);
+  assert_int_equal(slip_read_file(path, 1 << 20, &text, &n, NULL), SLIP_OK);
+  const char *at = strstr(text, "```\nrows: "), *end = at ? strstr(at + 4, "```") : NULL;
+  assert_non_null(end);
+  assert_int_equal(slip_catalog_open(NULL, 0, &catalog, NULL), SLIP_OK);
+  assert_int_equal(slip_catalog_copy(catalog, &moved, NULL), SLIP_OK);
+  if (slip_agenda_parse(arena, "docs/catalog.md", at + 4, (size_t)(end - at) - 4, &a, &err) != SLIP_OK ||
+      slip_joint_open(arena, &a, moved, NULL, 0, &joint, &err) != SLIP_OK)
+    fail_msg("line %d of the example: %s: %s", err.line, err.field, err.message);
+  assert_int_equal(a.n_constants, 4);
+  slip_catalog_free(moved);
+  slip_catalog_free(catalog);
+  free(text);
+}
+
 /* ---- memory ---- */
 
 static void lack_of_memory_is_an_error(void **state) {
@@ -310,6 +338,7 @@ int main(void) {
       cmocka_unit_test(a_group_may_have_priors_of_its_own),
       cmocka_unit_test(followers_are_checked),
       cmocka_unit_test(the_built_in_files_bind_to_the_built_in_catalog),
+      cmocka_unit_test(the_example_of_the_documentation_is_read),
       cmocka_unit_test(an_owner_that_the_catalog_lacks_is_named_with_its_line),
       cmocka_unit_test(lack_of_memory_is_an_error),
   };
