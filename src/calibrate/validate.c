@@ -228,7 +228,7 @@ slip_status slip_validate_held_out(const slip_validate_job *job, const volatile 
   slip_validation *v = NULL;
   size_t *first = NULL;
   slip_status status = open_validation(job, true, stop, (slip_progress){0}, &v, &first, err);
-  if (status != SLIP_OK)
+  if (status != SLIP_OK || !v)
     goto cleanup;
   for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
     SLIP_TRY(add_view(v, (slip_scheme)scheme, err));
