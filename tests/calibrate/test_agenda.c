@@ -46,7 +46,7 @@ static void a_file_says_fields_groups_and_followers(void **state) {
     fail_msg("%d: %s: %s", err.line, err.field, err.message);
   assert_string_equal(a.file, "mem.yaml");
   assert_int_equal(a.rows, SLIP_ROW_SERVING);
-  assert_true(a.row_sd == 0.15);
+  assert_true(a.row_sd == 0.15 && a.ttft_sd == 0.15); /* times to first token as the rest, unless said otherwise */
   assert_int_equal(a.n_fields, 3);
   const slip_agenda_field *step = &a.fields[0], *hit = &a.fields[1], *hot = &a.fields[2];
   assert_string_equal(step->name, "host_step_us");
@@ -70,6 +70,13 @@ static void a_file_says_fields_groups_and_followers(void **state) {
   assert_int_equal(a.n_followers, 1);
   assert_string_equal(a.followers[0].name, "host_serve_layer_us");
   assert_string_equal(a.followers[0].leader, "host_step_us");
+}
+
+static void times_to_first_token_may_have_a_width_of_their_own(void **state) {
+  static const char text[] = HEAD "ttft_sd: 0.6\n" FIELDS "shared: []\n";
+  slip_agenda a;
+  assert_int_equal(slip_agenda_parse(arena, "mem.yaml", text, strlen(text), &a, NULL), SLIP_OK);
+  assert_true(a.row_sd == 0.15 && a.ttft_sd == 0.6);
 }
 
 static void an_owner_may_be_a_level_of_a_system(void **state) {
@@ -116,6 +123,7 @@ static void the_head_is_checked(void **state) {
       {"rows: dancing\n", 1, "rows", "is training, serving or kernels, not 'dancing'"},
       {"rows: serving\n" FIELDS "shared: []\n", 1, "", "\"row_sd\" is missing"},
       {"rows: serving\nrow_sd: 0\n", 2, "row_sd", ""},
+      {HEAD "ttft_sd: 5\n" FIELDS "shared: []\n", 3, "ttft_sd", ""},
       {HEAD "shared: []\n", 1, "", "\"fields\" is missing"},
       {HEAD "fields: {}\nshared: []\n", 3, "fields", "expected a map of fields"},
       {HEAD FIELDS, 1, "", "\"shared\" is missing"},
@@ -330,6 +338,7 @@ static void lack_of_memory_is_an_error(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_file_says_fields_groups_and_followers),
+      cmocka_unit_test(times_to_first_token_may_have_a_width_of_their_own),
       cmocka_unit_test(an_owner_may_be_a_level_of_a_system),
       cmocka_unit_test(the_head_is_checked),
       cmocka_unit_test(a_field_is_checked),

@@ -77,22 +77,25 @@ static void depth_has_a_pace(void **state) {
   close_to(cost.compute_s, 65536 * 128 * 8e-12);
 }
 
-/* Rows are padded to 64 in each group: 8 groups of one row cost what 8 groups of 64 rows cost. */
+/* Groups spread from 0.7 to 1.3 of their mean, and the rows of each are padded to 64: 8 groups of 49 rows (at most 63.7) cost what 8 groups of one
+ * row cost; of 50 (at most 65) some take another 64. */
 static void rows_are_padded_in_each_group(void **state) {
   slip_device d = toy();
   double one = slip_gemm_cost(&d, SLIP_BF16, 8, 4096, 8000, 8, 0).compute_s;
-  double full = slip_gemm_cost(&d, SLIP_BF16, 512, 4096, 8000, 8, 0).compute_s;
+  double full = slip_gemm_cost(&d, SLIP_BF16, 392, 4096, 8000, 8, 0).compute_s;
   close_to(one, full);
-  assert_true(slip_gemm_cost(&d, SLIP_BF16, 520, 4096, 8000, 8, 0).compute_s > full);
+  assert_true(slip_gemm_cost(&d, SLIP_BF16, 400, 4096, 8000, 8, 0).compute_s > full);
 }
 
-/* Grouped: the same tiles at 0.9 of the rate. 10 groups of 128 x 1280 make the 100 tiles of one product of 1280
- * rows. */
+/* Grouped: tiles at 0.9 of the rate, and more of them. 10 groups of 128 rows on average, 89.6 to 166.4: half of them take a second tile of 128, so
+ * that 1,280 columns take 150 tiles where one product of 1,280 rows takes 100. On 100 cores they fill three waves when k is split in two: a share of
+ * 2/3 (padding) x 2000/2100 (depth of a split), against 4000/4100. Tiles of 64 rows, 2.5 a group on average, lose less to padding: 250 of 0.92 of the
+ * rate, five waves when k is split: 0.8 x 0.92 x 2000/2100. That is the best. */
 static void a_grouped_product_runs_at_its_own_fraction(void **state) {
   slip_device d = toy();
   double plain = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, 0).compute_s;
   double grouped = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, 0).compute_s;
-  close_to(plain / grouped, 0.9);
+  close_to(plain / grouped, 0.9 * (0.8 * 0.92 * 2000 / 2100) / (4000.0 / 4100));
   /* every group has weights of its own */
   slip_cost bytes = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, -1);
   close_to(bytes.memory_s, (10 * 1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
