@@ -120,15 +120,18 @@ const cli_option cli_option_table[] = {
      "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
     {"from", "FILE", CLI_TEXT, BIT(CLI_CALIBRATE), AT(from), 0, 0, NULL, "the table of your measurements (CSV)"},
     {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
-     "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
+     "also the error on rows that the fit has not seen. validate: constants fitted without a fifth of the rows, "
+     "without a "
+     "source family, and after one row of it; calibrate --from: each row left out once, above 20 rows five folds "
+     "by chip "
      "and model"},
     {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL,
      "comma-separated values with every digit, instead of a table"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
-     "sweep: the database of its rows, made or gone on with; calibrate: write the stack: into PATH/stacks/ when "
-     "PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
-    {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL,
-     "replace the file of --out when it is there"},
+     "sweep: the database of its rows, made or gone on with; calibrate: write the files, below the folder PATH (as "
+     "--catalog takes it); with "
+     "--from the stack, also to a PATH that is NAME.yaml"},
+    {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL, "replace files of --out that are there"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "

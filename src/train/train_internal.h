@@ -82,7 +82,7 @@ slip_group slip_plan_expert_dp_group(const slip_plan *plan);
 void slip_train_operator(const slip_train *train, const slip_plan *plan, const slip_op *op, bool backward,
                          slip_pass *pass);
 /* What the host and hidden communication leave: closes a layer's pass. `moe`: the layer has experts. */
-void slip_train_close_pass(const slip_train *train, const slip_plan *plan, bool moe, slip_pass *pass);
+void slip_train_close_pass(const slip_train *train, const slip_plan *plan, const slip_ffn *ffn, slip_pass *pass);
 
 /* slip_train_layers for every kind of recompute in the bit mask `modes`, operators costed once; out[mode] as that call would fill it
  * (spared as well, when none is among the modes). */
