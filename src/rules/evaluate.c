@@ -1,0 +1,291 @@
+/* Three-valued logic over intervals (Kleene 1952, the strong tables): an answer is yes or no only when every value that the
+ * unknown inputs could take gives the same. */
+#include <string.h>
+
+#include "rules/evaluate.h"
+
+slip_truth slip_truth_and(slip_truth a, slip_truth b) {
+  return a == SLIP_NO || b == SLIP_NO ? SLIP_NO : a == SLIP_YES && b == SLIP_YES ? SLIP_YES : SLIP_UNDETERMINED;
+}
+
+slip_truth slip_truth_or(slip_truth a, slip_truth b) {
+  return a == SLIP_YES || b == SLIP_YES ? SLIP_YES : a == SLIP_NO && b == SLIP_NO ? SLIP_NO : SLIP_UNDETERMINED;
+}
+
+slip_truth slip_truth_not(slip_truth a) {
+  return a == SLIP_YES ? SLIP_NO : a == SLIP_NO ? SLIP_YES : SLIP_UNDETERMINED;
+}
+
+/* ---- what would decide ---- */
+
+static void need(slip_missing *missing, size_t bit) {
+  missing->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+static void need_all(slip_missing *missing, const slip_missing *other) {
+  for (size_t i = 0; i < MISSING_WORDS; i++)
+    missing->bits[i] |= other->bits[i];
+}
+
+static void need_term(const evaluation *e, const pack_term *term, slip_missing *missing) {
+  if (term->operation == SLIP_OP_INPUT) {
+    const case_value *value = &e->c->inputs[term->index];
+    if (!value->is_known || value->is_disputed)
+      need(missing, term->index);
+  } else if (term->operation == SLIP_OP_QUANTITY && !e->c->stated[term->index].is_known) {
+    need_term(e, e->rules->quantities[term->index].term, missing);
+  }
+  /* What a list of rates leaves out is not missing while it has any. */
+  const bool is_partial = term->operation == SLIP_OP_LARGEST && !slip_range_is_unknown(slip_case_term(e->c, term));
+  for (const pack_term *inner = term->first; inner; inner = inner->next)
+    if (!is_partial || !slip_range_is_unknown(slip_case_term(e->c, inner)))
+      need_term(e, inner, missing);
+}
+
+static void need_operand(const evaluation *e, const pack_condition *c, slip_missing *missing) {
+  if (c->thing == SLIP_THING_QUANTITY)
+    need_term(e, &(pack_term){.operation = SLIP_OP_QUANTITY, .index = c->index}, missing);
+  else if (c->thing == SLIP_THING_LOOKUP)
+    need(missing, e->rules->lookups[c->index].input);
+  else
+    need(missing, c->index);
+}
+
+/* ---- countries ---- */
+
+static bool has_code(const char *codes, const char *code) {
+  for (const char *at = codes; (at = strstr(at, code)) != NULL; at += 2)
+    if ((at == codes || at[-1] == ' ') && (at[2] == ' ' || at[2] == '\0'))
+      return true;
+  return false;
+}
+
+static slip_truth is_member(const pack_group *group, const char *code, slip_date date) {
+  size_t low = 0;
+  while (low < group->n_members && strcmp(group->members[low].code, code) != 0)
+    low++;
+  const pack_member *member = low < group->n_members ? &group->members[low] : NULL;
+  if (member && (member->joined || member->left))
+    return (!member->joined || date >= member->joined) && (!member->left || date < member->left) ? SLIP_YES : SLIP_NO;
+  if (date < group->known_from && !has_code(group->settled, code))
+    return SLIP_UNDETERMINED;
+  return member ? SLIP_YES : SLIP_NO;
+}
+
+static slip_truth in_group(const evaluation *e, size_t index, const char *code, slip_missing *missing) {
+  const pack_group *group = &e->rules->groups[index];
+  slip_truth result = group->n_members > 0 ? is_member(group, code, e->ask.date) : SLIP_NO;
+  if (result == SLIP_UNDETERMINED)
+    need(missing, MISSING_GROUPS + index);
+  for (size_t i = 0; i < group->n_with; i++)
+    result = slip_truth_or(result, in_group(e, group->with[i], code, missing));
+  for (size_t i = 0; i < group->n_without; i++)
+    result = slip_truth_and(result, slip_truth_not(in_group(e, group->without[i], code, missing)));
+  return result;
+}
+
+/* ---- leaves ---- */
+
+static const char *text_of(const evaluation *e, const pack_condition *c) {
+  if (c->thing == SLIP_THING_INPUT) {
+    const case_value *value = &e->c->inputs[c->index];
+    return value->is_known ? value->text : NULL;
+  }
+  const pack_lookup *lookup = &e->rules->lookups[c->index];
+  const case_value *value = &e->c->inputs[lookup->input];
+  for (size_t i = 0; value->is_known && i < lookup->count; i++)
+    if (strcmp(lookup->keys[i], value->text) == 0)
+      return lookup->values[i];
+  return NULL;
+}
+
+static slip_truth is_one_of(const char *const *texts, size_t count, const char *text) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(texts[i], text) == 0)
+      return SLIP_YES;
+  return SLIP_NO;
+}
+
+slip_truth evaluate_bounds(const pack_condition *c, slip_range range) {
+  slip_truth low = SLIP_YES, high = SLIP_YES;
+  if (c->has_low) {
+    const int strict = c->low_strict ? 1 : 0;
+    low = slip_exact_compare(range.low, c->low) >= strict                           ? SLIP_YES
+          : !range.is_unbounded && slip_exact_compare(range.high, c->low) < strict ? SLIP_NO
+                                                                                   : SLIP_UNDETERMINED;
+  }
+  if (c->has_high) {
+    const int strict = c->high_strict ? 1 : 0;
+    high = !range.is_unbounded && slip_exact_compare(c->high, range.high) >= strict ? SLIP_YES
+           : slip_exact_compare(c->high, range.low) < strict                        ? SLIP_NO
+                                                                                    : SLIP_UNDETERMINED;
+  }
+  return slip_truth_and(low, high);
+}
+
+static slip_truth by_decision(const evaluation *e, const pack_condition *c, slip_missing *missing) {
+  const decision_state *state = &e->decision[c->index];
+  if ((state->candidates & ~c->outcomes) == 0)
+    return SLIP_YES;
+  if ((state->candidates & c->outcomes) == 0)
+    return SLIP_NO;
+  need_all(missing, &state->missing);
+  return SLIP_UNDETERMINED;
+}
+
+static slip_truth leaf(const evaluation *e, const pack_condition *c, slip_missing *missing) {
+  slip_truth result = SLIP_UNDETERMINED;
+  const char *text = NULL;
+  switch (c->kind) {
+  case SLIP_COMPARE:
+    result = evaluate_bounds(c, slip_case_number(e->c, c->thing, c->index));
+    break;
+  case SLIP_HOLDS:
+    result = e->c->inputs[c->index].truth;
+    break;
+  case SLIP_IS:
+    text = text_of(e, c);
+    result = text ? is_one_of(c->texts, c->n_texts, text) : SLIP_UNDETERMINED;
+    break;
+  case SLIP_IN_GROUP:
+    text = text_of(e, c);
+    if (text)
+      return in_group(e, c->group, text, missing);
+    break;
+  case SLIP_BY_RULE:
+    if (e->rule[c->index].value == SLIP_UNDETERMINED)
+      need_all(missing, &e->rule[c->index].missing);
+    return e->rule[c->index].value;
+  case SLIP_BY_DECISION:
+    return by_decision(e, c, missing);
+  default:
+    break;
+  }
+  if (result == SLIP_UNDETERMINED)
+    need_operand(e, c, missing);
+  return result;
+}
+
+slip_truth evaluate_condition(const evaluation *e, const pack_condition *c, slip_missing *missing) {
+  if (c->kind > SLIP_NOT_OF)
+    return leaf(e, c, missing);
+  if (c->kind == SLIP_NOT_OF)
+    return slip_truth_not(evaluate_condition(e, c->first, missing));
+  const bool is_all = c->kind == SLIP_ALL_OF;
+  slip_missing needed = {{0}};
+  slip_truth result = is_all ? SLIP_YES : SLIP_NO;
+  for (const pack_condition *inner = c->first; inner; inner = inner->next) {
+    const slip_truth value = evaluate_condition(e, inner, &needed);
+    result = is_all ? slip_truth_and(result, value) : slip_truth_or(result, value);
+    if (result == (is_all ? SLIP_NO : SLIP_YES))
+      return result;
+  }
+  if (result == SLIP_UNDETERMINED)
+    need_all(missing, &needed);
+  return result;
+}
+
+/* ---- rules on a date ---- */
+
+static const slip_period *period_at(const slip_period *periods, size_t count, slip_date date) {
+  for (size_t i = 0; i < count; i++)
+    if (periods[i].from <= date && (periods[i].to == 0 || date <= periods[i].to))
+      return &periods[i];
+  return NULL;
+}
+
+/* Everything but the condition. */
+static void place_in_time(const slip_rule *rule, const slip_ask *ask, rule_state *state) {
+  const slip_date known_on = ask->known_on ? ask->known_on : 29991231;
+  const slip_period *suspended = period_at(rule->suspended, rule->n_suspended, ask->date);
+  const slip_period *enforcement = period_at(rule->enforcement, rule->n_enforcement, ask->date);
+  const bool is_proposed = rule->certainty == SLIP_PROPOSED;
+  const slip_date first = rule->published < rule->effective ? rule->published : rule->effective;
+  state->is_hidden = ask->date < first || rule->published > known_on || (is_proposed && !ask->with_proposed);
+  state->because = enforcement ? enforcement->because : suspended ? suspended->because : "";
+  state->enforcement = enforcement ? enforcement->enforcement : SLIP_ENFORCED;
+  state->is_awaited = rule->compliance && ask->date >= rule->effective && ask->date < rule->compliance;
+  state->text_status = ask->date < rule->effective                      ? SLIP_TEXT_NOT_YET
+                       : rule->expiry && ask->date > rule->expiry       ? SLIP_TEXT_EXPIRED
+                       : suspended                                      ? SLIP_TEXT_SUSPENDED
+                       : is_proposed                                    ? SLIP_TEXT_NONE
+                       : rule->never_published                          ? SLIP_TEXT_NEVER_PUBLISHED
+                                                                        : SLIP_TEXT_IN_FORCE;
+}
+
+static void run_rule(evaluation *e, size_t index) {
+  const pack_rule *rule = &e->rules->rules[index];
+  rule_state *state = &e->rule[index];
+  memset(state, 0, sizeof *state);
+  place_in_time(&rule->public, &e->ask, state);
+  state->value = SLIP_NO;
+  if (state->is_hidden)
+    return;
+  state->met = evaluate_condition(e, rule->when, &state->missing);
+  if (rule->checklist && state->met != SLIP_NO)
+    state->met = slip_truth_and(state->met, evaluate_condition(e, rule->checklist, &state->missing));
+  const bool applies = state->text_status == SLIP_TEXT_IN_FORCE || state->text_status == SLIP_TEXT_NEVER_PUBLISHED ||
+                       state->text_status == SLIP_TEXT_NONE;
+  if (!applies || state->is_awaited || state->enforcement == SLIP_ANNOUNCED_NOT_ENFORCED || state->met == SLIP_NO)
+    return;
+  state->value = state->met;
+  if (state->enforcement == SLIP_ENFORCEMENT_UNKNOWN) {
+    state->value = SLIP_UNDETERMINED;
+    need(&state->missing, MISSING_RULES + index);
+  }
+}
+
+/* ---- decisions ---- */
+
+static void run_decision(evaluation *e, size_t index) {
+  const pack_decision *decision = &e->rules->decisions[index];
+  const size_t n = decision->public.n_outcomes;
+  decision_state *state = &e->decision[index];
+  memset(state, 0, sizeof *state);
+  state->by = SLIP_PACK_MAX;
+  state->value = SLIP_NO;
+  bool settled = false;
+  for (size_t i = 0; i < decision->n_rules && !settled; i++) {
+    const size_t at = decision->rules[i];
+    const rule_state *rule = &e->rule[at];
+    state->value = slip_truth_or(state->value, rule->value);
+    if (rule->value == SLIP_NO)
+      continue;
+    if (rule->value == SLIP_UNDETERMINED)
+      need_all(&state->missing, &rule->missing);
+    const size_t outcome = e->rules->rules[at].outcome;
+    if (outcome < n)
+      state->candidates |= UINT64_C(1) << outcome;
+    if (rule->value == SLIP_YES && state->by == SLIP_PACK_MAX)
+      state->by = at;
+    settled = decision->public.takes_first && rule->value == SLIP_YES;
+  }
+  if (!settled)
+    state->candidates |= UINT64_C(1) << (n - 1);
+  if (decision->public.takes_first) {
+    const bool is_one = (state->candidates & (state->candidates - 1)) == 0;
+    const bool is_last = state->candidates == UINT64_C(1) << (n - 1);
+    state->value = is_last ? SLIP_NO : is_one || !(state->candidates >> (n - 1)) ? SLIP_YES : SLIP_UNDETERMINED;
+    if (!is_one)
+      state->by = SLIP_PACK_MAX;
+    else
+      memset(&state->missing, 0, sizeof state->missing);
+  }
+}
+
+bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, slip_case *c, const slip_ask *ask) {
+  slip_case_compute(c);
+  *e = (evaluation){.rules = rules, .c = c, .ask = *ask};
+  e->rule = slip_arena_array(arena, rules->tables[SLIP_THING_RULE].count + 1, sizeof *e->rule);
+  e->decision = slip_arena_array(arena, rules->tables[SLIP_THING_DECISION].count + 1, sizeof *e->decision);
+  return e->rule && e->decision;
+}
+
+void evaluation_run(evaluation *e) {
+  for (size_t i = 0; i < e->rules->n_steps; i++) {
+    if (e->rules->steps[i].is_decision)
+      run_decision(e, e->rules->steps[i].index);
+    else
+      run_rule(e, e->rules->steps[i].index);
+  }
+}
