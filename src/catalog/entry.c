@@ -13,7 +13,7 @@
 static const slip_key fact_keys[] = {
     {"value", ALL_KINDS, ALL_KINDS}, {"source", ALL_KINDS, ALL_KINDS},     {"url", ALL_KINDS, 0},
     {"date", ALL_KINDS, 0},          {"confidence", ALL_KINDS, ALL_KINDS}, {"note", ALL_KINDS, 0},
-    {"also", ALL_KINDS, 0},
+    {"spread", ALL_KINDS, 0},        {"also", ALL_KINDS, 0},
 };
 
 static const char *const statuses[] = {"shipping", "announced", "rumoured", "end of life"};
@@ -268,13 +268,21 @@ cleanup:
 static slip_status read_fact(slip_reading *reading, const slip_node *map, const slip_field *field, bool is_chosen,
                              slip_fact *fact) {
   slip_status status = SLIP_OK;
-  const size_t n_keys = sizeof fact_keys / sizeof fact_keys[0] - (is_chosen ? 0 : 1);
+  const size_t n_keys = sizeof fact_keys / sizeof fact_keys[0];
+  const slip_node *spread = slip_node_get(map, "spread"), *also = slip_node_get(map, "also");
+  bool counts = true;
   SLIP_TRY(slip_keys_check(map, fact_keys, n_keys, reading->kind,
                            is_chosen ? "a fact (value, source, confidence, ...)" : "a conflicting value",
                            reading->err));
+  if (is_chosen ? spread : also)
+    SLIP_TRY(slip_node_fail(reading->err, SLIP_BAD_INPUT, is_chosen ? spread : also, "%s",
+                            is_chosen ? "no key of a fact but of its conflicting values"
+                                      : "no key of a conflicting value"));
+  if (spread)
+    SLIP_TRY(slip_node_bool(spread, &counts, reading->err));
+  fact->is_aside = !counts;
   SLIP_TRY(read_value(reading, slip_node_get(map, "value"), field, fact));
   SLIP_TRY(slip_fact_read_source(reading, map, fact));
-  const slip_node *also = is_chosen ? slip_node_get(map, "also") : NULL;
   if (!also || slip_node_is_null(also))
     goto cleanup;
   if (also->kind != SLIP_NODE_SEQUENCE) {

@@ -92,14 +92,15 @@ static void take_fact(slip_case *c, const pack_input *input, const slip_fact *fa
   if (input->type == SLIP_VALUE_NUMBER) {
     value->is_known = !fact->text && add_number(input, fact, value, true);
     for (size_t i = 0; i < fact->n_also && value->is_known; i++)
-      (void)add_number(input, &fact->also[i], value, false);
+      if (!fact->also[i].is_aside)
+        (void)add_number(input, &fact->also[i], value, false);
     value->is_disputed = value->is_known && !slip_range_is_single(value->number);
     value->text = slip_range_format(c->arena, value->number);
     return;
   }
   value->text = fact->text;
   for (size_t i = 0; i < fact->n_also; i++)
-    value->is_disputed = value->is_disputed || strcmp(fact->also[i].text, fact->text) != 0;
+    value->is_disputed = value->is_disputed || (!fact->also[i].is_aside && strcmp(fact->also[i].text, fact->text) != 0);
   if (!value->is_disputed)
     value->truth = truth_of(fact->text);
   value->is_known = !value->is_disputed && (input->type != SLIP_VALUE_TRUTH || value->truth != SLIP_UNDETERMINED);
