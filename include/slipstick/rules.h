@@ -144,7 +144,7 @@ slip_status slip_case_open(const slip_rules *rules, slip_case **out, slip_error 
 void slip_case_free(slip_case *c); /* NULL is allowed */
 /* What the catalog knows of a chip or system (for a system: its own fields, and those of its chip). Values in conflict widen
  * numbers to intervals. The catalog must outlive the case. SLIP_BAD_INPUT when the entry is of another kind. */
-slip_status slip_case_add_item(slip_case *c, const slip_catalog *catalog, const slip_entry *item, slip_error *err);
+slip_status slip_case_add_item(slip_case *c, const slip_entry *item, slip_error *err);
 /* States one input or quantity, in place of what was known: a number in the input's unit, "yes" or "no", a country as ISO 3166 code
  * of two letters, or a text; "unknown" takes it back. source says where it comes from ("the user"). SLIP_BAD_INPUT for an unknown name or a bad value. */
 slip_status slip_case_set(slip_case *c, const char *input, const char *value, const char *source, slip_error *err);
@@ -161,13 +161,19 @@ typedef struct slip_known {
 slip_known slip_case_known(const slip_case *c, size_t i);
 /* A quantity with its arithmetic: "296 x 8 = 2368"; "" when it is unknown. id must be a quantity of the pack. */
 typedef struct slip_quantity {
-  const char *id, *title, *unit, *value, *arithmetic;
+  const char *id, *title, *unit, *definition, *value, *arithmetic;
   double low, high; /* NAN: unknown; high may be infinite */
 } slip_quantity;
 /* The i-th quantity; id NULL out of range. Texts live as long as the case. */
 slip_quantity slip_case_quantity(slip_case *c, size_t i);
 
 /* ---- the verdict ---- */
+
+/* One point of a checklist of certifications. */
+typedef struct slip_check {
+  const char *input, *says;
+  slip_truth value;
+} slip_check;
 
 typedef struct slip_finding {
   const slip_rule *rule;
@@ -178,8 +184,12 @@ typedef struct slip_finding {
   slip_enforcement enforcement;
   bool is_awaited;     /* in force, but the compliance date is still to come */
   const char *because; /* of a suspension or of an enforcement period; "" */
-  const char *const *missing; /* ids of the inputs that would decide it, unknown or disputed */
+  const char *const *missing; /* ids of the inputs that would decide it, unknown or disputed; "group:ID" where nobody here knows
+                                 who was a member on the date; "enforcement:ID" where nobody knows whether a rule is enforced */
   size_t n_missing;
+  const slip_check *checks; /* of its checklist; those that are open are among the missing */
+  size_t n_checks;
+  slip_truth besides;       /* the condition without the checklist */
 } slip_finding;
 
 typedef struct slip_decided {

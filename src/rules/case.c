@@ -112,10 +112,9 @@ static void take_text(case_value *value, const char *text, const slip_entry *ent
                           .source = entry->file, .url = "", .date = ""};
 }
 
-slip_status slip_case_add_item(slip_case *c, const slip_catalog *catalog, const slip_entry *item, slip_error *err) {
+slip_status slip_case_add_item(slip_case *c, const slip_entry *item, slip_error *err) {
   const slip_rules *rules = c->rules;
   const slip_entry *chip = item;
-  (void)catalog;
   if (item->kind == SLIP_KIND_SYSTEM)
     chip = &((const slip_system *)(const void *)item)->chip->entry;
   else if (item->kind != SLIP_KIND_CHIP)
@@ -354,7 +353,7 @@ slip_quantity slip_case_quantity(slip_case *c, size_t i) {
   slip_case_compute(c);
   const pack_quantity *quantity = &c->rules->quantities[i];
   const slip_range range = c->computed[i];
-  slip_quantity q = {quantity->id, quantity->title, quantity->unit, slip_range_format(c->arena, range), "", NAN, NAN};
+  slip_quantity q = {quantity->id, quantity->title, quantity->unit, quantity->definition, slip_range_format(c->arena, range), "", NAN, NAN};
   slip_text text = {0};
   if (!slip_range_is_unknown(range)) {
     q.low = slip_exact_to_double(range.low);

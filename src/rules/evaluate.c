@@ -221,7 +221,7 @@ static void run_rule(evaluation *e, size_t index) {
   state->value = SLIP_NO;
   if (state->is_hidden)
     return;
-  state->met = evaluate_condition(e, rule->when, &state->missing);
+  state->met = state->besides = evaluate_condition(e, rule->when, &state->missing);
   if (rule->checklist && state->met != SLIP_NO)
     state->met = slip_truth_and(state->met, evaluate_condition(e, rule->checklist, &state->missing));
   const bool applies = state->text_status == SLIP_TEXT_IN_FORCE || state->text_status == SLIP_TEXT_NEVER_PUBLISHED ||

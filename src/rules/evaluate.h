@@ -49,7 +49,7 @@ typedef struct slip_missing {
 } slip_missing;
 
 typedef struct rule_state {
-  slip_truth met, value;
+  slip_truth met, value, besides;
   slip_text_status text_status;
   slip_enforcement enforcement;
   bool is_awaited, is_hidden; /* hidden: not published yet on the date (or on known_on), or only proposed */

@@ -43,16 +43,35 @@ static slip_status list_missing(const evaluation *e, slip_arena *arena, const sl
 
 /* ---- findings ---- */
 
+static slip_status list_checks(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding, slip_error *err) {
+  const pack_condition *list = e->rules->rules[index].checklist;
+  size_t n = 0;
+  for (const pack_condition *c = list ? list->first : NULL; c; c = c->next)
+    n++;
+  slip_check *checks = slip_arena_array(arena, n, sizeof *checks);
+  if (!checks)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  for (const pack_condition *c = list ? list->first : NULL; c; c = c->next)
+    checks[finding->n_checks++] = (slip_check){e->rules->inputs[c->index].public.id, c->says, e->c->inputs[c->index].truth};
+  finding->checks = checks;
+  return SLIP_OK;
+}
+
 static slip_status make_finding(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding, slip_error *err) {
   const rule_state *state = &e->rule[index];
+  slip_status status = SLIP_OK;
   *finding = (slip_finding){.rule = &e->rules->rules[index].public,
                             .met = state->met,
                             .value = state->value,
                             .text_status = state->text_status,
                             .enforcement = state->enforcement,
                             .is_awaited = state->is_awaited,
-                            .because = state->because};
-  return list_missing(e, arena, &state->missing, &finding->missing, &finding->n_missing, err);
+                            .because = state->because,
+                            .besides = state->besides};
+  SLIP_TRY(list_checks(e, arena, index, finding, err));
+  SLIP_TRY(list_missing(e, arena, &state->missing, &finding->missing, &finding->n_missing, err));
+cleanup:
+  return status;
 }
 
 static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t index, slip_decided *decided, slip_error *err) {
