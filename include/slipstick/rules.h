@@ -221,13 +221,16 @@ typedef struct slip_verdict {
   slip_date date;
   const slip_decided *decided;
   size_t n_decided;
+  const slip_finding *findings; /* of every rule, in the order of the pack; those that only serve other rules too */
+  size_t n_findings;
 } slip_verdict;
 
 /* The decisions of the pack for a case. O(conditions). The verdict refers to the pack and to nothing of the case. */
 slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask *ask, slip_verdict **out, slip_error *err);
 void slip_verdict_free(slip_verdict *verdict);
-/* The decision of that id, or NULL. */
+/* The decision, or the finding of the rule, of that id; NULL when there is none. O(n). */
 const slip_decided *slip_verdict_find(const slip_verdict *verdict, const char *id);
+const slip_finding *slip_verdict_finding(const slip_verdict *verdict, const char *id);
 
 /* The condition of one rule as a tree; into memory of the verdict. NULL when out of memory or not a rule of the pack. */
 const slip_derivation *slip_verdict_derive(slip_verdict *verdict, const slip_rules *rules, slip_case *c, const slip_ask *ask,

@@ -68,14 +68,29 @@ void slip_case_free(slip_case *c) {
 
 /* ---- from the catalog ---- */
 
-static bool add_number(const pack_input *input, const slip_fact *fact, case_value *value, bool is_first) {
-  slip_exact number;
-  if (!slip_exact_from_double(fact->shown, &number) || !slip_exact_multiply(number, input->scale, &number))
-    return false;
-  if (is_first)
-    value->number = slip_range_of(number);
-  else
-    widen(&value->number, number);
+/* The chosen value, then those in conflict with it that say something of the same quantity. False: no number that can be exact. */
+static bool take_number(slip_case *c, const pack_input *input, const slip_fact *fact, case_value *value) {
+  slip_exact *published = slip_arena_array(c->arena, fact->n_also + 1, sizeof *published);
+  size_t n = 0;
+  for (size_t i = 0; i < fact->n_also + 1; i++) {
+    const slip_fact *told = i == 0 ? fact : &fact->also[i - 1];
+    slip_exact number;
+    if (told->is_aside)
+      continue;
+    if (told->text || !slip_exact_from_double(told->shown, &number) || !slip_exact_multiply(number, input->scale, &number))
+      return false;
+    if (i == 0)
+      value->number = slip_range_of(number);
+    else
+      widen(&value->number, number);
+    bool is_new = published != NULL;
+    for (size_t k = 0; k < n && is_new; k++)
+      is_new = slip_exact_compare(published[k], number) != 0;
+    if (is_new)
+      published[n++] = number;
+  }
+  value->published = published;
+  value->n_published = n;
   return true;
 }
 
@@ -90,10 +105,7 @@ static void take_fact(slip_case *c, const pack_input *input, const slip_fact *fa
   value->url = fact->url;
   value->date = fact->date;
   if (input->type == SLIP_VALUE_NUMBER) {
-    value->is_known = !fact->text && add_number(input, fact, value, true);
-    for (size_t i = 0; i < fact->n_also && value->is_known; i++)
-      if (!fact->also[i].is_aside)
-        (void)add_number(input, &fact->also[i], value, false);
+    value->is_known = take_number(c, input, fact, value);
     value->is_disputed = value->is_known && !slip_range_is_single(value->number);
     value->text = slip_range_format(c->arena, value->number);
     return;

@@ -237,6 +237,20 @@ static void run_rule(evaluation *e, size_t index) {
 
 /* ---- decisions ---- */
 
+/* What the candidates of a decision that takes the first come to. */
+static void conclude(const pack_decision *decision, decision_state *state) {
+  const size_t n = decision->public.n_outcomes;
+  const bool is_one = (state->candidates & (state->candidates - 1)) == 0;
+  const bool is_last = state->candidates == UINT64_C(1) << (n - 1);
+  if (!decision->public.takes_first)
+    return;
+  state->value = is_last ? SLIP_NO : is_one || !(state->candidates >> (n - 1)) ? SLIP_YES : SLIP_UNDETERMINED;
+  if (!is_one)
+    state->by = SLIP_PACK_MAX;
+  else
+    memset(&state->missing, 0, sizeof state->missing);
+}
+
 static void run_decision(evaluation *e, size_t index) {
   const pack_decision *decision = &e->rules->decisions[index];
   const size_t n = decision->public.n_outcomes;
@@ -262,15 +276,7 @@ static void run_decision(evaluation *e, size_t index) {
   }
   if (!settled)
     state->candidates |= UINT64_C(1) << (n - 1);
-  if (decision->public.takes_first) {
-    const bool is_one = (state->candidates & (state->candidates - 1)) == 0;
-    const bool is_last = state->candidates == UINT64_C(1) << (n - 1);
-    state->value = is_last ? SLIP_NO : is_one || !(state->candidates >> (n - 1)) ? SLIP_YES : SLIP_UNDETERMINED;
-    if (!is_one)
-      state->by = SLIP_PACK_MAX;
-    else
-      memset(&state->missing, 0, sizeof state->missing);
-  }
+  conclude(decision, state);
 }
 
 bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, slip_case *c, const slip_ask *ask) {
@@ -278,14 +284,116 @@ bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, 
   *e = (evaluation){.rules = rules, .c = c, .ask = *ask};
   e->rule = slip_arena_array(arena, rules->tables[SLIP_THING_RULE].count + 1, sizeof *e->rule);
   e->decision = slip_arena_array(arena, rules->tables[SLIP_THING_DECISION].count + 1, sizeof *e->decision);
-  return e->rule && e->decision;
+  e->one_rule = slip_arena_array(arena, rules->tables[SLIP_THING_RULE].count + 1, sizeof *e->rule);
+  e->one_decision = slip_arena_array(arena, rules->tables[SLIP_THING_DECISION].count + 1, sizeof *e->decision);
+  return e->rule && e->decision && e->one_rule && e->one_decision;
 }
 
-void evaluation_run(evaluation *e) {
+static void run_once(evaluation *e) {
   for (size_t i = 0; i < e->rules->n_steps; i++) {
     if (e->rules->steps[i].is_decision)
       run_decision(e, e->rules->steps[i].index);
     else
       run_rule(e, e->rules->steps[i].index);
   }
+}
+
+/* ---- over the published values ---- */
+
+enum { MOST_DISPUTED = 8 };
+
+typedef struct spread {
+  size_t input[MOST_DISPUTED], at[MOST_DISPUTED];
+  size_t n;
+} spread;
+
+/* The disputed numbers on which an answer hangs, as many as keep the combinations few; the rest stay intervals. */
+static void find_spread(const evaluation *e, spread *s) {
+  slip_missing needed = {{0}};
+  size_t combinations = 1;
+  for (size_t i = 0; i < e->rules->tables[SLIP_THING_RULE].count; i++)
+    if (e->rule[i].met == SLIP_UNDETERMINED)
+      need_all(&needed, &e->rule[i].missing);
+  for (size_t i = 0; i < e->rules->tables[SLIP_THING_INPUT].count && s->n < MOST_DISPUTED; i++) {
+    const case_value *value = &e->c->inputs[i];
+    if (!(needed.bits[i / 64] >> (i % 64) & 1) || value->n_published < 2 || combinations * value->n_published > MOST_COMBINATIONS)
+      continue;
+    combinations *= value->n_published;
+    s->input[s->n++] = i;
+  }
+}
+
+/* The next combination; false after the last. */
+static bool advance(const evaluation *e, spread *s) {
+  for (size_t i = 0; i < s->n; i++) {
+    if (++s->at[i] < e->c->inputs[s->input[i]].n_published)
+      return true;
+    s->at[i] = 0;
+  }
+  return false;
+}
+
+static void need_spread(const spread *s, slip_missing *missing) {
+  for (size_t i = 0; i < s->n; i++)
+    need(missing, s->input[i]);
+}
+
+/* Joins one combination's answers to those so far: what differs is undetermined, and hangs on what is disputed. */
+static void join_rule(const spread *s, rule_state *all, const rule_state *one) {
+  if (all->value != one->value || all->met != one->met)
+    need_spread(s, &all->missing);
+  need_all(&all->missing, &one->missing);
+  all->value = all->value == one->value ? all->value : SLIP_UNDETERMINED;
+  all->met = all->met == one->met ? all->met : SLIP_UNDETERMINED;
+  all->besides = all->besides == one->besides ? all->besides : SLIP_UNDETERMINED;
+}
+
+static void join_decision(const spread *s, const pack_decision *decision, decision_state *all, const decision_state *one) {
+  if (all->candidates != one->candidates)
+    need_spread(s, &all->missing);
+  need_all(&all->missing, &one->missing);
+  all->candidates |= one->candidates;
+  all->value = all->value == one->value ? all->value : SLIP_UNDETERMINED;
+  conclude(decision, all);
+}
+
+static void run_combination(evaluation *e, const spread *s) {
+  for (size_t i = 0; i < s->n; i++) {
+    case_value *value = &e->c->inputs[s->input[i]];
+    value->number = slip_range_of(value->published[s->at[i]]);
+  }
+  e->c->is_computed = false;
+  slip_case_compute(e->c);
+  run_once(e);
+}
+
+static void run_spread(evaluation *e) {
+  const size_t n_rules = e->rules->tables[SLIP_THING_RULE].count, n_decisions = e->rules->tables[SLIP_THING_DECISION].count;
+  slip_range kept[MOST_DISPUTED];
+  spread s = {.n = 0};
+  find_spread(e, &s);
+  if (s.n == 0)
+    return;
+  for (size_t i = 0; i < s.n; i++)
+    kept[i] = e->c->inputs[s.input[i]].number;
+  run_combination(e, &s);
+  evaluation one = *e;
+  one.rule = e->one_rule;
+  one.decision = e->one_decision;
+  while (advance(e, &s)) {
+    run_combination(&one, &s);
+    for (size_t i = 0; i < n_rules; i++)
+      join_rule(&s, &e->rule[i], &one.rule[i]);
+    for (size_t i = 0; i < n_decisions; i++)
+      join_decision(&s, &e->rules->decisions[i], &e->decision[i], &one.decision[i]);
+  }
+  for (size_t i = 0; i < s.n; i++)
+    e->c->inputs[s.input[i]].number = kept[i];
+  e->c->is_computed = false;
+  slip_case_compute(e->c);
+}
+
+void evaluation_run(evaluation *e) {
+  run_once(e);
+  run_spread(e);
 }

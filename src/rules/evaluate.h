@@ -20,6 +20,8 @@ const char *slip_range_format(slip_arena *arena, slip_range range);
 typedef struct case_value {
   bool is_known, is_disputed;
   slip_range number;
+  const slip_exact *published; /* of a disputed number: the values that sources give, one each */
+  size_t n_published;
   slip_truth truth;
   const char *text; /* of any type, as people write it */
   const char *source, *url, *date;
@@ -66,15 +68,19 @@ typedef struct decision_state {
 
 typedef struct evaluation {
   const slip_rules *rules;
-  const slip_case *c;
+  slip_case *c;
   slip_ask ask;
   rule_state *rule;
   decision_state *decision;
+  rule_state *one_rule; /* of one combination of published values */
+  decision_state *one_decision;
 } evaluation;
 
 /* Room for one evaluation, in the arena. False: out of memory. */
 bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, slip_case *c, const slip_ask *ask);
-/* Every rule and decision. O(conditions). */
+/* Every rule and decision. O(conditions), times at most MOST_COMBINATIONS where an answer hangs on numbers that are disputed: then the rules
+ * are run over each combination of the published values, since an interval alone forgets that TPP and density rise together. */
+enum { MOST_COMBINATIONS = 64 };
 void evaluation_run(evaluation *e);
 /* One condition; *missing gets what would decide it when it is undetermined. */
 slip_truth evaluate_condition(const evaluation *e, const pack_condition *condition, slip_missing *missing);

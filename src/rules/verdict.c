@@ -74,7 +74,8 @@ cleanup:
   return status;
 }
 
-static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t index, slip_decided *decided, slip_error *err) {
+static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t index, const slip_finding *all, slip_decided *decided,
+                                slip_error *err) {
   const pack_decision *decision = &e->rules->decisions[index];
   const decision_state *state = &e->decision[index];
   slip_status status = SLIP_OK;
@@ -90,7 +91,7 @@ static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t i
     if (e->rule[decision->rules[i]].is_hidden)
       continue;
     slip_finding *finding = &findings[decided->n_findings++];
-    SLIP_TRY(make_finding(e, arena, decision->rules[i], finding, err));
+    *finding = all[decision->rules[i]];
     if (decision->rules[i] == state->by)
       decided->by = finding;
   }
@@ -105,14 +106,18 @@ slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask 
   slip_arena *arena = slip_arena_open();
   verdict *v = arena ? slip_arena_alloc(arena, sizeof *v) : NULL;
   const size_t n = rules->tables[SLIP_THING_DECISION].count;
+  const size_t n_rules = rules->tables[SLIP_THING_RULE].count;
   slip_decided *decided = v ? slip_arena_array(arena, n, sizeof *decided) : NULL;
-  if (!decided || !evaluation_open(&e, arena, rules, c, ask))
+  slip_finding *findings = v ? slip_arena_array(arena, n_rules, sizeof *findings) : NULL;
+  if (!decided || !findings || !evaluation_open(&e, arena, rules, c, ask))
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   evaluation_run(&e);
   v->arena = arena;
-  v->public = (slip_verdict){ask->date, decided, n};
+  v->public = (slip_verdict){ask->date, decided, n, findings, n_rules};
+  for (size_t i = 0; i < n_rules; i++)
+    SLIP_TRY(make_finding(&e, arena, i, &findings[i], err));
   for (size_t i = 0; i < n; i++)
-    SLIP_TRY(make_decided(&e, arena, i, &decided[i], err));
+    SLIP_TRY(make_decided(&e, arena, i, findings, &decided[i], err));
   *out = &v->public;
   arena = NULL;
 cleanup:
@@ -129,6 +134,13 @@ const slip_decided *slip_verdict_find(const slip_verdict *v, const char *id) {
   for (size_t i = 0; i < v->n_decided; i++)
     if (strcmp(v->decided[i].decision->id, id) == 0)
       return &v->decided[i];
+  return NULL;
+}
+
+const slip_finding *slip_verdict_finding(const slip_verdict *v, const char *id) {
+  for (size_t i = 0; i < v->n_findings; i++)
+    if (strcmp(v->findings[i].rule->id, id) == 0)
+      return &v->findings[i];
   return NULL;
 }
 
