@@ -38,6 +38,18 @@ static const slip_input *input_of(const slip_rules *rules, const char *id) {
   }
 }
 
+/* ", on which sources disagree: 362 to 724.13 TFLOP/s" */
+static void add_dispute(const slip_classified *c, const slip_input *input, slip_text *out) {
+  for (size_t i = 0;; i++) {
+    const slip_known known = slip_case_known(c->facts, i);
+    if (known.input == NULL || known.input == input) {
+      if (known.input != NULL && known.is_disputed)
+        slip_text_printf(out, ", on which sources disagree: %s %s", known.value, input->unit);
+      return;
+    }
+  }
+}
+
 static void add_missing(const slip_classified *c, const char *id, slip_text *out) {
   const slip_input *input = input_of(c->rules, id);
   if (strncmp(id, "group:", 6) == 0)
@@ -48,6 +60,8 @@ static void add_missing(const slip_classified *c, const char *id, slip_text *out
     slip_text_printf(out, "%s%s%s%s", input->title, input->ask[0] != '\0' ? " (" : "", input->ask, input->ask[0] != '\0' ? ")" : "");
   else
     slip_text_add(out, id);
+  if (input != NULL)
+    add_dispute(c, input, out);
 }
 
 static void paragraph(slip_text *out, const slip_style *style, int indent, slip_text *line) {

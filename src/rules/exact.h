@@ -15,7 +15,7 @@ typedef struct slip_exact {
 
 enum { SLIP_EXACT_SIZE = 48 };
 
-/* A decimal as people write it: "4800", "5.92", "1e3"; not negative, at most 15 digits before and 9 after the point. */
+/* A decimal as people write it: "4800", "5.92", "1e3"; not negative, at most 15 digits before and 9 after the point, 18 in all. */
 bool slip_exact_parse(const char *text, slip_exact *out);
 /* The shortest decimal of the double, exactly: 0.864 is 864/1000. */
 bool slip_exact_from_double(double value, slip_exact *out);
