@@ -201,7 +201,7 @@ static void the_same_question_gives_the_same_answer(void **unused) {
 /* 45 destinations, Macau among them, as the reference counts them on 2026-07-23; Israel drops out through A:6. */
 static void the_destination_scope_has_45_members(void **unused) {
   size_t members = 0;
-  char words[] = "from=US to=AA us_origin=yes tpp=5000 kind=chip";
+  char words[] = "from=US to=AA us_origin=yes tpp=5000 form=module";
   for (char first = 'A'; first <= 'Z'; first++)
     for (char second = 'A'; second <= 'Z'; second++) {
       words[11] = first;
