@@ -36,12 +36,10 @@ static size_t sweep(const slip_rules *rules, const slip_catalog *catalog) {
     check(slip_case_set(c, "from", "US", "bench", &err), &err);
     check(slip_case_set(c, "to", "CN", "bench", &err), &err);
     check(slip_case_set(c, "hq", "CN", "bench", &err), &err);
-    for (size_t d = 0; d < n_dates; d++) {
-      slip_verdict *v = NULL;
-      check(slip_classify(rules, c, &(slip_ask){.date = dates[d]}, &v, &err), &err);
-      slip_verdict_free(v);
-      verdicts++;
-    }
+    slip_sweep *s = NULL;
+    check(slip_rules_sweep(rules, c, &(slip_ask){.date = 0}, dates, n_dates, &s, &err), &err);
+    verdicts += s->n_dates;
+    slip_sweep_free(s);
     slip_case_free(c);
   }
   return verdicts;

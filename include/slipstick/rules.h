@@ -232,6 +232,18 @@ void slip_verdict_free(slip_verdict *verdict);
 const slip_decided *slip_verdict_find(const slip_verdict *verdict, const char *id);
 const slip_finding *slip_verdict_finding(const slip_verdict *verdict, const char *id);
 
+/* One case on many dates, answers only: what takes a verdict to explain is left out, so that a catalog over all dates is quick. */
+typedef struct slip_sweep {
+  size_t n_dates, n_decisions, n_rules;
+  const uint64_t *candidates;  /* [date * n_decisions + decision]: a bit per outcome that is possible */
+  const unsigned char *values; /* [date * n_rules + rule]: slip_truth */
+} slip_sweep;
+
+/* ask->date is not used. O(dates * conditions). */
+slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates, size_t n,
+                             slip_sweep **out, slip_error *err);
+void slip_sweep_free(slip_sweep *sweep);
+
 /* The condition of one rule as a tree; into memory of the verdict. NULL when out of memory or not a rule of the pack. */
 const slip_derivation *slip_verdict_derive(slip_verdict *verdict, const slip_rules *rules, slip_case *c, const slip_ask *ask,
                                            const slip_rule *rule);

@@ -192,14 +192,18 @@ static void write_why(const slip_finding *finding, slip_text *out) {
                      slip_text_status_name(finding->text_status), finding->because[0] != '\0' ? ": " : "", finding->because);
 }
 
-/* The first rule of the decision of which more than the condition differs; else the one that decides now. */
+/* The rule that decides now; else the first of the decision that has come to hold or to be open; else the first that no longer does. */
 static const slip_finding *cause(const slip_decided *before, const slip_decided *after) {
-  for (size_t i = 0; i < after->n_findings; i++) {
-    const slip_finding *now = &after->findings[i], *then = same_rule(before, now);
-    if (value_of(then) != now->value)
-      return now;
+  const slip_finding *risen = NULL, *fallen = NULL;
+  for (size_t i = after->n_findings; i-- > 0;) {
+    const slip_finding *now = &after->findings[i];
+    const slip_truth was = value_of(same_rule(before, now));
+    if (was != now->value && now->value != SLIP_NO)
+      risen = now;
+    if (was != now->value && now->value == SLIP_NO)
+      fallen = now;
   }
-  return after->by;
+  return after->by != NULL ? after->by : risen != NULL ? risen : fallen;
 }
 
 /* What differs between two verdicts of one item. */
@@ -255,11 +259,20 @@ cleanup:
   return status;
 }
 
+/* Whether any answer on the i-th date is another than on the one before. */
+static bool differs(const slip_sweep *s, size_t i) {
+  const uint64_t *candidates = s->candidates + i * s->n_decisions;
+  const unsigned char *values = s->values + i * s->n_rules;
+  return memcmp(candidates, candidates - s->n_decisions, s->n_decisions * sizeof *candidates) != 0 ||
+         memcmp(values, values - s->n_rules, s->n_rules) != 0;
+}
+
 slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules, const slip_ask *ask, slip_error *err) {
   const cli_options *o = session->options;
   const slip_entry *item = NULL;
   slip_case *facts = NULL;
   slip_verdict *before = NULL, *after = NULL;
+  slip_sweep *sweep = NULL;
   changes c = {0};
   size_t n = 0;
   char date[SLIP_DATE_SIZE];
@@ -268,7 +281,10 @@ slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules,
   slip_status status = SLIP_OK;
   SLIP_TRY(cli_classify_item(session->catalog, o->timeline, &item, err));
   SLIP_TRY(cli_classify_case(o, rules, item, &facts, err));
+  SLIP_TRY(slip_rules_sweep(rules, facts, ask, dates, n, &sweep, err));
   for (size_t i = 0; i < n; i++) {
+    if (i > 0 && !differs(sweep, i))
+      continue;
     at.date = dates[i];
     SLIP_TRY(slip_classify(rules, facts, &at, &after, err));
     SLIP_TRY(before != NULL ? compare(&c, NULL, dates[i], before, after, err) : begin(&c, dates[i], after, err));
@@ -290,6 +306,7 @@ slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules,
   }
 cleanup:
   free_changes(&c);
+  slip_sweep_free(sweep);
   slip_verdict_free(before);
   slip_verdict_free(after);
   slip_case_free(facts);

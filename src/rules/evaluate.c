@@ -19,10 +19,14 @@ slip_truth slip_truth_not(slip_truth a) {
 /* ---- what would decide ---- */
 
 static void need(slip_missing *missing, size_t bit) {
+  if (missing == NULL)
+    return;
   missing->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
 static void need_all(slip_missing *missing, const slip_missing *other) {
+  if (missing == NULL)
+    return;
   for (size_t i = 0; i < MISSING_WORDS; i++)
     missing->bits[i] |= other->bits[i];
 }
@@ -42,6 +46,16 @@ static void need_term(const evaluation *e, const pack_term *term, slip_missing *
       need_term(e, inner, missing);
 }
 
+/* Marks the disputed inputs of an expression: where a bound lies within what sources say, each of their values is tried. */
+static void mark_straddle(evaluation *e, const pack_term *term) {
+  if (term->operation == SLIP_OP_INPUT && e->c->inputs[term->index].is_disputed)
+    e->straddles[term->index / 64] |= UINT64_C(1) << (term->index % 64);
+  if (term->operation == SLIP_OP_QUANTITY && !e->c->stated[term->index].is_known)
+    mark_straddle(e, e->rules->quantities[term->index].term);
+  for (const pack_term *inner = term->first; inner; inner = inner->next)
+    mark_straddle(e, inner);
+}
+
 static void need_operand(const evaluation *e, const pack_condition *c, slip_missing *missing) {
   if (c->thing == SLIP_THING_QUANTITY)
     need_term(e, &(pack_term){.operation = SLIP_OP_QUANTITY, .index = c->index}, missing);
@@ -53,26 +67,16 @@ static void need_operand(const evaluation *e, const pack_condition *c, slip_miss
 
 /* ---- countries ---- */
 
-static bool has_code(const char *codes, const char *code) {
-  for (const char *at = codes; (at = strstr(at, code)) != NULL; at += 2)
-    if ((at == codes || at[-1] == ' ') && (at[2] == ' ' || at[2] == '\0'))
-      return true;
-  return false;
-}
-
-static slip_truth is_member(const pack_group *group, const char *code, slip_date date) {
-  size_t low = 0;
-  while (low < group->n_members && strcmp(group->members[low].code, code) != 0)
-    low++;
-  const pack_member *member = low < group->n_members ? &group->members[low] : NULL;
+static slip_truth is_member(const pack_group *group, size_t code, slip_date date) {
+  const pack_member *member = group->place[code] ? &group->members[group->place[code] - 1] : NULL;
   if (member && (member->joined || member->left))
     return (!member->joined || date >= member->joined) && (!member->left || date < member->left) ? SLIP_YES : SLIP_NO;
-  if (date < group->known_from && !has_code(group->settled, code))
+  if (date < group->known_from && !group->is_settled[code])
     return SLIP_UNDETERMINED;
   return member ? SLIP_YES : SLIP_NO;
 }
 
-static slip_truth in_group(const evaluation *e, size_t index, const char *code, slip_missing *missing) {
+static slip_truth in_group(const evaluation *e, size_t index, size_t code, slip_missing *missing) {
   const pack_group *group = &e->rules->groups[index];
   slip_truth result = group->n_members > 0 ? is_member(group, code, e->ask.date) : SLIP_NO;
   if (result == SLIP_UNDETERMINED)
@@ -133,12 +137,16 @@ static slip_truth by_decision(const evaluation *e, const pack_condition *c, slip
   return SLIP_UNDETERMINED;
 }
 
-static slip_truth leaf(const evaluation *e, const pack_condition *c, slip_missing *missing) {
+static slip_truth leaf(evaluation *e, const pack_condition *c, slip_missing *missing) {
   slip_truth result = SLIP_UNDETERMINED;
   const char *text = NULL;
+  slip_range range;
   switch (c->kind) {
   case SLIP_COMPARE:
-    result = evaluate_bounds(c, slip_case_number(e->c, c->thing, c->index));
+    range = slip_case_number(e->c, c->thing, c->index);
+    result = evaluate_bounds(c, range);
+    if (result == SLIP_UNDETERMINED && !slip_range_is_unknown(range))
+      mark_straddle(e, &(pack_term){.operation = c->thing == SLIP_THING_QUANTITY ? SLIP_OP_QUANTITY : SLIP_OP_INPUT, .index = c->index});
     break;
   case SLIP_HOLDS:
     result = e->c->inputs[c->index].truth;
@@ -149,8 +157,8 @@ static slip_truth leaf(const evaluation *e, const pack_condition *c, slip_missin
     break;
   case SLIP_IN_GROUP:
     text = text_of(e, c);
-    if (text)
-      return in_group(e, c->group, text, missing);
+    if (text && pack_is_country(text))
+      return in_group(e, c->group, pack_country_index(text), missing);
     break;
   case SLIP_BY_RULE:
     if (e->rule[c->index].value == SLIP_UNDETERMINED)
@@ -161,25 +169,33 @@ static slip_truth leaf(const evaluation *e, const pack_condition *c, slip_missin
   default:
     break;
   }
-  if (result == SLIP_UNDETERMINED)
+  if (result == SLIP_UNDETERMINED && missing != NULL)
     need_operand(e, c, missing);
   return result;
 }
 
-slip_truth evaluate_condition(const evaluation *e, const pack_condition *c, slip_missing *missing) {
-  if (c->kind > SLIP_NOT_OF)
-    return leaf(e, c, missing);
-  if (c->kind == SLIP_NOT_OF)
-    return slip_truth_not(evaluate_condition(e, c->first, missing));
+/* All of or any of: the first that settles it ends it. */
+static slip_truth evaluate_list(evaluation *e, const pack_condition *c, slip_missing *missing) {
   const bool is_all = c->kind == SLIP_ALL_OF;
-  slip_missing needed = {{0}};
   slip_truth result = is_all ? SLIP_YES : SLIP_NO;
   for (const pack_condition *inner = c->first; inner; inner = inner->next) {
-    const slip_truth value = evaluate_condition(e, inner, &needed);
+    const slip_truth value = evaluate_condition(e, inner, missing);
     result = is_all ? slip_truth_and(result, value) : slip_truth_or(result, value);
     if (result == (is_all ? SLIP_NO : SLIP_YES))
       return result;
   }
+  return result;
+}
+
+slip_truth evaluate_condition(evaluation *e, const pack_condition *c, slip_missing *missing) {
+  if (c->kind > SLIP_NOT_OF)
+    return leaf(e, c, missing);
+  if (c->kind == SLIP_NOT_OF)
+    return slip_truth_not(evaluate_condition(e, c->first, missing));
+  if (missing == NULL)
+    return evaluate_list(e, c, NULL);
+  slip_missing needed = {{0}};
+  const slip_truth result = evaluate_list(e, c, &needed);
   if (result == SLIP_UNDETERMINED)
     need_all(missing, &needed);
   return result;
@@ -213,32 +229,38 @@ static void place_in_time(const slip_rule *rule, const slip_ask *ask, rule_state
                                                                         : SLIP_TEXT_IN_FORCE;
 }
 
+static bool has_effect(const rule_state *state) {
+  return (state->text_status == SLIP_TEXT_IN_FORCE || state->text_status == SLIP_TEXT_NEVER_PUBLISHED ||
+          state->text_status == SLIP_TEXT_NONE) &&
+         !state->is_awaited && state->enforcement != SLIP_ANNOUNCED_NOT_ENFORCED;
+}
+
 static void run_rule(evaluation *e, size_t index) {
   const pack_rule *rule = &e->rules->rules[index];
   rule_state *state = &e->rule[index];
-  memset(state, 0, sizeof *state);
+  slip_missing *missing = e->is_lean ? NULL : &state->missing;
+  if (missing != NULL)
+    memset(missing, 0, sizeof *missing);
   place_in_time(&rule->public, &e->ask, state);
-  state->value = SLIP_NO;
-  if (state->is_hidden)
+  state->value = state->met = state->besides = SLIP_NO;
+  if (state->is_hidden || (e->is_lean && !has_effect(state)))
     return;
-  state->met = state->besides = evaluate_condition(e, rule->when, &state->missing);
+  state->met = state->besides = evaluate_condition(e, rule->when, missing);
   if (rule->checklist && state->met != SLIP_NO)
-    state->met = slip_truth_and(state->met, evaluate_condition(e, rule->checklist, &state->missing));
-  const bool applies = state->text_status == SLIP_TEXT_IN_FORCE || state->text_status == SLIP_TEXT_NEVER_PUBLISHED ||
-                       state->text_status == SLIP_TEXT_NONE;
-  if (!applies || state->is_awaited || state->enforcement == SLIP_ANNOUNCED_NOT_ENFORCED || state->met == SLIP_NO)
+    state->met = slip_truth_and(state->met, evaluate_condition(e, rule->checklist, missing));
+  if (!has_effect(state) || state->met == SLIP_NO)
     return;
   state->value = state->met;
   if (state->enforcement == SLIP_ENFORCEMENT_UNKNOWN) {
     state->value = SLIP_UNDETERMINED;
-    need(&state->missing, MISSING_RULES + index);
+    need(missing, MISSING_RULES + index);
   }
 }
 
 /* ---- decisions ---- */
 
 /* What the candidates of a decision that takes the first come to. */
-static void conclude(const pack_decision *decision, decision_state *state) {
+static void conclude(const evaluation *e, const pack_decision *decision, decision_state *state) {
   const size_t n = decision->public.n_outcomes;
   const bool is_one = (state->candidates & (state->candidates - 1)) == 0;
   const bool is_last = state->candidates == UINT64_C(1) << (n - 1);
@@ -247,7 +269,7 @@ static void conclude(const pack_decision *decision, decision_state *state) {
   state->value = is_last ? SLIP_NO : is_one || !(state->candidates >> (n - 1)) ? SLIP_YES : SLIP_UNDETERMINED;
   if (!is_one)
     state->by = SLIP_PACK_MAX;
-  else
+  else if (!e->is_lean)
     memset(&state->missing, 0, sizeof state->missing);
 }
 
@@ -255,7 +277,10 @@ static void run_decision(evaluation *e, size_t index) {
   const pack_decision *decision = &e->rules->decisions[index];
   const size_t n = decision->public.n_outcomes;
   decision_state *state = &e->decision[index];
-  memset(state, 0, sizeof *state);
+  slip_missing *missing = e->is_lean ? NULL : &state->missing;
+  if (missing != NULL)
+    memset(missing, 0, sizeof *missing);
+  state->candidates = 0;
   state->by = SLIP_PACK_MAX;
   state->value = SLIP_NO;
   bool settled = false;
@@ -266,7 +291,7 @@ static void run_decision(evaluation *e, size_t index) {
     if (rule->value == SLIP_NO)
       continue;
     if (rule->value == SLIP_UNDETERMINED)
-      need_all(&state->missing, &rule->missing);
+      need_all(missing, &rule->missing);
     const size_t outcome = e->rules->rules[at].outcome;
     if (outcome < n)
       state->candidates |= UINT64_C(1) << outcome;
@@ -276,12 +301,12 @@ static void run_decision(evaluation *e, size_t index) {
   }
   if (!settled)
     state->candidates |= UINT64_C(1) << (n - 1);
-  conclude(decision, state);
+  conclude(e, decision, state);
 }
 
 bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, slip_case *c, const slip_ask *ask) {
   slip_case_compute(c);
-  *e = (evaluation){.rules = rules, .c = c, .ask = *ask};
+  *e = (evaluation){.rules = rules, .c = c, .ask = *ask, .is_lean = false};
   e->rule = slip_arena_array(arena, rules->tables[SLIP_THING_RULE].count + 1, sizeof *e->rule);
   e->decision = slip_arena_array(arena, rules->tables[SLIP_THING_DECISION].count + 1, sizeof *e->decision);
   e->one_rule = slip_arena_array(arena, rules->tables[SLIP_THING_RULE].count + 1, sizeof *e->rule);
@@ -309,14 +334,10 @@ typedef struct spread {
 
 /* The disputed numbers on which an answer hangs, as many as keep the combinations few; the rest stay intervals. */
 static void find_spread(const evaluation *e, spread *s) {
-  slip_missing needed = {{0}};
   size_t combinations = 1;
-  for (size_t i = 0; i < e->rules->tables[SLIP_THING_RULE].count; i++)
-    if (e->rule[i].met == SLIP_UNDETERMINED)
-      need_all(&needed, &e->rule[i].missing);
   for (size_t i = 0; i < e->rules->tables[SLIP_THING_INPUT].count && s->n < MOST_DISPUTED; i++) {
     const case_value *value = &e->c->inputs[i];
-    if (!(needed.bits[i / 64] >> (i % 64) & 1) || value->n_published < 2 || combinations * value->n_published > MOST_COMBINATIONS)
+    if (!(e->straddles[i / 64] >> (i % 64) & 1) || value->n_published < 2 || combinations * value->n_published > MOST_COMBINATIONS)
       continue;
     combinations *= value->n_published;
     s->input[s->n++] = i;
@@ -339,22 +360,25 @@ static void need_spread(const spread *s, slip_missing *missing) {
 }
 
 /* Joins one combination's answers to those so far: what differs is undetermined, and hangs on what is disputed. */
-static void join_rule(const spread *s, rule_state *all, const rule_state *one) {
-  if (all->value != one->value || all->met != one->met)
+static void join_rule(bool is_lean, const spread *s, rule_state *all, const rule_state *one) {
+  if (!is_lean && (all->value != one->value || all->met != one->met))
     need_spread(s, &all->missing);
-  need_all(&all->missing, &one->missing);
+  if (!is_lean)
+    need_all(&all->missing, &one->missing);
   all->value = all->value == one->value ? all->value : SLIP_UNDETERMINED;
   all->met = all->met == one->met ? all->met : SLIP_UNDETERMINED;
   all->besides = all->besides == one->besides ? all->besides : SLIP_UNDETERMINED;
 }
 
-static void join_decision(const spread *s, const pack_decision *decision, decision_state *all, const decision_state *one) {
-  if (all->candidates != one->candidates)
+static void join_decision(const evaluation *e, const spread *s, const pack_decision *decision, decision_state *all,
+                          const decision_state *one) {
+  if (!e->is_lean && all->candidates != one->candidates)
     need_spread(s, &all->missing);
-  need_all(&all->missing, &one->missing);
+  if (!e->is_lean)
+    need_all(&all->missing, &one->missing);
   all->candidates |= one->candidates;
   all->value = all->value == one->value ? all->value : SLIP_UNDETERMINED;
-  conclude(decision, all);
+  conclude(e, decision, all);
 }
 
 static void run_combination(evaluation *e, const spread *s) {
@@ -383,9 +407,9 @@ static void run_spread(evaluation *e) {
   while (advance(e, &s)) {
     run_combination(&one, &s);
     for (size_t i = 0; i < n_rules; i++)
-      join_rule(&s, &e->rule[i], &one.rule[i]);
+      join_rule(e->is_lean, &s, &e->rule[i], &one.rule[i]);
     for (size_t i = 0; i < n_decisions; i++)
-      join_decision(&s, &e->rules->decisions[i], &e->decision[i], &one.decision[i]);
+      join_decision(e, &s, &e->rules->decisions[i], &e->decision[i], &one.decision[i]);
   }
   for (size_t i = 0; i < s.n; i++)
     e->c->inputs[s.input[i]].number = kept[i];
@@ -394,6 +418,7 @@ static void run_spread(evaluation *e) {
 }
 
 void evaluation_run(evaluation *e) {
+  memset(e->straddles, 0, sizeof e->straddles);
   run_once(e);
   run_spread(e);
 }

@@ -74,6 +74,8 @@ typedef struct evaluation {
   decision_state *decision;
   rule_state *one_rule; /* of one combination of published values */
   decision_state *one_decision;
+  bool is_lean;         /* values only: not what is missing, nor whether a rule that is not in force would be met */
+  uint64_t straddles[SLIP_PACK_MAX / 64]; /* disputed inputs of a comparison with a bound that their range straddles */
 } evaluation;
 
 /* Room for one evaluation, in the arena. False: out of memory. */
@@ -82,8 +84,8 @@ bool evaluation_open(evaluation *e, slip_arena *arena, const slip_rules *rules, 
  * are run over each combination of the published values, since an interval alone forgets that TPP and density rise together. */
 enum { MOST_COMBINATIONS = 64 };
 void evaluation_run(evaluation *e);
-/* One condition; *missing gets what would decide it when it is undetermined. */
-slip_truth evaluate_condition(const evaluation *e, const pack_condition *condition, slip_missing *missing);
+/* One condition; *missing (NULL: nothing) gets what would decide it when it is undetermined. */
+slip_truth evaluate_condition(evaluation *e, const pack_condition *condition, slip_missing *missing);
 slip_truth evaluate_bounds(const pack_condition *condition, slip_range range);
 slip_truth slip_truth_and(slip_truth a, slip_truth b);
 slip_truth slip_truth_or(slip_truth a, slip_truth b);

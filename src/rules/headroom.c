@@ -440,6 +440,7 @@ slip_status slip_rules_headroom(const slip_rules *rules, slip_case *c, const sli
   if (!pack_find(rules, SLIP_THING_DECISION, decision, &s->decision))
     SLIP_FAIL(err, SLIP_BAD_INPUT, "no decision of the rules is called '%s'", decision);
   find_variables(s);
+  s->e.is_lean = true;
   const char *now = outcome_now(s);
   SLIP_TRY(find_distances(s, err));
   for (size_t i = 0; i < rules->decisions[s->decision].n_rules; i++)

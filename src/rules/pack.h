@@ -20,6 +20,7 @@
 
 enum {
   SLIP_PACK_MAX = 512,         /* things of one kind; bounds the recursion of every walk */
+  SLIP_PACK_COUNTRIES = 26 * 26,
   SLIP_PACK_MAX_DISTANCES = 256
 };
 
@@ -90,7 +91,8 @@ typedef struct pack_group {
   const char *id, *title;
   pack_member *members; /* sorted by code */
   size_t n_members;
-  const char *settled; /* codes whose membership is known for all dates, separated by blanks */
+  unsigned char *place; /* by country: 1 + place among the members; 0: none */
+  bool *is_settled;     /* by country: its membership is known for all dates */
   slip_date known_from;
   const size_t *with, *without; /* groups added and taken away; with before without */
   size_t n_with, n_without;
@@ -215,6 +217,7 @@ slip_status pack_read_texts(slip_rules *rules, const slip_node *node, const char
 /* One of `count` words; *out is its index. */
 slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out, slip_error *err);
 bool pack_is_country(const char *code); /* two capital letters */
+size_t pack_country_index(const char *code); /* of such: under SLIP_PACK_COUNTRIES */
 
 typedef struct pack_key {
   const char *name;

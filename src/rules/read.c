@@ -79,6 +79,10 @@ bool pack_is_country(const char *code) {
   return strlen(code) == 2 && code[0] >= 'A' && code[0] <= 'Z' && code[1] >= 'A' && code[1] <= 'Z';
 }
 
+size_t pack_country_index(const char *code) {
+  return (size_t)(code[0] - 'A') * 26 + (size_t)(code[1] - 'A');
+}
+
 /* ---- names ---- */
 
 bool pack_find(const slip_rules *rules, slip_thing thing, const char *id, size_t *index) {
@@ -267,31 +271,44 @@ cleanup:
 
 /* ---- groups ---- */
 
+enum { MOST_MEMBERS = 255 };
+
 static pack_member *member_of(pack_group *group, const char *code) {
-  for (size_t i = 0; i < group->n_members; i++)
-    if (strcmp(group->members[i].code, code) == 0)
-      return &group->members[i];
-  return NULL;
+  const size_t place = pack_is_country(code) ? group->place[pack_country_index(code)] : 0;
+  return place ? &group->members[place - 1] : NULL;
+}
+
+static slip_status check_code(const slip_node *node, const char *code, slip_error *err) {
+  return pack_is_country(code) ? SLIP_OK
+                               : slip_node_fail(err, SLIP_BAD_INPUT, node, "\"%.20s\" is no country code (two capital letters)", code);
 }
 
 static slip_status add_member(pack_group *group, const slip_node *node, const char *code, slip_error *err) {
-  if (!pack_is_country(code))
-    return slip_node_fail(err, SLIP_BAD_INPUT, node, "\"%.20s\" is no country code (two capital letters)", code);
+  const slip_status status = check_code(node, code, err);
+  if (status != SLIP_OK)
+    return status;
   if (member_of(group, code))
     return slip_node_fail(err, SLIP_BAD_INPUT, node, "%s is named twice", code);
+  if (group->n_members == MOST_MEMBERS)
+    return slip_node_fail(err, SLIP_BAD_INPUT, node, "more than %d members", MOST_MEMBERS);
   memcpy(group->members[group->n_members++].code, code, 3);
+  group->place[pack_country_index(code)] = (unsigned char)group->n_members;
   return SLIP_OK;
 }
 
-/* "AM AZ BY": two-letter codes separated by blanks. */
-static slip_status read_codes(pack_group *group, const slip_node *node, const char *text, slip_error *err) {
+/* "AM AZ BY": two-letter codes separated by blanks; of members, or of those that are settled. */
+static slip_status read_codes(pack_group *group, const slip_node *node, const char *text, bool of_members, slip_error *err) {
   slip_status status = SLIP_OK;
   for (const char *at = text; *at != '\0';) {
     char code[8] = "";
     const size_t length = strcspn(at, " ");
     memcpy(code, at, length < sizeof code ? length : sizeof code - 1);
-    if (length > 0)
+    if (length > 0 && of_members)
       SLIP_TRY(add_member(group, node, code, err));
+    if (length > 0 && !of_members) {
+      SLIP_TRY(check_code(node, code, err));
+      group->is_settled[pack_country_index(code)] = true;
+    }
     at += length + strspn(at + length, " ");
   }
 cleanup:
@@ -343,20 +360,23 @@ static slip_status read_group(slip_rules *rules, const slip_node *node, pack_gro
                                   {"members", false}, {"joined", false},    {"left", false},     {"settled", false},
                                   {"known_from", false}, {"with", false},   {"without", false}};
   slip_status status = SLIP_OK;
-  const char *members = "";
+  const char *members = "", *settled = "";
   SLIP_TRY(PACK_KEYS(node, keys, "a group", err));
   group->node = node;
   group->id = slip_node_get(node, "id")->text;
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &group->title, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "members", &members, err));
-  SLIP_TRY(slip_text_child(rules->arena, node, "settled", &group->settled, err));
+  SLIP_TRY(slip_text_child(rules->arena, node, "settled", &settled, err));
   SLIP_TRY(pack_read_date(node, "known_from", &group->known_from, err));
   const slip_node *joined = slip_node_get(node, "joined"), *left = slip_node_get(node, "left");
   const size_t room = strlen(members) / 2 + 1 + (joined ? joined->count : 0) + (left ? left->count : 0);
   group->members = slip_arena_array(rules->arena, room, sizeof *group->members);
-  if (!group->members)
+  group->place = slip_arena_array(rules->arena, SLIP_PACK_COUNTRIES, sizeof *group->place);
+  group->is_settled = slip_arena_array(rules->arena, SLIP_PACK_COUNTRIES, sizeof *group->is_settled);
+  if (!group->members || !group->place || !group->is_settled)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  SLIP_TRY(read_codes(group, slip_node_get(node, "members"), members, err));
+  SLIP_TRY(read_codes(group, slip_node_get(node, "members"), members, true, err));
+  SLIP_TRY(read_codes(group, slip_node_get(node, "settled"), settled, false, err));
   SLIP_TRY(read_moves(group, joined, true, err));
   SLIP_TRY(read_moves(group, left, false, err));
   SLIP_TRY(read_group_refs(rules, slip_node_get(node, "with"), &group->with, &group->n_with, err));

@@ -144,10 +144,50 @@ const slip_finding *slip_verdict_finding(const slip_verdict *v, const char *id) 
   return NULL;
 }
 
+/* ---- many dates ---- */
+
+typedef struct sweep {
+  slip_sweep public; /* first */
+  slip_arena *arena;
+} sweep;
+
+slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates, size_t n,
+                             slip_sweep **out, slip_error *err) {
+  const size_t n_rules = rules->tables[SLIP_THING_RULE].count, n_decisions = rules->tables[SLIP_THING_DECISION].count;
+  slip_status status = SLIP_OK;
+  evaluation e;
+  slip_arena *arena = slip_arena_open();
+  sweep *s = arena ? slip_arena_alloc(arena, sizeof *s) : NULL;
+  uint64_t *candidates = s ? slip_arena_array(arena, n * n_decisions + 1, sizeof *candidates) : NULL;
+  unsigned char *values = s ? slip_arena_array(arena, n * n_rules + 1, sizeof *values) : NULL;
+  if (!candidates || !values || !evaluation_open(&e, arena, rules, c, ask))
+    SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
+  e.is_lean = true;
+  for (size_t d = 0; d < n; d++) {
+    e.ask.date = dates[d];
+    evaluation_run(&e);
+    for (size_t i = 0; i < n_decisions; i++)
+      candidates[d * n_decisions + i] = e.decision[i].candidates;
+    for (size_t i = 0; i < n_rules; i++)
+      values[d * n_rules + i] = (unsigned char)e.rule[i].value;
+  }
+  *s = (sweep){{n, n_decisions, n_rules, candidates, values}, arena};
+  *out = &s->public;
+  arena = NULL;
+cleanup:
+  slip_arena_free(arena);
+  return status;
+}
+
+void slip_sweep_free(slip_sweep *s) {
+  if (s)
+    slip_arena_free(((sweep *)(void *)s)->arena);
+}
+
 /* ---- derivation ---- */
 
 typedef struct derive {
-  const evaluation *e;
+  evaluation *e;
   slip_arena *arena;
   bool failed;
 } derive;

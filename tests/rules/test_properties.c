@@ -198,6 +198,33 @@ static void the_same_question_gives_the_same_answer(void **unused) {
   slip_case_free(other);
 }
 
+/* A sweep over dates gives what a verdict on each of them gives, also where sources disagree. */
+static void a_sweep_agrees_with_verdicts(void **unused) {
+  static const char *const items[] = {"h20", "mi308x", "l40", "ascend-910c", "rtx-pro-6000d", "hgx-b300", "hbm2-stack"};
+  size_t n = 0;
+  slip_error err = {0};
+  const slip_date *dates = slip_rules_dates(pack, &n);
+  for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+    slip_case *c = case_of_item(items[i], "from=US to=CN hq=CN end_user=commercial");
+    slip_sweep *s = NULL;
+    OK(slip_rules_sweep(pack, c, &(slip_ask){.date = 0}, dates, n, &s, &err), &err);
+    for (size_t d = 0; d < n; d++) {
+      slip_verdict *v = classify_with(pack, c, dates[d], false);
+      for (size_t k = 0; k < v->n_findings; k++)
+        assert_int_equal(s->values[d * s->n_rules + k], v->findings[k].value);
+      for (size_t k = 0; k < v->n_decided; k++) {
+        uint64_t possible = 0;
+        for (size_t m = 0; m < v->decided[k].n_candidates; m++)
+          possible |= UINT64_C(1) << (v->decided[k].candidates[m] - v->decided[k].decision->outcomes);
+        assert_true(possible == s->candidates[d * s->n_decisions + k]);
+      }
+      slip_verdict_free(v);
+    }
+    slip_sweep_free(s);
+    slip_case_free(c);
+  }
+}
+
 /* 45 destinations, Macau among them, as the reference counts them on 2026-07-23; Israel drops out through A:6. */
 static void the_destination_scope_has_45_members(void **unused) {
   size_t members = 0;
@@ -221,7 +248,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(more_performance_is_never_less_controlled), cmocka_unit_test(knowledge_only_settles),
       cmocka_unit_test(what_is_open_names_what_is_missing),        cmocka_unit_test(the_same_question_gives_the_same_answer),
-      cmocka_unit_test(the_destination_scope_has_45_members),
+      cmocka_unit_test(a_sweep_agrees_with_verdicts),              cmocka_unit_test(the_destination_scope_has_45_members),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
