@@ -148,6 +148,23 @@ static void report_text_only(const slip_finding *finding, const slip_style *styl
 
 /* ---- decisions ---- */
 
+/* Of the answer that no rule holds: those in force that were put to the test. */
+static void report_tested(const slip_decided *decided, const slip_style *style, slip_text *out) {
+  slip_text line = {0};
+  bool any = false;
+  slip_text_add(&line, "tested, and do not hold: ");
+  for (size_t i = 0; i < decided->n_findings; i++) {
+    const slip_finding *finding = &decided->findings[i];
+    if (finding->value != SLIP_NO || finding->text_status == SLIP_TEXT_EXPIRED || finding->text_status == SLIP_TEXT_NOT_YET)
+      continue;
+    slip_text_printf(&line, "%s%s (%s)", any ? "; " : "", finding->rule->id, finding->rule->citation);
+    any = true;
+  }
+  if (any)
+    paragraph(out, style, 6, &line);
+  slip_text_free(&line);
+}
+
 /* Of an answer that is open: the rules with a checklist or a word of their own that may decide it. */
 static bool report_open(const slip_decided *decided, const slip_style *style, slip_text *out) {
   bool has_checks = false;
@@ -183,6 +200,8 @@ static void report_first(const slip_classified *c, const slip_decided *decided, 
     report_citation(decided->by, style, out);
     report_checks(decided->by, style, out);
   }
+  if (decided->n_candidates == 1 && decided->by == NULL)
+    report_tested(decided, style, out);
   if (decided->n_candidates > 1)
     has_checks = report_open(decided, style, out);
   if (!has_checks)
