@@ -21,7 +21,8 @@ static void check(slip_status status, const slip_error *err) {
 
 static const slip_entry *nth_item(const slip_catalog *catalog, size_t i) {
   const size_t chips = slip_catalog_count(catalog, SLIP_KIND_CHIP);
-  return i < chips ? slip_catalog_entry(catalog, SLIP_KIND_CHIP, i) : slip_catalog_entry(catalog, SLIP_KIND_SYSTEM, i - chips);
+  return i < chips ? slip_catalog_entry(catalog, SLIP_KIND_CHIP, i)
+                   : slip_catalog_entry(catalog, SLIP_KIND_SYSTEM, i - chips);
 }
 
 /* Every item on every date, in a transaction from the US to China. Returns the verdicts made. */
@@ -62,8 +63,8 @@ int main(void) {
     best = took < best ? took : best;
   }
   printf("opening catalog and rules      %8.2f ms\n", opened);
-  printf("catalog x every date of change %8.2f ms  %zu verdicts, %.2f us each, %.2f of opening; aim: 100 ms, %s\n", best, verdicts,
-         1e3 * best / (double)verdicts, best / opened, best < 100 ? "met" : "missed");
+  printf("catalog x every date of change %8.2f ms  %zu verdicts, %.2f us each, %.2f of opening; aim: 100 ms, %s\n",
+         best, verdicts, 1e3 * best / (double)verdicts, best / opened, best < 100 ? "met" : "missed");
   slip_rules_free(rules);
   slip_catalog_free(catalog);
   return 0;

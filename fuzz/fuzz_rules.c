@@ -97,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (strlen(facts) != line)
     return 0;
   REQUIRE(slip_rules_new(&rules, &err) == SLIP_OK);
-  slip_status status = slip_rules_add(rules, 0, "fuzz.yaml", "fuzz.yaml", (const char *)end + 1, size - line - 1, &err);
+  slip_status status =
+      slip_rules_add(rules, 0, "fuzz.yaml", "fuzz.yaml", (const char *)end + 1, size - line - 1, &err);
   if (status == SLIP_OK)
     status = slip_rules_finish(rules, &err);
   if (status == SLIP_OK)

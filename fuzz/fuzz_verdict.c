@@ -30,7 +30,8 @@ static bool is_new(const slip_case *c, const slip_rules *rules, const char *name
 
 static void compare(const slip_verdict *before, const slip_verdict *after) {
   for (size_t i = 0; i < after->n_findings; i++)
-    REQUIRE(before->findings[i].value == SLIP_UNDETERMINED || before->findings[i].value == after->findings[i].value);
+    REQUIRE(before->findings[i].value == SLIP_UNDETERMINED ||
+            before->findings[i].value == after->findings[i].value);
 }
 
 /* The rates of an item are one list: a format more may raise TPP, so they are no single statements. */

@@ -74,7 +74,8 @@ typedef struct slip_fact {
   slip_confidence confidence;
   const char *file; /* where it was read, e.g. "data/chips/h200.yaml" */
   int line;
-  bool is_aside; /* a conflicting value that widens no interval: another quantity (sparse, per die, another grade), or the same rounded */
+  bool
+      is_aside; /* a conflicting value that widens no interval: another quantity (sparse, per die, another grade), or the same rounded */
   const struct slip_fact *also; /* conflicting values, not chosen */
   size_t n_also;
 } slip_fact;

@@ -25,9 +25,9 @@ extern "C" {
 typedef int32_t slip_date; /* 20260115 is 2026-01-15; 0: none. Ordered as numbers. From 1900-01-01 to 2999-12-31. */
 enum { SLIP_DATE_SIZE = 12 };
 
-bool slip_date_parse(const char *text, slip_date *out); /* "2026-01-15", a day of the calendar */
+bool slip_date_parse(const char *text, slip_date *out);           /* "2026-01-15", a day of the calendar */
 char *slip_date_format(char out[SLIP_DATE_SIZE], slip_date date); /* "" for 0; returns out */
-slip_date slip_date_next(slip_date date);                          /* the day after; 0 for 0 */
+slip_date slip_date_next(slip_date date);                         /* the day after; 0 for 0 */
 /* Days from a to b; negative when b is earlier. */
 int slip_date_days(slip_date a, slip_date b);
 
@@ -45,7 +45,11 @@ typedef enum slip_text_status {
   SLIP_TEXT_NONE             /* proposed only: a bill, a draft */
 } slip_text_status;
 
-typedef enum slip_enforcement { SLIP_ENFORCED, SLIP_ANNOUNCED_NOT_ENFORCED, SLIP_ENFORCEMENT_UNKNOWN } slip_enforcement;
+typedef enum slip_enforcement {
+  SLIP_ENFORCED,
+  SLIP_ANNOUNCED_NOT_ENFORCED,
+  SLIP_ENFORCEMENT_UNKNOWN
+} slip_enforcement;
 
 typedef enum slip_certainty {
   SLIP_LEGAL_TEXT,
@@ -98,7 +102,7 @@ typedef struct slip_decision {
   const char *id;    /* "class" */
   const char *layer; /* "L0" .. "L6" */
   const char *title;
-  bool takes_first;  /* the first rule (in order) that holds decides; else each rule is a finding of its own */
+  bool takes_first; /* the first rule (in order) that holds decides; else each rule is a finding of its own */
   const slip_outcome *outcomes; /* the last one is that of no rule holding */
   size_t n_outcomes;
 } slip_decision;
@@ -153,7 +157,7 @@ slip_status slip_case_set(slip_case *c, const char *input, const char *value, co
 typedef struct slip_known {
   const slip_input *input; /* NULL for a quantity that was set */
   bool is_known, is_disputed;
-  const char *value;          /* "814", "yes", "CN"; of a disputed number "5000 to 5232" */
+  const char *value; /* "814", "yes", "CN"; of a disputed number "5000 to 5232" */
   const char *source, *url, *date;
   const slip_fact *fact; /* of the catalog; NULL when stated */
 } slip_known;
@@ -177,25 +181,27 @@ typedef struct slip_check {
 
 typedef struct slip_finding {
   const slip_rule *rule;
-  slip_truth met;   /* the condition, whatever the date */
-  slip_truth value; /* what it comes to on the date: no when it is not in force, not yet to be complied with or announced not
+  slip_truth met; /* the condition, whatever the date */
+  slip_truth
+      value; /* what it comes to on the date: no when it is not in force, not yet to be complied with or announced not
                        to be enforced; undetermined when it is met and nobody knows whether it is enforced */
   slip_text_status text_status;
   slip_enforcement enforcement;
   bool is_awaited;     /* in force, but the compliance date is still to come */
   const char *because; /* of a suspension or of an enforcement period; "" */
-  const char *const *missing; /* ids of the inputs that would decide it, unknown or disputed; "group:ID" where nobody here knows
+  const char *const
+      *missing; /* ids of the inputs that would decide it, unknown or disputed; "group:ID" where nobody here knows
                                  who was a member on the date; "enforcement:ID" where nobody knows whether a rule is enforced */
   size_t n_missing;
   const slip_check *checks; /* of its checklist; those that are open are among the missing */
   size_t n_checks;
-  slip_truth besides;       /* the condition without the checklist */
+  slip_truth besides; /* the condition without the checklist */
 } slip_finding;
 
 typedef struct slip_decided {
   const slip_decision *decision;
-  slip_truth value;                       /* yes: an outcome other than the last; of findings: any of them */
-  const slip_outcome *const *candidates;  /* the outcomes that are possible; one: determined */
+  slip_truth value;                      /* yes: an outcome other than the last; of findings: any of them */
+  const slip_outcome *const *candidates; /* the outcomes that are possible; one: determined */
   size_t n_candidates;
   const slip_finding *findings; /* of its rules, in their order; those not yet published on the date are left out */
   size_t n_findings;
@@ -212,9 +218,9 @@ typedef struct slip_derivation {
 } slip_derivation;
 
 typedef struct slip_ask {
-  slip_date date;       /* of the export */
-  slip_date known_on;   /* leave out what was published later; 0: nothing */
-  bool with_proposed;   /* treat what is only proposed as if it were in force from its publication */
+  slip_date date;     /* of the export */
+  slip_date known_on; /* leave out what was published later; 0: nothing */
+  bool with_proposed; /* treat what is only proposed as if it were in force from its publication */
 } slip_ask;
 
 typedef struct slip_verdict {
@@ -226,7 +232,8 @@ typedef struct slip_verdict {
 } slip_verdict;
 
 /* The decisions of the pack for a case. O(conditions). The verdict refers to the pack and to nothing of the case. */
-slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask *ask, slip_verdict **out, slip_error *err);
+slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask *ask, slip_verdict **out,
+                          slip_error *err);
 void slip_verdict_free(slip_verdict *verdict);
 /* The decision, or the finding of the rule, of that id; NULL when there is none. O(n). */
 const slip_decided *slip_verdict_find(const slip_verdict *verdict, const char *id);
@@ -240,13 +247,13 @@ typedef struct slip_sweep {
 } slip_sweep;
 
 /* ask->date is not used. O(dates * conditions). */
-slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates, size_t n,
-                             slip_sweep **out, slip_error *err);
+slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates,
+                             size_t n, slip_sweep **out, slip_error *err);
 void slip_sweep_free(slip_sweep *sweep);
 
 /* The condition of one rule as a tree; into memory of the verdict. NULL when out of memory or not a rule of the pack. */
-const slip_derivation *slip_verdict_derive(slip_verdict *verdict, const slip_rules *rules, slip_case *c, const slip_ask *ask,
-                                           const slip_rule *rule);
+const slip_derivation *slip_verdict_derive(slip_verdict *verdict, const slip_rules *rules, slip_case *c,
+                                           const slip_ask *ask, const slip_rule *rule);
 
 /* ---- what would change it ---- */
 
@@ -261,8 +268,8 @@ typedef struct slip_distance {
 /* A value of a design parameter at which the answer of a decision changes while all else stays. */
 typedef struct slip_break {
   const char *input, *title, *unit;
-  const char *at;             /* "597.5" */
-  double at_value, from_value; /* from_value: the case's own; NAN when unknown */
+  const char *at;                 /* "597.5" */
+  double at_value, from_value;    /* from_value: the case's own; NAN when unknown */
   const char *below, *on, *above; /* outcomes just below, exactly at and just above */
 } slip_break;
 

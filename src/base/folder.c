@@ -7,7 +7,8 @@
 
 #include "base/fail.h"
 
-slip_status slip_folder_list(slip_arena *arena, const char *path, const char ***out, size_t *n_out, slip_error *err) {
+slip_status slip_folder_list(slip_arena *arena, const char *path, const char ***out, size_t *n_out,
+                             slip_error *err) {
   const char **names = NULL;
   size_t count = 0, capacity = 0;
   slip_status status = SLIP_OK;

@@ -11,9 +11,14 @@
 #define ALL_KINDS (BIT(SLIP_KINDS) - 1u)
 
 static const slip_key fact_keys[] = {
-    {"value", ALL_KINDS, ALL_KINDS}, {"source", ALL_KINDS, ALL_KINDS},     {"url", ALL_KINDS, 0},
-    {"date", ALL_KINDS, 0},          {"confidence", ALL_KINDS, ALL_KINDS}, {"note", ALL_KINDS, 0},
-    {"spread", ALL_KINDS, 0},        {"also", ALL_KINDS, 0},
+    {"value", ALL_KINDS, ALL_KINDS},
+    {"source", ALL_KINDS, ALL_KINDS},
+    {"url", ALL_KINDS, 0},
+    {"date", ALL_KINDS, 0},
+    {"confidence", ALL_KINDS, ALL_KINDS},
+    {"note", ALL_KINDS, 0},
+    {"spread", ALL_KINDS, 0},
+    {"also", ALL_KINDS, 0},
 };
 
 static const char *const statuses[] = {"shipping", "announced", "rumoured", "end of life"};

@@ -41,7 +41,8 @@ static const char *item_name(size_t i, const void *context) {
                    : slip_catalog_entry(catalog, SLIP_KIND_SYSTEM, i - chips)->name;
 }
 
-slip_status cli_classify_item(const slip_catalog *catalog, const char *name, const slip_entry **out, slip_error *err) {
+slip_status cli_classify_item(const slip_catalog *catalog, const char *name, const slip_entry **out,
+                              slip_error *err) {
   const slip_chip *chip = NULL;
   const slip_system *system = NULL;
   slip_error ignored;
@@ -55,8 +56,9 @@ slip_status cli_classify_item(const slip_catalog *catalog, const char *name, con
   }
   const size_t n = slip_catalog_count(catalog, SLIP_KIND_CHIP) + slip_catalog_count(catalog, SLIP_KIND_SYSTEM);
   const char *nearest = cli_nearest(name, item_name, n, catalog);
-  return slip_fail(err, SLIP_BAD_INPUT, "no chip or system is called '%s'%s%s%s", name, nearest ? "; did you mean '" : "; see slipstick list chips",
-                   nearest ? nearest : "", nearest ? "'?" : "");
+  return slip_fail(err, SLIP_BAD_INPUT, "no chip or system is called '%s'%s%s%s", name,
+                   nearest ? "; did you mean '" : "; see slipstick list chips", nearest ? nearest : "",
+                   nearest ? "'?" : "");
 }
 
 /* The transaction as the options state it. */
@@ -64,8 +66,13 @@ slip_status cli_classify_state(const cli_options *o, slip_case *facts, slip_erro
   char volume[32];
   const struct {
     const char *input, *value;
-  } stated[] = {{"from", o->from},         {"to", o->to},           {"hq", o->hq}, {"parent_hq", o->parent_hq}, {"end_user", o->end_user},
-                {"end_use", o->end_use}, {"datacentre", o->marketed}};
+  } stated[] = {{"from", o->from},
+                {"to", o->to},
+                {"hq", o->hq},
+                {"parent_hq", o->parent_hq},
+                {"end_user", o->end_user},
+                {"end_use", o->end_use},
+                {"datacentre", o->marketed}};
   slip_status status = SLIP_OK;
   slip_item_reader reader = {.text = o->given != NULL ? o->given : ""};
   slip_item item;
@@ -86,8 +93,8 @@ cleanup:
   return status;
 }
 
-slip_status cli_classify_case(const cli_options *o, const slip_rules *rules, const slip_entry *item, slip_case **out,
-                              slip_error *err) {
+slip_status cli_classify_case(const cli_options *o, const slip_rules *rules, const slip_entry *item,
+                              slip_case **out, slip_error *err) {
   slip_case *facts = NULL;
   slip_status status = SLIP_OK;
   SLIP_TRY(slip_case_open(rules, &facts, err));
@@ -102,7 +109,8 @@ cleanup:
 
 /* ---- one item ---- */
 
-static slip_status classify_item(cli_session *session, const slip_rules *rules, const char *name, bool is_headroom, slip_error *err) {
+static slip_status classify_item(cli_session *session, const slip_rules *rules, const char *name, bool is_headroom,
+                                 slip_error *err) {
   const cli_options *o = session->options;
   slip_classified c = {.catalog = session->catalog, .rules = rules};
   slip_headroom *headroom = NULL;
@@ -144,9 +152,12 @@ slip_status cli_classify(cli_session *session, slip_error *err) {
   slip_ask ask;
   slip_status status = SLIP_OK;
   const bool is_item = o->n_positional == 1;
-  const int modes = (is_item ? 1 : 0) + (o->all ? 1 : 0) + (o->timeline != NULL ? 1 : 0) + (o->headroom != NULL ? 1 : 0) + (o->diff != NULL ? 1 : 0);
+  const int modes = (is_item ? 1 : 0) + (o->all ? 1 : 0) + (o->timeline != NULL ? 1 : 0) +
+                    (o->headroom != NULL ? 1 : 0) + (o->diff != NULL ? 1 : 0);
   if (o->n_positional > 1 || modes != 1)
-    return slip_fail(err, SLIP_BAD_INPUT, "classify takes one ITEM (see slipstick list chips), or one of --all, --timeline ITEM, --headroom ITEM, --diff DIR");
+    return slip_fail(err, SLIP_BAD_INPUT,
+                     "classify takes one ITEM (see slipstick list chips), or one of --all, --timeline ITEM, "
+                     "--headroom ITEM, --diff DIR");
   if (o->log != NULL && !is_item)
     return slip_fail(err, SLIP_BAD_INPUT, "--log goes with one ITEM");
   SLIP_TRY(read_ask(o, &ask, err));

@@ -8,7 +8,8 @@
 /* Every chip, then every system. */
 static const slip_entry *nth_item(const slip_catalog *catalog, size_t i) {
   const size_t chips = slip_catalog_count(catalog, SLIP_KIND_CHIP);
-  return i < chips ? slip_catalog_entry(catalog, SLIP_KIND_CHIP, i) : slip_catalog_entry(catalog, SLIP_KIND_SYSTEM, i - chips);
+  return i < chips ? slip_catalog_entry(catalog, SLIP_KIND_CHIP, i)
+                   : slip_catalog_entry(catalog, SLIP_KIND_SYSTEM, i - chips);
 }
 
 /* ---- --all ---- */
@@ -19,7 +20,8 @@ static bool is_column(const slip_rules *rules, size_t i) {
   if (!decision->takes_first || strcmp(decision->layer, "L0") == 0)
     return false;
   for (size_t k = 0; k < i; k++)
-    if (slip_rules_decision(rules, k)->takes_first && strcmp(slip_rules_decision(rules, k)->layer, decision->layer) == 0)
+    if (slip_rules_decision(rules, k)->takes_first &&
+        strcmp(slip_rules_decision(rules, k)->layer, decision->layer) == 0)
       return false;
   return true;
 }
@@ -189,7 +191,8 @@ static slip_truth value_of(const slip_finding *finding) {
 static void write_why(const slip_finding *finding, slip_text *out) {
   if (finding != NULL)
     slip_text_printf(out, "%s: %s (%s; %s%s%s)", finding->rule->id, finding->rule->title, finding->rule->citation,
-                     slip_text_status_name(finding->text_status), finding->because[0] != '\0' ? ": " : "", finding->because);
+                     slip_text_status_name(finding->text_status), finding->because[0] != '\0' ? ": " : "",
+                     finding->because);
 }
 
 /* The rule that decides now; else the first of the decision that has come to hold or to be open; else the first that no longer does. */
@@ -207,8 +210,8 @@ static const slip_finding *cause(const slip_decided *before, const slip_decided 
 }
 
 /* What differs between two verdicts of one item. */
-static slip_status compare(changes *c, const char *item, slip_date date, const slip_verdict *before, const slip_verdict *after,
-                           slip_error *err) {
+static slip_status compare(changes *c, const char *item, slip_date date, const slip_verdict *before,
+                           const slip_verdict *after, slip_error *err) {
   slip_status status = SLIP_OK;
   for (size_t i = 0; i < after->n_decided; i++) {
     const slip_decided *now = &after->decided[i], *then = slip_verdict_find(before, now->decision->id);
@@ -267,7 +270,8 @@ static bool differs(const slip_sweep *s, size_t i) {
          memcmp(values, values - s->n_rules, s->n_rules) != 0;
 }
 
-slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules, const slip_ask *ask, slip_error *err) {
+slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules, const slip_ask *ask,
+                                  slip_error *err) {
   const cli_options *o = session->options;
   const slip_entry *item = NULL;
   slip_case *facts = NULL;
@@ -299,8 +303,9 @@ slip_status cli_classify_timeline(cli_session *session, const slip_rules *rules,
     slip_json_rule_data(&session->json, rules, session->catalog, ask->date);
     cli_json_end(session);
   } else {
-    slip_text_printf(&session->out, "%s (%s): each date on which an answer changed, of %zu on which any rule did, to %s\n\n", item->title,
-                     item->name, n, n > 0 ? slip_date_format(date, dates[n - 1]) : "");
+    slip_text_printf(&session->out,
+                     "%s (%s): each date on which an answer changed, of %zu on which any rule did, to %s\n\n",
+                     item->title, item->name, n, n > 0 ? slip_date_format(date, dates[n - 1]) : "");
     slip_report_changes(c.list, c.n, &session->style, &session->out);
     slip_report_rule_data(rules, ask->date, &session->style, &session->out);
   }
@@ -315,8 +320,8 @@ cleanup:
 
 /* ---- --diff ---- */
 
-static slip_status diff_item(cli_session *session, const slip_rules *pack[2], const slip_ask *ask, const slip_entry *item, changes *c,
-                             slip_error *err) {
+static slip_status diff_item(cli_session *session, const slip_rules *pack[2], const slip_ask *ask,
+                             const slip_entry *item, changes *c, slip_error *err) {
   slip_case *facts[2] = {NULL, NULL};
   slip_verdict *verdict[2] = {NULL, NULL};
   slip_status status = SLIP_OK;
@@ -355,7 +360,8 @@ slip_status cli_classify_diff(cli_session *session, const slip_rules *rules, con
     slip_json_rule_data(&session->json, overlaid, session->catalog, ask->date);
     cli_json_end(session);
   } else {
-    slip_text_printf(&session->out, "%s on %s: %zu differences over %zu items\n\n", o->diff, slip_date_format(date, ask->date), c.n, total);
+    slip_text_printf(&session->out, "%s on %s: %zu differences over %zu items\n\n", o->diff,
+                     slip_date_format(date, ask->date), c.n, total);
     if (c.n > 0)
       slip_report_changes(c.list, c.n, &session->style, &session->out);
     slip_report_rule_data(overlaid, ask->date, &session->style, &session->out);

@@ -43,11 +43,11 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "rows that "
          "cannot be resolved, are listed and left out. Use the outcome with --catalog DIR --stack NAME-calibrated.",
          "slipstick calibrate --from mine.csv --stack megatron-bridge-26.06 --cv --out my-catalog", cli_calibrate},
-    [CLI_CLASSIFY] =
-        {"classify", "ITEM", "export rules: class, licence, review policy, and why",
-         "ITEM is a chip or system of the catalog. What is not stated is unknown, and an answer that hangs on it is "
-         "undetermined, with what would decide it. Not legal advice (docs/rules.md).",
-         "slipstick classify h200 --date 2026-02-01 --from US --to CN --hq CN", cli_classify},
+    [CLI_CLASSIFY] = {"classify", "ITEM", "export rules: class, licence, review policy, and why",
+                      "ITEM is a chip or system of the catalog. What is not stated is unknown, and an answer that "
+                      "hangs on it is "
+                      "undetermined, with what would decide it. Not legal advice (docs/rules.md).",
+                      "slipstick classify h200 --date 2026-02-01 --from US --to CN --hq CN", cli_classify},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

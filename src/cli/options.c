@@ -121,7 +121,8 @@ const cli_option cli_option_table[] = {
     {"parent-hq", "COUNTRY", CLI_TEXT, BIT(CLI_CLASSIFY), AT(parent_hq), 0, 0, NULL,
      "headquarters of its ultimate parent"},
     {"end-user", "KIND", CLI_TEXT, BIT(CLI_CLASSIFY), AT(end_user), 0, 0, NULL,
-     "commercial, cloud-provider, public-sector, university, military, military-intelligence, listed (Entity List), "
+     "commercial, cloud-provider, public-sector, university, military, military-intelligence, listed (Entity "
+     "List), "
      "listed-fn1, listed-fn4, listed-fn5"},
     {"end-use", "KIND", CLI_TEXT, BIT(CLI_CLASSIFY), AT(end_use), 0, 0, NULL,
      "commercial, research, ai-training, supercomputer, military, military-intelligence, wmd"},
@@ -129,8 +130,10 @@ const cli_option cli_option_table[] = {
     {"marketed-for-datacentre", "yes|no", CLI_TEXT, BIT(CLI_CLASSIFY), AT(marketed), 0, 0, NULL,
      "whether the item is designed or marketed for data centres, instead of what the catalog says"},
     {"given", "NAME=VALUE,...", CLI_TEXT, BIT(CLI_CLASSIFY), AT(given), 0, 0, NULL,
-     "any other input of the rules, or a quantity (tpp=4800), instead of what is known; \"unknown\" takes one back"},
-    {"all", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(all), 0, 0, NULL, "a table of every chip and system of the catalog"},
+     "any other input of the rules, or a quantity (tpp=4800), instead of what is known; \"unknown\" takes one "
+     "back"},
+    {"all", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(all), 0, 0, NULL,
+     "a table of every chip and system of the catalog"},
     {"headroom", "ITEM", CLI_TEXT, BIT(CLI_CLASSIFY), AT(headroom), 0, 0, NULL,
      "how far each parameter of ITEM is from each bound, and the nearest variant of another class"},
     {"proposed", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(proposed), 0, 0, NULL,

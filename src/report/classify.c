@@ -57,7 +57,8 @@ static void add_missing(const slip_classified *c, const char *id, slip_text *out
   else if (strncmp(id, "enforcement:", 12) == 0)
     slip_text_printf(out, "whether %s is enforced on that date", id + 12);
   else if (input != NULL)
-    slip_text_printf(out, "%s%s%s%s", input->title, input->ask[0] != '\0' ? " (" : "", input->ask, input->ask[0] != '\0' ? ")" : "");
+    slip_text_printf(out, "%s%s%s%s", input->title, input->ask[0] != '\0' ? " (" : "", input->ask,
+                     input->ask[0] != '\0' ? ")" : "");
   else
     slip_text_add(out, id);
   if (input != NULL)
@@ -72,7 +73,8 @@ static void paragraph(slip_text *out, const slip_style *style, int indent, slip_
   slip_text_free(line);
 }
 
-static void report_missing(const slip_classified *c, const char *const *missing, size_t n, const slip_style *style, slip_text *out) {
+static void report_missing(const slip_classified *c, const char *const *missing, size_t n, const slip_style *style,
+                           slip_text *out) {
   if (n == 0)
     return;
   slip_text line = {0};
@@ -90,8 +92,8 @@ static void report_citation(const slip_finding *finding, const slip_style *style
   const slip_rule *rule = finding->rule;
   char effective[SLIP_DATE_SIZE], expiry[SLIP_DATE_SIZE];
   slip_text line = {0};
-  slip_text_printf(&line, "%s, %s: %s since %s", rule->id, rule->citation, slip_text_status_name(finding->text_status),
-                   slip_date_format(effective, rule->effective));
+  slip_text_printf(&line, "%s, %s: %s since %s", rule->id, rule->citation,
+                   slip_text_status_name(finding->text_status), slip_date_format(effective, rule->effective));
   if (rule->expiry)
     slip_text_printf(&line, " until %s", slip_date_format(expiry, rule->expiry));
   if (finding->enforcement != SLIP_ENFORCED)
@@ -116,7 +118,8 @@ static void report_flag(const slip_finding *finding, const slip_style *style, sl
   const slip_rule *rule = finding->rule;
   const char *says = rule->says[SLIP_YES];
   slip_text line = {0};
-  slip_text_printf(&line, "%s: %s", rule->is_flag ? "flag" : "conditions as modelled hold", says[0] != '\0' ? says : rule->title);
+  slip_text_printf(&line, "%s: %s", rule->is_flag ? "flag" : "conditions as modelled hold",
+                   says[0] != '\0' ? says : rule->title);
   paragraph(out, style, 6, &line);
   report_citation(finding, style, out);
   report_checks(finding, style, out);
@@ -141,7 +144,8 @@ static bool is_text_only(const slip_finding *finding) {
 
 static void report_text_only(const slip_finding *finding, const slip_style *style, slip_text *out) {
   slip_text line = {0};
-  slip_text_printf(&line, "without effect on this date%s: %s", finding->is_awaited ? ", its compliance date to come" : "", finding->rule->title);
+  slip_text_printf(&line, "without effect on this date%s: %s",
+                   finding->is_awaited ? ", its compliance date to come" : "", finding->rule->title);
   paragraph(out, style, 6, &line);
   report_citation(finding, style, out);
 }
@@ -155,7 +159,8 @@ static void report_tested(const slip_decided *decided, const slip_style *style, 
   slip_text_add(&line, "tested, and do not hold: ");
   for (size_t i = 0; i < decided->n_findings; i++) {
     const slip_finding *finding = &decided->findings[i];
-    if (finding->value != SLIP_NO || finding->text_status == SLIP_TEXT_EXPIRED || finding->text_status == SLIP_TEXT_NOT_YET)
+    if (finding->value != SLIP_NO || finding->text_status == SLIP_TEXT_EXPIRED ||
+        finding->text_status == SLIP_TEXT_NOT_YET)
       continue;
     slip_text_printf(&line, "%s%s (%s)", any ? "; " : "", finding->rule->id, finding->rule->citation);
     any = true;
@@ -183,10 +188,12 @@ static bool report_open(const slip_decided *decided, const slip_style *style, sl
   return has_checks;
 }
 
-static void report_first(const slip_classified *c, const slip_decided *decided, const slip_style *style, slip_text *out) {
+static void report_first(const slip_classified *c, const slip_decided *decided, const slip_style *style,
+                         slip_text *out) {
   slip_text line = {0};
   bool has_checks = false;
-  slip_text_printf(&line, "%s %s: %s", decided->decision->layer, decided->decision->title, decided->n_candidates == 1 ? "" : "UNDETERMINED: ");
+  slip_text_printf(&line, "%s %s: %s", decided->decision->layer, decided->decision->title,
+                   decided->n_candidates == 1 ? "" : "UNDETERMINED: ");
   for (size_t i = 0; i < decided->n_candidates; i++)
     slip_text_printf(&line, "%s%s", i ? ", or " : "", decided->candidates[i]->says);
   slip_text_add(out, style->colour ? "\033[1m" : "");
@@ -194,8 +201,8 @@ static void report_first(const slip_classified *c, const slip_decided *decided, 
   slip_text_add(out, style->colour ? "\033[0m" : "");
   if (decided->by != NULL) {
     slip_text note = {0};
-    slip_text_printf(&note, "%s%s%s", decided->by->rule->title, decided->by->rule->says[SLIP_YES][0] != '\0' ? "; " : "",
-                     decided->by->rule->says[SLIP_YES]);
+    slip_text_printf(&note, "%s%s%s", decided->by->rule->title,
+                     decided->by->rule->says[SLIP_YES][0] != '\0' ? "; " : "", decided->by->rule->says[SLIP_YES]);
     paragraph(out, style, 6, &note);
     report_citation(decided->by, style, out);
     report_checks(decided->by, style, out);
@@ -218,7 +225,8 @@ static void report_each(const slip_decided *decided, bool of_possible, const sli
   }
 }
 
-static void report_decided(const slip_classified *c, const slip_decided *decided, const slip_style *style, slip_text *out) {
+static void report_decided(const slip_classified *c, const slip_decided *decided, const slip_style *style,
+                           slip_text *out) {
   const bool first = decided->decision->takes_first;
   bool any = false;
   for (size_t i = 0; i < decided->n_findings; i++)
@@ -226,8 +234,8 @@ static void report_decided(const slip_classified *c, const slip_decided *decided
   if (first) {
     report_first(c, decided, style, out);
   } else {
-    slip_text_printf(out, "%s%s %s:%s%s\n", style->colour ? "\033[1m" : "", decided->decision->layer, decided->decision->title,
-                     any ? "" : " nothing found", style->colour ? "\033[0m" : "");
+    slip_text_printf(out, "%s%s %s:%s%s\n", style->colour ? "\033[1m" : "", decided->decision->layer,
+                     decided->decision->title, any ? "" : " nothing found", style->colour ? "\033[0m" : "");
     report_each(decided, false, style, out);
     report_each(decided, true, style, out);
   }
@@ -256,7 +264,8 @@ static void report_inputs(const slip_classified *c, const slip_style *style, sli
     slip_table_printf(table, "%s%s%s%s", known.value, known.input->unit[0] != '\0' ? " " : "", known.input->unit,
                       known.is_disputed ? " (sources disagree)" : "");
     slip_table_printf(table, "%s%s%s%s", known.source, known.fact != NULL ? " [" : "",
-                      known.fact != NULL ? slip_confidence_name(known.fact->confidence) : "", known.fact != NULL ? "]" : "");
+                      known.fact != NULL ? slip_confidence_name(known.fact->confidence) : "",
+                      known.fact != NULL ? "]" : "");
     slip_table_cell(table, known.date);
   }
   slip_table_write(table, style, out);
@@ -291,7 +300,8 @@ static void add_break(const slip_break *b, slip_text *out) {
   else if (strcmp(b->on, b->above) == 0)
     slip_text_printf(out, "%s: %s below %s%s%s, %s from there", b->title, b->below, b->at, unit, b->unit, b->above);
   else
-    slip_text_printf(out, "%s: %s below %s%s%s, %s at it, %s above", b->title, b->below, b->at, unit, b->unit, b->on, b->above);
+    slip_text_printf(out, "%s: %s below %s%s%s, %s at it, %s above", b->title, b->below, b->at, unit, b->unit,
+                     b->on, b->above);
 }
 
 static void report_breaks(const slip_headroom *headroom, bool all, const slip_style *style, slip_text *out) {
@@ -325,7 +335,8 @@ static void report_derivations(const slip_classified *c, const slip_style *style
     const slip_decided *decided = &c->verdict->decided[i];
     slip_text_printf(out, "%s  %s\n", decided->decision->layer, decided->decision->title);
     for (size_t k = 0; k < decided->n_findings; k++)
-      report_tree(slip_verdict_derive(c->verdict, c->rules, c->facts, &c->ask, decided->findings[k].rule), 1, style, out);
+      report_tree(slip_verdict_derive(c->verdict, c->rules, c->facts, &c->ask, decided->findings[k].rule), 1, style,
+                  out);
   }
 }
 
@@ -338,14 +349,15 @@ void slip_report_rule_data(const slip_rules *rules, slip_date date, const slip_s
   const slip_date *dates = slip_rules_dates(rules, &n);
   const int days = slip_date_days(info.newest, date);
   slip_text line = {0};
-  slip_text_printf(&line, "Rule data: %zu rules of %zu files, made from material up to %s", info.n_rules, info.n_files,
-                   slip_date_format(newest, info.newest));
+  slip_text_printf(&line, "Rule data: %zu rules of %zu files, made from material up to %s", info.n_rules,
+                   info.n_files, slip_date_format(newest, info.newest));
   if (days > 0) {
     slip_text_printf(&line, "; the date asked about is %d days later: an extrapolation", days);
     bool any = false;
     for (size_t i = 0; i < n; i++)
       if (dates[i] > info.newest && dates[i] <= date) {
-        slip_text_printf(&line, "%s%s", any ? ", " : ", and changes that were known ahead fall in between: ", slip_date_format(between, dates[i]));
+        slip_text_printf(&line, "%s%s", any ? ", " : ", and changes that were known ahead fall in between: ",
+                         slip_date_format(between, dates[i]));
         any = true;
       }
   }
@@ -361,8 +373,9 @@ void slip_report_rule_data(const slip_rules *rules, slip_date date, const slip_s
 
 void slip_report_classified(const slip_classified *c, bool explain, const slip_style *style, slip_text *out) {
   char date[SLIP_DATE_SIZE], known_on[SLIP_DATE_SIZE];
-  slip_text_printf(out, "%s (%s) on %s%s%s%s\n\n", c->item->title, c->item->name, slip_date_format(date, c->ask.date),
-                   c->ask.known_on ? ", as published by " : "", slip_date_format(known_on, c->ask.known_on),
+  slip_text_printf(out, "%s (%s) on %s%s%s%s\n\n", c->item->title, c->item->name,
+                   slip_date_format(date, c->ask.date), c->ask.known_on ? ", as published by " : "",
+                   slip_date_format(known_on, c->ask.known_on),
                    c->ask.with_proposed ? ", with what is only proposed" : "");
   for (size_t i = 0; i < c->verdict->n_decided; i++)
     report_decided(c, &c->verdict->decided[i], style, out);
@@ -417,13 +430,14 @@ void slip_report_headroom(const slip_classified *c, const slip_style *style, sli
     slip_text line = {0};
     slip_text_printf(&line, "nearest variant that would be %s (relative change %.4f): ", v->outcome, v->change);
     for (size_t k = 0; k < v->n_parameters; k++)
-      slip_text_printf(&line, "%s%s %.9g instead of %.9g%s%s (%+.2f%%)", k ? ", " : "", v->parameters[k].title, v->parameters[k].to,
-                       v->parameters[k].from, v->parameters[k].unit[0] != '\0' ? " " : "", v->parameters[k].unit,
-                       100 * (v->parameters[k].to / v->parameters[k].from - 1));
+      slip_text_printf(&line, "%s%s %.9g instead of %.9g%s%s (%+.2f%%)", k ? ", " : "", v->parameters[k].title,
+                       v->parameters[k].to, v->parameters[k].from, v->parameters[k].unit[0] != '\0' ? " " : "",
+                       v->parameters[k].unit, 100 * (v->parameters[k].to / v->parameters[k].from - 1));
     slip_text_add(out, i == 0 ? "\n" : "");
     paragraph(out, style, 4, &line);
   }
-  slip_text_add(out, "\nDistances between an item and the text of a rule; no advice on what to build, buy or ship.\n");
+  slip_text_add(out,
+                "\nDistances between an item and the text of a rule; no advice on what to build, buy or ship.\n");
   slip_report_rule_data(c->rules, c->ask.date, style, out);
 }
 

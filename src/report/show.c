@@ -68,7 +68,8 @@ static void add_facts(const slip_entry *entry, const slip_style *style, slip_tex
     const slip_fact *fact = &entry->facts[i];
     add_fact_row(table, &known, fact, fact->field);
     for (size_t k = 0; k < fact->n_also; k++)
-      add_fact_row(table, &known, &fact->also[k], fact->also[k].is_aside ? "  not chosen, set aside" : "  not chosen");
+      add_fact_row(table, &known, &fact->also[k],
+                   fact->also[k].is_aside ? "  not chosen, set aside" : "  not chosen");
   }
   slip_text_add(out, "\n");
   slip_table_write(table, style, out);

@@ -43,7 +43,8 @@ const char *slip_range_format(slip_arena *arena, slip_range range) {
 slip_status slip_case_open(const slip_rules *rules, slip_case **out, slip_error *err) {
   slip_arena *arena = slip_arena_open();
   slip_case *c = arena ? slip_arena_alloc(arena, sizeof *c) : NULL;
-  const size_t n_inputs = rules->tables[SLIP_THING_INPUT].count, n_quantities = rules->tables[SLIP_THING_QUANTITY].count;
+  const size_t n_inputs = rules->tables[SLIP_THING_INPUT].count,
+               n_quantities = rules->tables[SLIP_THING_QUANTITY].count;
   if (c) {
     c->rules = rules;
     c->arena = arena;
@@ -77,7 +78,8 @@ static bool take_number(slip_case *c, const pack_input *input, const slip_fact *
     slip_exact number;
     if (told->is_aside)
       continue;
-    if (told->text || !slip_exact_from_double(told->shown, &number) || !slip_exact_multiply(number, input->scale, &number))
+    if (told->text || !slip_exact_from_double(told->shown, &number) ||
+        !slip_exact_multiply(number, input->scale, &number))
       return false;
     if (i == 0)
       value->number = slip_range_of(number);
@@ -112,7 +114,8 @@ static void take_fact(slip_case *c, const pack_input *input, const slip_fact *fa
   }
   value->text = fact->text;
   for (size_t i = 0; i < fact->n_also; i++)
-    value->is_disputed = value->is_disputed || (!fact->also[i].is_aside && strcmp(fact->also[i].text, fact->text) != 0);
+    value->is_disputed =
+        value->is_disputed || (!fact->also[i].is_aside && strcmp(fact->also[i].text, fact->text) != 0);
   if (!value->is_disputed)
     value->truth = truth_of(fact->text);
   value->is_known = !value->is_disputed && (input->type != SLIP_VALUE_TRUTH || value->truth != SLIP_UNDETERMINED);
@@ -120,8 +123,13 @@ static void take_fact(slip_case *c, const pack_input *input, const slip_fact *fa
 
 static void take_text(case_value *value, const char *text, const slip_entry *entry) {
   if (text && text[0])
-    *value = (case_value){.is_known = true, .number = slip_range_unknown(), .truth = truth_of(text), .text = text,
-                          .source = entry->file, .url = "", .date = ""};
+    *value = (case_value){.is_known = true,
+                          .number = slip_range_unknown(),
+                          .truth = truth_of(text),
+                          .text = text,
+                          .source = entry->file,
+                          .url = "",
+                          .date = ""};
 }
 
 slip_status slip_case_add_item(slip_case *c, const slip_entry *item, slip_error *err) {
@@ -130,7 +138,8 @@ slip_status slip_case_add_item(slip_case *c, const slip_entry *item, slip_error 
   if (item->kind == SLIP_KIND_SYSTEM)
     chip = &((const slip_system *)(const void *)item)->chip->entry;
   else if (item->kind != SLIP_KIND_CHIP)
-    return slip_fail(err, SLIP_BAD_INPUT, "%s is a %s; rules classify chips and systems", item->name, slip_kind_name(item->kind));
+    return slip_fail(err, SLIP_BAD_INPUT, "%s is a %s; rules classify chips and systems", item->name,
+                     slip_kind_name(item->kind));
   for (size_t i = 0; i < rules->tables[SLIP_THING_INPUT].count; i++) {
     const pack_input *input = &rules->inputs[i];
     const char *field = input->public.field;
@@ -150,17 +159,20 @@ slip_status slip_case_add_item(slip_case *c, const slip_entry *item, slip_error 
 
 /* ---- stated ---- */
 
-static slip_status set_number(slip_case *c, const char *name, const char *text, case_value *value, slip_error *err) {
+static slip_status set_number(slip_case *c, const char *name, const char *text, case_value *value,
+                              slip_error *err) {
   slip_exact number;
   if (!slip_exact_parse(text, &number))
-    return slip_fail(err, SLIP_BAD_INPUT, "%s takes a number that is not negative, of at most 15 digits and 9 decimals, not '%s'",
-                     name, text);
+    return slip_fail(err, SLIP_BAD_INPUT,
+                     "%s takes a number that is not negative, of at most 15 digits and 9 decimals, not '%s'", name,
+                     text);
   value->number = slip_range_of(number);
   value->text = slip_range_format(c->arena, value->number);
   return SLIP_OK;
 }
 
-static slip_status set_input(slip_case *c, const pack_input *input, const char *text, case_value *value, slip_error *err) {
+static slip_status set_input(slip_case *c, const pack_input *input, const char *text, case_value *value,
+                             slip_error *err) {
   const char *name = input->public.id;
   char code[3] = "";
   slip_text legal = {0};
@@ -170,28 +182,31 @@ static slip_status set_input(slip_case *c, const pack_input *input, const char *
     return set_number(c, name, text, value, err);
   case SLIP_VALUE_TRUTH:
     value->truth = truth_of(text);
-    return value->truth != SLIP_UNDETERMINED ? SLIP_OK
-                                             : slip_fail(err, SLIP_BAD_INPUT, "%s is yes, no or unknown, not '%s'", name, text);
+    return value->truth != SLIP_UNDETERMINED
+               ? SLIP_OK
+               : slip_fail(err, SLIP_BAD_INPUT, "%s is yes, no or unknown, not '%s'", name, text);
   case SLIP_VALUE_COUNTRY:
     if (strlen(text) == 2) {
       code[0] = (char)toupper((unsigned char)text[0]);
       code[1] = (char)toupper((unsigned char)text[1]);
     }
     if (!pack_is_country(code))
-      return slip_fail(err, SLIP_BAD_INPUT, "%s takes a country as two letters (ISO 3166: CN, US, SG), not '%s'", name, text);
+      return slip_fail(err, SLIP_BAD_INPUT, "%s takes a country as two letters (ISO 3166: CN, US, SG), not '%s'",
+                       name, text);
     value->text = slip_arena_strdup(c->arena, code);
     return SLIP_OK;
   case SLIP_VALUE_TEXT:
     break;
   }
-  for (size_t i = 0; i < input->n_choices; i++) {
+  for (size_t i = 0; i < input->n_choices; i++)
     if (strcmp(input->choices[i], text) == 0)
       return SLIP_OK;
+  if (input->n_choices == 0)
+    return SLIP_OK;
+  for (size_t i = 0; i < input->n_choices; i++)
     slip_text_printf(&legal, "%s%s", i ? ", " : "", input->choices[i]);
-  }
-  if (input->n_choices > 0)
-    status = legal.failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
-                          : slip_fail(err, SLIP_BAD_INPUT, "%s is one of: %s; not '%s'", name, legal.data, text);
+  status = legal.failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
+                        : slip_fail(err, SLIP_BAD_INPUT, "%s is one of: %s; not '%s'", name, legal.data, text);
   slip_text_free(&legal);
   return status;
 }
@@ -208,7 +223,8 @@ static slip_status unknown_name(const slip_rules *rules, const char *name, slip_
 slip_status slip_case_set(slip_case *c, const char *input, const char *value, const char *source, slip_error *err) {
   slip_status status = SLIP_OK;
   size_t index = 0;
-  case_value made = {.is_known = true, .number = slip_range_unknown(), .truth = SLIP_UNDETERMINED, .url = "", .date = ""};
+  case_value made = {
+      .is_known = true, .number = slip_range_unknown(), .truth = SLIP_UNDETERMINED, .url = "", .date = ""};
   const bool is_input = pack_find(c->rules, SLIP_THING_INPUT, input, &index);
   if (!is_input && !pack_find(c->rules, SLIP_THING_QUANTITY, input, &index))
     return unknown_name(c->rules, input, err);
@@ -302,7 +318,8 @@ void slip_case_compute(slip_case *c) {
     return;
   for (size_t i = 0; i < n; i++) {
     const size_t at = c->rules->quantity_order[i];
-    c->computed[at] = c->stated[at].is_known ? c->stated[at].number : slip_case_term(c, c->rules->quantities[at].term);
+    c->computed[at] =
+        c->stated[at].is_known ? c->stated[at].number : slip_case_term(c, c->rules->quantities[at].term);
   }
   c->is_computed = true;
 }
@@ -365,7 +382,14 @@ slip_quantity slip_case_quantity(slip_case *c, size_t i) {
   slip_case_compute(c);
   const pack_quantity *quantity = &c->rules->quantities[i];
   const slip_range range = c->computed[i];
-  slip_quantity q = {quantity->id, quantity->title, quantity->unit, quantity->definition, slip_range_format(c->arena, range), "", NAN, NAN};
+  slip_quantity q = {quantity->id,
+                     quantity->title,
+                     quantity->unit,
+                     quantity->definition,
+                     slip_range_format(c->arena, range),
+                     "",
+                     NAN,
+                     NAN};
   slip_text text = {0};
   if (!slip_range_is_unknown(range)) {
     q.low = slip_exact_to_double(range.low);

@@ -10,7 +10,8 @@
 static const struct {
   const char *key;
   slip_operation operation;
-} operations[] = {{"largest", SLIP_OP_LARGEST}, {"sum", SLIP_OP_SUM}, {"product", SLIP_OP_PRODUCT}, {"ratio", SLIP_OP_RATIO}};
+} operations[] = {
+    {"largest", SLIP_OP_LARGEST}, {"sum", SLIP_OP_SUM}, {"product", SLIP_OP_PRODUCT}, {"ratio", SLIP_OP_RATIO}};
 enum { OPERATIONS = sizeof operations / sizeof operations[0] };
 
 static slip_status read_term(slip_rules *rules, const slip_node *node, pack_term **out, slip_error *err);
@@ -64,12 +65,14 @@ static slip_status read_term(slip_rules *rules, const slip_node *node, pack_term
         term->operation = operations[i].operation;
         return read_operation(rules, node->first, term, err);
       }
-  return slip_node_fail(err, SLIP_BAD_INPUT, node, "expected an id, a number, or one of largest, sum, product, ratio");
+  return slip_node_fail(err, SLIP_BAD_INPUT, node,
+                        "expected an id, a number, or one of largest, sum, product, ratio");
 }
 
 slip_status pack_read_quantity(slip_rules *rules, const slip_node *node, pack_quantity *quantity, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},      {"title", true}, {"unit", false},    {"definition", false}, {"varies", false},
-                                  {"largest", false}, {"sum", false},  {"product", false}, {"ratio", false}};
+  static const pack_key keys[] = {{"id", true},          {"title", true},    {"unit", false},
+                                  {"definition", false}, {"varies", false},  {"largest", false},
+                                  {"sum", false},        {"product", false}, {"ratio", false}};
   slip_status status = SLIP_OK;
   size_t found = 0;
   SLIP_TRY(PACK_KEYS(node, keys, "a quantity", err));
@@ -103,13 +106,15 @@ cleanup:
 static const struct {
   const char *key;
   bool is_low, is_strict;
-} bounds[] = {{"at_least", true, false}, {"more_than", true, true}, {"at_most", false, false}, {"less_than", false, true}};
+} bounds[] = {
+    {"at_least", true, false}, {"more_than", true, true}, {"at_most", false, false}, {"less_than", false, true}};
 enum { BOUNDS = sizeof bounds / sizeof bounds[0] };
 
 static slip_status read_bound(const slip_node *node, size_t i, pack_condition *c, slip_error *err) {
   slip_exact value = {0, 1};
   if (node->kind != SLIP_NODE_SCALAR || !slip_exact_parse(node->text, &value))
-    return slip_node_fail(err, SLIP_BAD_INPUT, node, "expected a decimal number of at most 15 digits and 9 decimals, not negative");
+    return slip_node_fail(err, SLIP_BAD_INPUT, node,
+                          "expected a decimal number of at most 15 digits and 9 decimals, not negative");
   if (bounds[i].is_low ? c->has_low : c->has_high)
     return slip_node_fail(err, SLIP_BAD_INPUT, node, "a second %s bound", bounds[i].is_low ? "lower" : "upper");
   if (bounds[i].is_low) {
@@ -133,7 +138,8 @@ static slip_status read_compare(const slip_node *node, pack_condition *c, slip_e
       SLIP_TRY(read_bound(bound, i, c, err));
   }
   if (!c->has_low && !c->has_high)
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "a number needs a bound: at_least, more_than, at_most or less_than"));
+    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node,
+                            "a number needs a bound: at_least, more_than, at_most or less_than"));
   const int order = c->has_low && c->has_high ? slip_exact_compare(c->low, c->high) : -1;
   if (order > 0 || (order == 0 && (c->low_strict || c->high_strict)))
     status = slip_node_fail(err, SLIP_BAD_INPUT, node, "contradictory: no number lies between these bounds");
@@ -143,11 +149,11 @@ cleanup:
 
 /* ---- conditions on a value ---- */
 
-static slip_status check_choice(const slip_rules *rules, const pack_condition *c, const slip_node *node, slip_error *err) {
+static slip_status check_choice(const slip_rules *rules, const pack_condition *c, const slip_node *node,
+                                slip_error *err) {
   const pack_input *input = c->thing == SLIP_THING_INPUT ? &rules->inputs[c->index] : NULL;
-  const pack_lookup *lookup = c->thing == SLIP_THING_LOOKUP ? &rules->lookups[c->index] : NULL;
-  const char *const *legal = input ? input->choices : lookup->values;
-  const size_t count = input ? input->n_choices : lookup->count;
+  const char *const *legal = input ? input->choices : rules->lookups[c->index].values;
+  const size_t count = input ? input->n_choices : rules->lookups[c->index].count;
   for (size_t t = 0; t < c->n_texts; t++) {
     bool found = !legal;
     for (size_t i = 0; i < count && !found; i++)
@@ -161,7 +167,8 @@ static slip_status check_choice(const slip_rules *rules, const pack_condition *c
 }
 
 static slip_status read_value(slip_rules *rules, const slip_node *node, pack_condition *c, slip_error *err) {
-  const slip_node *value = slip_node_get(node, "value"), *is = slip_node_get(node, "is"), *in = slip_node_get(node, "in");
+  const slip_node *value = slip_node_get(node, "value"), *is = slip_node_get(node, "is"),
+                  *in = slip_node_get(node, "in");
   const slip_node *group = slip_node_get(node, "in_group");
   slip_status status = SLIP_OK;
   bool is_number = false, is_country = false;
@@ -176,11 +183,13 @@ static slip_status read_value(slip_rules *rules, const slip_node *node, pack_con
     is_number = rules->inputs[c->index].type == SLIP_VALUE_NUMBER;
     is_country = rules->inputs[c->index].type == SLIP_VALUE_COUNTRY;
     if (rules->inputs[c->index].type == SLIP_VALUE_TRUTH)
-      SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, value, "this input is yes or no: write \"fact: %s\"", value->text));
+      SLIP_TRY(
+          slip_node_fail(err, SLIP_BAD_INPUT, value, "this input is yes or no: write \"fact: %s\"", value->text));
   }
   if ((is ? 1 : 0) + (in ? 1 : 0) + (group ? 1 : 0) > (is_number ? 0 : 1))
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node,
-                            is_number ? "a number is compared with bounds" : "one of is, in and in_group, not several"));
+    SLIP_TRY(
+        slip_node_fail(err, SLIP_BAD_INPUT, node,
+                       is_number ? "a number is compared with bounds" : "one of is, in and in_group, not several"));
   if (is_number) {
     SLIP_TRY(read_compare(node, c, err));
   } else if (group) {
@@ -211,14 +220,16 @@ static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_
   if (!is == !in)
     SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "a decision needs one of is, in: its outcomes"));
   if (!decision->takes_first)
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "\"%s\" has findings, not one outcome: name the rule instead", decision->id));
+    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node,
+                            "\"%s\" has findings, not one outcome: name the rule instead", decision->id));
   SLIP_TRY(pack_read_texts(rules, is ? is : in, &c->texts, &c->n_texts, err));
   for (size_t t = 0; t < c->n_texts; t++) {
     size_t i = 0;
     while (i < decision->n_outcomes && strcmp(decision->outcomes[i].id, c->texts[t]) != 0)
       i++;
     if (i == decision->n_outcomes)
-      SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, is ? is : in, "\"%s\" is no outcome of the decision %s", c->texts[t], decision->id));
+      SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, is ? is : in, "\"%s\" is no outcome of the decision %s",
+                              c->texts[t], decision->id));
     c->outcomes |= UINT64_C(1) << i;
   }
 cleanup:
@@ -250,9 +261,10 @@ cleanup:
 }
 
 slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_condition **out, slip_error *err) {
-  static const pack_key keys[] = {{"all", false}, {"any", false}, {"not", false},      {"value", false},    {"fact", false},
-                                  {"rule", false}, {"decision", false}, {"is", false},  {"in", false},       {"in_group", false},
-                                  {"at_least", false}, {"more_than", false}, {"at_most", false}, {"less_than", false}, {"says", false}};
+  static const pack_key keys[] = {
+      {"all", false},      {"any", false},       {"not", false},     {"value", false},     {"fact", false},
+      {"rule", false},     {"decision", false},  {"is", false},      {"in", false},        {"in_group", false},
+      {"at_least", false}, {"more_than", false}, {"at_most", false}, {"less_than", false}, {"says", false}};
   enum { HEADS = 7 };
   slip_status status = SLIP_OK;
   const slip_node *head = NULL;
@@ -268,7 +280,8 @@ slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_c
     head = found ? found : head;
   }
   if (heads != 1)
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "a condition is exactly one of all, any, not, value, fact, rule, decision"));
+    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node,
+                            "a condition is exactly one of all, any, not, value, fact, rule, decision"));
   SLIP_TRY(slip_text_child(rules->arena, node, "says", &c->says, err));
   const bool takes_more = strcmp(head->key, "value") == 0 || strcmp(head->key, "decision") == 0;
   if (!takes_more && node->count > (c->says[0] ? 2U : 1U))

@@ -70,7 +70,8 @@ static void need_operand(const evaluation *e, const pack_condition *c, slip_miss
 static slip_truth is_member(const pack_group *group, size_t code, slip_date date) {
   const pack_member *member = group->place[code] ? &group->members[group->place[code] - 1] : NULL;
   if (member && (member->joined || member->left))
-    return (!member->joined || date >= member->joined) && (!member->left || date < member->left) ? SLIP_YES : SLIP_NO;
+    return (!member->joined || date >= member->joined) && (!member->left || date < member->left) ? SLIP_YES
+                                                                                                 : SLIP_NO;
   if (date < group->known_from && !group->is_settled[code])
     return SLIP_UNDETERMINED;
   return member ? SLIP_YES : SLIP_NO;
@@ -114,7 +115,7 @@ slip_truth evaluate_bounds(const pack_condition *c, slip_range range) {
   slip_truth low = SLIP_YES, high = SLIP_YES;
   if (c->has_low) {
     const int strict = c->low_strict ? 1 : 0;
-    low = slip_exact_compare(range.low, c->low) >= strict                           ? SLIP_YES
+    low = slip_exact_compare(range.low, c->low) >= strict                          ? SLIP_YES
           : !range.is_unbounded && slip_exact_compare(range.high, c->low) < strict ? SLIP_NO
                                                                                    : SLIP_UNDETERMINED;
   }
@@ -146,7 +147,8 @@ static slip_truth leaf(evaluation *e, const pack_condition *c, slip_missing *mis
     range = slip_case_number(e->c, c->thing, c->index);
     result = evaluate_bounds(c, range);
     if (result == SLIP_UNDETERMINED && !slip_range_is_unknown(range))
-      mark_straddle(e, &(pack_term){.operation = c->thing == SLIP_THING_QUANTITY ? SLIP_OP_QUANTITY : SLIP_OP_INPUT, .index = c->index});
+      mark_straddle(e, &(pack_term){.operation = c->thing == SLIP_THING_QUANTITY ? SLIP_OP_QUANTITY : SLIP_OP_INPUT,
+                                    .index = c->index});
     break;
   case SLIP_HOLDS:
     result = e->c->inputs[c->index].truth;
@@ -221,12 +223,12 @@ static void place_in_time(const slip_rule *rule, const slip_ask *ask, rule_state
   state->because = enforcement ? enforcement->because : suspended ? suspended->because : "";
   state->enforcement = enforcement ? enforcement->enforcement : SLIP_ENFORCED;
   state->is_awaited = rule->compliance && ask->date >= rule->effective && ask->date < rule->compliance;
-  state->text_status = ask->date < rule->effective                      ? SLIP_TEXT_NOT_YET
-                       : rule->expiry && ask->date > rule->expiry       ? SLIP_TEXT_EXPIRED
-                       : suspended                                      ? SLIP_TEXT_SUSPENDED
-                       : is_proposed                                    ? SLIP_TEXT_NONE
-                       : rule->never_published                          ? SLIP_TEXT_NEVER_PUBLISHED
-                                                                        : SLIP_TEXT_IN_FORCE;
+  state->text_status = ask->date < rule->effective                ? SLIP_TEXT_NOT_YET
+                       : rule->expiry && ask->date > rule->expiry ? SLIP_TEXT_EXPIRED
+                       : suspended                                ? SLIP_TEXT_SUSPENDED
+                       : is_proposed                              ? SLIP_TEXT_NONE
+                       : rule->never_published                    ? SLIP_TEXT_NEVER_PUBLISHED
+                                                                  : SLIP_TEXT_IN_FORCE;
 }
 
 static bool has_effect(const rule_state *state) {
@@ -239,8 +241,8 @@ static void run_rule(evaluation *e, size_t index) {
   const pack_rule *rule = &e->rules->rules[index];
   rule_state *state = &e->rule[index];
   slip_missing *missing = e->is_lean ? NULL : &state->missing;
-  if (missing != NULL)
-    memset(missing, 0, sizeof *missing);
+  if (!e->is_lean)
+    memset(&state->missing, 0, sizeof state->missing);
   place_in_time(&rule->public, &e->ask, state);
   state->value = state->met = state->besides = SLIP_NO;
   if (state->is_hidden || (e->is_lean && !has_effect(state)))
@@ -278,8 +280,8 @@ static void run_decision(evaluation *e, size_t index) {
   const size_t n = decision->public.n_outcomes;
   decision_state *state = &e->decision[index];
   slip_missing *missing = e->is_lean ? NULL : &state->missing;
-  if (missing != NULL)
-    memset(missing, 0, sizeof *missing);
+  if (!e->is_lean)
+    memset(&state->missing, 0, sizeof state->missing);
   state->candidates = 0;
   state->by = SLIP_PACK_MAX;
   state->value = SLIP_NO;
@@ -337,7 +339,8 @@ static void find_spread(const evaluation *e, spread *s) {
   size_t combinations = 1;
   for (size_t i = 0; i < e->rules->tables[SLIP_THING_INPUT].count && s->n < MOST_DISPUTED; i++) {
     const case_value *value = &e->c->inputs[i];
-    if (!(e->straddles[i / 64] >> (i % 64) & 1) || value->n_published < 2 || combinations * value->n_published > MOST_COMBINATIONS)
+    if (!(e->straddles[i / 64] >> (i % 64) & 1) || value->n_published < 2 ||
+        combinations * value->n_published > MOST_COMBINATIONS)
       continue;
     combinations *= value->n_published;
     s->input[s->n++] = i;
@@ -392,7 +395,8 @@ static void run_combination(evaluation *e, const spread *s) {
 }
 
 static void run_spread(evaluation *e) {
-  const size_t n_rules = e->rules->tables[SLIP_THING_RULE].count, n_decisions = e->rules->tables[SLIP_THING_DECISION].count;
+  const size_t n_rules = e->rules->tables[SLIP_THING_RULE].count,
+               n_decisions = e->rules->tables[SLIP_THING_DECISION].count;
   slip_range kept[MOST_DISPUTED];
   spread s = {.n = 0};
   find_spread(e, &s);

@@ -45,7 +45,12 @@ slip_range slip_case_term(const slip_case *c, const pack_term *term);
 slip_range slip_case_number(const slip_case *c, slip_thing thing, size_t index);
 
 /* What would have to be known: inputs, then groups whose history is not known, then rules whose enforcement is not. */
-enum { MISSING_GROUPS = SLIP_PACK_MAX, MISSING_RULES = 2 * SLIP_PACK_MAX, MISSING_BITS = 3 * SLIP_PACK_MAX, MISSING_WORDS = MISSING_BITS / 64 };
+enum {
+  MISSING_GROUPS = SLIP_PACK_MAX,
+  MISSING_RULES = 2 * SLIP_PACK_MAX,
+  MISSING_BITS = 3 * SLIP_PACK_MAX,
+  MISSING_WORDS = MISSING_BITS / 64
+};
 typedef struct slip_missing {
   uint64_t bits[MISSING_WORDS];
 } slip_missing;
@@ -74,8 +79,9 @@ typedef struct evaluation {
   decision_state *decision;
   rule_state *one_rule; /* of one combination of published values */
   decision_state *one_decision;
-  bool is_lean;         /* values only: not what is missing, nor whether a rule that is not in force would be met */
-  uint64_t straddles[SLIP_PACK_MAX / 64]; /* disputed inputs of a comparison with a bound that their range straddles */
+  bool is_lean; /* values only: not what is missing, nor whether a rule that is not in force would be met */
+  uint64_t
+      straddles[SLIP_PACK_MAX / 64]; /* disputed inputs of a comparison with a bound that their range straddles */
 } evaluation;
 
 /* Room for one evaluation, in the arena. False: out of memory. */

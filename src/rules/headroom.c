@@ -83,8 +83,13 @@ static case_value *place_of(study *s, const variable *v) {
 }
 
 static void put(study *s, const variable *v, slip_exact value) {
-  *place_of(s, v) = (case_value){.is_known = true, .number = slip_range_of(value), .truth = SLIP_UNDETERMINED, .text = "varied",
-                                 .source = "varied", .url = "", .date = ""};
+  *place_of(s, v) = (case_value){.is_known = true,
+                                 .number = slip_range_of(value),
+                                 .truth = SLIP_UNDETERMINED,
+                                 .text = "varied",
+                                 .source = "varied",
+                                 .url = "",
+                                 .date = ""};
   s->c->is_computed = false;
 }
 
@@ -100,12 +105,14 @@ static int power_in(const study *s, const pack_term *term, const variable *v) {
   if (term->operation == SLIP_OP_INPUT)
     return v->thing == SLIP_THING_INPUT && v->index == term->index ? 1 : 0;
   if (term->operation == SLIP_OP_QUANTITY)
-    return v->thing == SLIP_THING_QUANTITY && v->index == term->index ? 1
-                                                                      : power_in(s, s->rules->quantities[term->index].term, v);
+    return v->thing == SLIP_THING_QUANTITY && v->index == term->index
+               ? 1
+               : power_in(s, s->rules->quantities[term->index].term, v);
   int power = 0;
   for (const pack_term *inner = term->first; inner; inner = inner->next) {
     const int of_inner = power_in(s, inner, v);
-    if (of_inner == NOT_A_POWER || (of_inner != 0 && term->operation != SLIP_OP_PRODUCT && term->operation != SLIP_OP_RATIO))
+    if (of_inner == NOT_A_POWER ||
+        (of_inner != 0 && term->operation != SLIP_OP_PRODUCT && term->operation != SLIP_OP_RATIO))
       return NOT_A_POWER;
     power += term->operation == SLIP_OP_RATIO && inner != term->first ? -of_inner : of_inner;
   }
@@ -113,7 +120,8 @@ static int power_in(const study *s, const pack_term *term, const variable *v) {
 }
 
 static int power_of(const study *s, const pack_condition *atom, const variable *v) {
-  const pack_term term = {.operation = atom->thing == SLIP_THING_QUANTITY ? SLIP_OP_QUANTITY : SLIP_OP_INPUT, .index = atom->index};
+  const pack_term term = {.operation = atom->thing == SLIP_THING_QUANTITY ? SLIP_OP_QUANTITY : SLIP_OP_INPUT,
+                          .index = atom->index};
   return power_in(s, &term, v);
 }
 
@@ -145,7 +153,8 @@ static void collect_rule(study *s, size_t index) {
 
 /* ---- distances ---- */
 
-static slip_status add_distance(study *s, slip_distance *list, size_t rule, const pack_condition *c, bool of_low, slip_error *err) {
+static slip_status add_distance(study *s, slip_distance *list, size_t rule, const pack_condition *c, bool of_low,
+                                slip_error *err) {
   char number[SLIP_EXACT_SIZE];
   const slip_range range = slip_case_number(s->c, c->thing, c->index);
   const bool strict = of_low ? c->low_strict : c->high_strict;
@@ -166,14 +175,16 @@ static slip_status add_distance(study *s, slip_distance *list, size_t rule, cons
                                : range.is_unbounded         ? INFINITY
                                                             : slip_exact_to_double(range.high),
                        .threshold = slip_exact_to_double(bound)};
-  d->bound = slip_arena_printf(s->arena, "%s%s %s", of_low ? ">" : "<", strict ? "" : "=", slip_exact_format(number, bound));
+  d->bound = slip_arena_printf(s->arena, "%s%s %s", of_low ? ">" : "<", strict ? "" : "=",
+                               slip_exact_format(number, bound));
   if (!d->bound)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   s->public.n_distances++;
   return SLIP_OK;
 }
 
-static slip_status add_distances(study *s, slip_distance *list, size_t rule, const pack_condition *c, slip_error *err) {
+static slip_status add_distances(study *s, slip_distance *list, size_t rule, const pack_condition *c,
+                                 slip_error *err) {
   slip_status status = SLIP_OK;
   if (s->public.n_distances + 2 > SLIP_PACK_MAX_DISTANCES)
     return SLIP_OK;
@@ -212,13 +223,16 @@ static const char *outcome_at(study *s, const variable *v, slip_exact value) {
   return outcome_now(s);
 }
 
-static slip_status try_break(study *s, const variable *v, slip_exact at, slip_range own, slip_break *list, slip_error *err) {
+static slip_status try_break(study *s, const variable *v, slip_exact at, slip_range own, slip_break *list,
+                             slip_error *err) {
   slip_exact below, above;
   char number[SLIP_EXACT_SIZE];
   const slip_exact under = {999999, 1000000}, over = {1000001, 1000000};
-  if (!slip_exact_multiply(at, under, &below) || !slip_exact_multiply(at, over, &above) || s->public.n_breaks == MAX_BREAKS)
+  if (!slip_exact_multiply(at, under, &below) || !slip_exact_multiply(at, over, &above) ||
+      s->public.n_breaks == MAX_BREAKS)
     return SLIP_OK;
-  slip_break b = {.input = v->id, .title = v->title, .unit = v->unit, .at_value = slip_exact_to_double(at), .from_value = NAN};
+  slip_break b = {
+      .input = v->id, .title = v->title, .unit = v->unit, .at_value = slip_exact_to_double(at), .from_value = NAN};
   if (slip_range_is_single(own))
     b.from_value = slip_exact_to_double(own.low);
   for (size_t i = 0; i < s->public.n_breaks; i++)
@@ -320,7 +334,8 @@ static bool project(const study *s, const plane *const *chosen, const double *ga
 }
 
 /* Puts value * exp(x) for each parameter that moves; false when one does not stay a number that can be exact. */
-static bool put_all(study *s, const double from[MAX_VARIABLES], const double x[MAX_VARIABLES], double to[MAX_VARIABLES]) {
+static bool put_all(study *s, const double from[MAX_VARIABLES], const double x[MAX_VARIABLES],
+                    double to[MAX_VARIABLES]) {
   for (size_t v = 0; v < s->n_variables; v++) {
     char text[SLIP_DOUBLE_SIZE];
     slip_exact value;
@@ -336,8 +351,8 @@ static bool put_all(study *s, const double from[MAX_VARIABLES], const double x[M
   return true;
 }
 
-static void keep_variant(study *s, slip_variant *list, const char *outcome, double change, const double from[MAX_VARIABLES],
-                         const double to[MAX_VARIABLES]) {
+static void keep_variant(study *s, slip_variant *list, const char *outcome, double change,
+                         const double from[MAX_VARIABLES], const double to[MAX_VARIABLES]) {
   size_t at = 0;
   while (at < s->public.n_variants && strcmp(list[at].outcome, outcome) != 0)
     at++;
@@ -350,7 +365,8 @@ static void keep_variant(study *s, slip_variant *list, const char *outcome, doub
   for (size_t v = 0; v < s->n_variables; v++)
     if (to[v] != from[v]) {
       const variable *p = &s->variables[v];
-      variant->parameters[variant->n_parameters++] = (struct slip_variant_parameter){p->id, p->title, p->unit, from[v], to[v]};
+      variant->parameters[variant->n_parameters++] =
+          (struct slip_variant_parameter){p->id, p->title, p->unit, from[v], to[v]};
     }
 }
 
@@ -365,10 +381,10 @@ static void restore(study *s, const saved *kept) {
 }
 
 /* All sides of the planes chosen: a hair beyond or before each. */
-static void try_planes(study *s, const saved *kept, const plane *const *chosen, int n, const char *now, const double *from,
-                       slip_variant *list) {
+static void try_planes(study *s, const saved *kept, const plane *const *chosen, int n, const char *now,
+                       const double *from, slip_variant *list) {
   for (unsigned sides = 0; sides < 1U << n; sides++) {
-    double gap[MOST_PLANES], x[MAX_VARIABLES] = {0}, to[MAX_VARIABLES], square = 0;
+    double gap[MOST_PLANES], x[MAX_VARIABLES] = {0}, to[MAX_VARIABLES] = {0}, square = 0;
     for (int i = 0; i < n; i++)
       gap[i] = chosen[i]->gap + (sides >> i & 1 ? 1e-7 : -1e-7);
     if (!project(s, chosen, gap, n, x))
@@ -387,10 +403,13 @@ static void try_planes(study *s, const saved *kept, const plane *const *chosen, 
 }
 
 static slip_status find_variants(study *s, const char *now, slip_error *err) {
-  const size_t n_inputs = s->rules->tables[SLIP_THING_INPUT].count, n_q = s->rules->tables[SLIP_THING_QUANTITY].count;
-  const saved kept = {slip_arena_array(s->arena, n_inputs + 1, sizeof *kept.inputs), slip_arena_array(s->arena, n_q + 1, sizeof *kept.stated)};
-  slip_variant *list = slip_arena_array(s->arena, s->rules->decisions[s->decision].public.n_outcomes + 1, sizeof *list);
-  double from[MAX_VARIABLES];
+  const size_t n_inputs = s->rules->tables[SLIP_THING_INPUT].count,
+               n_q = s->rules->tables[SLIP_THING_QUANTITY].count;
+  const saved kept = {slip_arena_array(s->arena, n_inputs + 1, sizeof *kept.inputs),
+                      slip_arena_array(s->arena, n_q + 1, sizeof *kept.stated)};
+  slip_variant *list =
+      slip_arena_array(s->arena, s->rules->decisions[s->decision].public.n_outcomes + 1, sizeof *list);
+  double from[MAX_VARIABLES] = {0};
   if (!kept.inputs || !kept.stated || !list)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   memcpy(kept.inputs, s->c->inputs, n_inputs * sizeof *kept.inputs);

@@ -130,8 +130,8 @@ static slip_status collect_rules(slip_rules *rules, size_t index, slip_error *er
     const pack_rule *before = at > 0 ? &rules->rules[decision->rules[at - 1]] : NULL;
     if (before && before->order == rule->order)
       return slip_node_fail(err, SLIP_BAD_INPUT, rule->node,
-                            "contradictory: the rule \"%s\" (%s:%d) has the same order in the decision %s", before->public.id,
-                            before->public.file, before->public.line, decision->public.id);
+                            "contradictory: the rule \"%s\" (%s:%d) has the same order in the decision %s",
+                            before->public.id, before->public.file, before->public.line, decision->public.id);
   }
   return SLIP_OK;
 }

@@ -14,7 +14,8 @@ const char *slip_truth_name(slip_truth truth) {
 }
 
 const char *slip_text_status_name(slip_text_status status) {
-  static const char *const names[] = {"in force", "not yet in force", "suspended", "expired", "never published", "proposed only"};
+  static const char *const names[] = {"in force", "not yet in force", "suspended",
+                                      "expired",  "never published",  "proposed only"};
   return name_in(names, 6, (int)status);
 }
 
@@ -74,7 +75,8 @@ slip_date slip_date_next(slip_date date) {
 /* Days since the first of March of the year 0: the usual shift that puts the leap day at the end of the year. */
 static int day_number(slip_date date) {
   const int month = date / 100 % 100, year = date / 10000 - (month < 3 ? 1 : 0);
-  return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month + (month < 3 ? 9 : -3)) + 2) / 5 + date % 100;
+  return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month + (month < 3 ? 9 : -3)) + 2) / 5 +
+         date % 100;
 }
 
 int slip_date_days(slip_date a, slip_date b) {

@@ -13,7 +13,8 @@ slip_status slip_rules_new(slip_rules **out, slip_error *err) {
   slip_rules *rules = arena ? slip_arena_alloc(arena, sizeof *rules) : NULL;
   if (!rules) {
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return SLIP_NO_MEMORY;
   }
   rules->arena = arena;
   rules->disclaimer = "";
@@ -50,8 +51,8 @@ static slip_status keep(slip_rules *rules, pack_file file, slip_error *err) {
   return SLIP_OK;
 }
 
-slip_status slip_rules_add(slip_rules *rules, size_t layer, const char *file, const char *name, const char *bytes, size_t n,
-                           slip_error *err) {
+slip_status slip_rules_add(slip_rules *rules, size_t layer, const char *file, const char *name, const char *bytes,
+                           size_t n, slip_error *err) {
   slip_status status = SLIP_OK;
   const slip_node *root = NULL;
   const size_t length = strlen(name), tail = strlen(".yaml");
@@ -77,7 +78,8 @@ static slip_status add_embedded(slip_rules *rules, slip_error *err) {
     const char *path = slip_arena_printf(rules->arena, "data/%s", file->path);
     if (!path)
       SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-    SLIP_TRY(slip_rules_add(rules, 0, path, slash ? slash + 1 : file->path, (const char *)file->bytes, file->size, err));
+    SLIP_TRY(
+        slip_rules_add(rules, 0, path, slash ? slash + 1 : file->path, (const char *)file->bytes, file->size, err));
   }
 cleanup:
   return status;
@@ -201,8 +203,13 @@ cleanup:
 
 slip_rules_info slip_rules_describe(const slip_rules *rules) {
   const pack_table *t = rules->tables;
-  return (slip_rules_info){rules->n_files,      t[SLIP_THING_RULE].count, t[SLIP_THING_DECISION].count, t[SLIP_THING_INPUT].count,
-                           rules->newest,       rules->hash,              rules->disclaimer};
+  return (slip_rules_info){rules->n_files,
+                           t[SLIP_THING_RULE].count,
+                           t[SLIP_THING_DECISION].count,
+                           t[SLIP_THING_INPUT].count,
+                           rules->newest,
+                           rules->hash,
+                           rules->disclaimer};
 }
 
 const slip_rule *slip_rules_rule(const slip_rules *rules, size_t i) {

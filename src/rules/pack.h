@@ -19,7 +19,7 @@
 #include <slipstick/rules.h>
 
 enum {
-  SLIP_PACK_MAX = 512,         /* things of one kind; bounds the recursion of every walk */
+  SLIP_PACK_MAX = 512, /* things of one kind; bounds the recursion of every walk */
   SLIP_PACK_COUNTRIES = 26 * 26,
   SLIP_PACK_MAX_DISTANCES = 256
 };
@@ -38,7 +38,12 @@ extern const char *const slip_thing_keys[SLIP_THINGS]; /* "inputs", "lookups", .
 
 /* ---- values ---- */
 
-typedef enum slip_value_type { SLIP_VALUE_NUMBER, SLIP_VALUE_TEXT, SLIP_VALUE_TRUTH, SLIP_VALUE_COUNTRY } slip_value_type;
+typedef enum slip_value_type {
+  SLIP_VALUE_NUMBER,
+  SLIP_VALUE_TEXT,
+  SLIP_VALUE_TRUTH,
+  SLIP_VALUE_COUNTRY
+} slip_value_type;
 
 typedef struct pack_input {
   slip_input public;
@@ -197,26 +202,29 @@ struct slip_rules {
 
 slip_status slip_rules_new(slip_rules **out, slip_error *err);
 /* Adds a file from memory. layer 0 is the built-in pack. `name` ends in ".yaml". */
-slip_status slip_rules_add(slip_rules *rules, size_t layer, const char *file, const char *name, const char *bytes, size_t n,
-                           slip_error *err);
+slip_status slip_rules_add(slip_rules *rules, size_t layer, const char *file, const char *name, const char *bytes,
+                           size_t n, slip_error *err);
 /* Builds and checks everything; once. */
 slip_status slip_rules_finish(slip_rules *rules, slip_error *err);
 
 /* ---- read.c ---- */
 
 slip_status pack_file_check(slip_rules *rules, const slip_node *root, const char *stem, slip_error *err);
-slip_status pack_build_small(slip_rules *rules, slip_error *err); /* all but quantities, groups' references and rules */
+slip_status pack_build_small(slip_rules *rules,
+                             slip_error *err); /* all but quantities, groups' references and rules */
 /* Index of a thing by id; false when there is none. */
 bool pack_find(const slip_rules *rules, slip_thing thing, const char *id, size_t *index);
 /* As pack_find, for a node that names it; the error gives the nearest id. */
-slip_status pack_refer(const slip_rules *rules, slip_thing thing, const slip_node *node, size_t *index, slip_error *err);
+slip_status pack_refer(const slip_rules *rules, slip_thing thing, const slip_node *node, size_t *index,
+                       slip_error *err);
 slip_status pack_read_date(const slip_node *map, const char *key, slip_date *out, slip_error *err);
 /* A list of texts, or one text. *out of *count. */
 slip_status pack_read_texts(slip_rules *rules, const slip_node *node, const char *const **out, size_t *count,
                             slip_error *err);
 /* One of `count` words; *out is its index. */
-slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out, slip_error *err);
-bool pack_is_country(const char *code); /* two capital letters */
+slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out,
+                           slip_error *err);
+bool pack_is_country(const char *code);      /* two capital letters */
 size_t pack_country_index(const char *code); /* of such: under SLIP_PACK_COUNTRIES */
 
 typedef struct pack_key {

@@ -8,7 +8,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-const char *const slip_thing_keys[SLIP_THINGS] = {"inputs", "lookups", "quantities", "groups", "decisions", "rules"};
+const char *const slip_thing_keys[SLIP_THINGS] = {"inputs", "lookups",   "quantities",
+                                                  "groups", "decisions", "rules"};
 static const char *const thing_names[SLIP_THINGS] = {"input", "lookup", "quantity", "group", "decision", "rule"};
 
 /* ---- small readers ---- */
@@ -19,10 +20,12 @@ slip_status pack_keys(const slip_node *map, const pack_key *keys, size_t count, 
   for (const slip_node *child = map->first; child; child = child->next) {
     size_t i = 0, nearest = 0;
     for (; i < count && strcmp(keys[i].name, child->key) != 0; i++)
-      nearest = slip_edit_distance(child->key, keys[i].name) < slip_edit_distance(child->key, keys[nearest].name) ? i
-                                                                                                                : nearest;
+      nearest = slip_edit_distance(child->key, keys[i].name) < slip_edit_distance(child->key, keys[nearest].name)
+                    ? i
+                    : nearest;
     if (i == count)
-      return slip_node_fail(err, SLIP_BAD_INPUT, child, "no key of %s; the nearest is \"%s\"", what, keys[nearest].name);
+      return slip_node_fail(err, SLIP_BAD_INPUT, child, "no key of %s; the nearest is \"%s\"", what,
+                            keys[nearest].name);
   }
   for (size_t i = 0; i < count; i++)
     if (keys[i].required && slip_node_is_null(slip_node_get(map, keys[i].name)))
@@ -31,7 +34,8 @@ slip_status pack_keys(const slip_node *map, const pack_key *keys, size_t count, 
   return SLIP_OK;
 }
 
-slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out, slip_error *err) {
+slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out,
+                           slip_error *err) {
   slip_text legal = {0};
   for (size_t i = 0; i < count; i++) {
     if (node->kind == SLIP_NODE_SCALAR && strcmp(node->text, words[i]) == 0) {
@@ -132,7 +136,8 @@ static slip_status grow(slip_rules *rules, pack_table *table, slip_error *err) {
 }
 
 /* A later layer replaces what an earlier one defined, in its place; the same layer may not define it twice. */
-static slip_status define(slip_rules *rules, slip_thing thing, size_t layer, const slip_node *node, slip_error *err) {
+static slip_status define(slip_rules *rules, slip_thing thing, size_t layer, const slip_node *node,
+                          slip_error *err) {
   pack_table *table = &rules->tables[thing];
   pack_entry entry = {.node = node, .layer = layer};
   slip_status status = SLIP_OK;
@@ -148,8 +153,8 @@ static slip_status define(slip_rules *rules, slip_thing thing, size_t layer, con
   if (pack_find(rules, thing, entry.id, &at)) {
     const pack_entry *old = &table->entries[at];
     if (old->layer == layer)
-      return slip_node_fail(err, SLIP_BAD_INPUT, id, "the %s \"%s\" is already defined at %s:%d", thing_names[thing],
-                            entry.id, old->node->file, old->node->line);
+      return slip_node_fail(err, SLIP_BAD_INPUT, id, "the %s \"%s\" is already defined at %s:%d",
+                            thing_names[thing], entry.id, old->node->file, old->node->line);
     table->entries[at] = entry;
     return SLIP_OK;
   }
@@ -184,9 +189,10 @@ cleanup:
 /* ---- the head of a file ---- */
 
 slip_status pack_file_check(slip_rules *rules, const slip_node *root, const char *stem, slip_error *err) {
-  static const pack_key keys[] = {{"kind", true},    {"name", true},       {"title", true},      {"seen", true},
-                                  {"disclaimer", false}, {"inputs", false}, {"lookups", false},   {"quantities", false},
-                                  {"groups", false}, {"decisions", false}, {"rules", false}};
+  static const pack_key keys[] = {{"kind", true},       {"name", true},        {"title", true},
+                                  {"seen", true},       {"disclaimer", false}, {"inputs", false},
+                                  {"lookups", false},   {"quantities", false}, {"groups", false},
+                                  {"decisions", false}, {"rules", false}};
   slip_status status = SLIP_OK;
   slip_date seen = 0;
   const char *text = "";
@@ -214,8 +220,9 @@ static slip_status read_flag(const slip_node *map, const char *key, bool *out, s
 }
 
 static slip_status read_input(slip_rules *rules, const slip_node *node, pack_input *input, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},    {"type", true},   {"title", true},  {"unit", false}, {"ask", false},
-                                  {"field", false}, {"scale", false}, {"values", false}, {"varies", false}};
+  static const pack_key keys[] = {{"id", true},     {"type", true},    {"title", true},
+                                  {"unit", false},  {"ask", false},    {"field", false},
+                                  {"scale", false}, {"values", false}, {"varies", false}};
   static const char *const types[] = {"number", "text", "truth", "country"};
   slip_status status = SLIP_OK;
   int type = 0;
@@ -280,7 +287,8 @@ static pack_member *member_of(pack_group *group, const char *code) {
 
 static slip_status check_code(const slip_node *node, const char *code, slip_error *err) {
   return pack_is_country(code) ? SLIP_OK
-                               : slip_node_fail(err, SLIP_BAD_INPUT, node, "\"%.20s\" is no country code (two capital letters)", code);
+                               : slip_node_fail(err, SLIP_BAD_INPUT, node,
+                                                "\"%.20s\" is no country code (two capital letters)", code);
 }
 
 static slip_status add_member(pack_group *group, const slip_node *node, const char *code, slip_error *err) {
@@ -297,7 +305,8 @@ static slip_status add_member(pack_group *group, const slip_node *node, const ch
 }
 
 /* "AM AZ BY": two-letter codes separated by blanks; of members, or of those that are settled. */
-static slip_status read_codes(pack_group *group, const slip_node *node, const char *text, bool of_members, slip_error *err) {
+static slip_status read_codes(pack_group *group, const slip_node *node, const char *text, bool of_members,
+                              slip_error *err) {
   slip_status status = SLIP_OK;
   for (const char *at = text; *at != '\0';) {
     char code[8] = "";
@@ -318,7 +327,7 @@ cleanup:
 /* {CY: 2024-05-30}: the first day in (joined) or out (left). */
 static slip_status read_moves(pack_group *group, const slip_node *map, bool joined, slip_error *err) {
   slip_status status = SLIP_OK;
-  if (slip_node_is_null(map))
+  if (!map || slip_node_is_null(map))
     return SLIP_OK;
   if (map->kind != SLIP_NODE_MAP)
     return slip_node_fail(err, SLIP_BAD_INPUT, map, "expected a map from country codes to dates");
@@ -356,8 +365,8 @@ cleanup:
 }
 
 static slip_status read_group(slip_rules *rules, const slip_node *node, pack_group *group, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},      {"title", true},      {"citation", false}, {"url", false},
-                                  {"members", false}, {"joined", false},    {"left", false},     {"settled", false},
+  static const pack_key keys[] = {{"id", true},          {"title", true},   {"citation", false}, {"url", false},
+                                  {"members", false},    {"joined", false}, {"left", false},     {"settled", false},
                                   {"known_from", false}, {"with", false},   {"without", false}};
   slip_status status = SLIP_OK;
   const char *members = "", *settled = "";
@@ -400,8 +409,10 @@ cleanup:
   return status;
 }
 
-static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_decision *decision, slip_error *err) {
-  static const pack_key keys[] = {{"id", true}, {"layer", true}, {"title", true}, {"takes", true}, {"outcomes", true}};
+static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_decision *decision,
+                                 slip_error *err) {
+  static const pack_key keys[] = {
+      {"id", true}, {"layer", true}, {"title", true}, {"takes", true}, {"outcomes", true}};
   static const char *const layers[] = {"L0", "L1", "L2", "L3", "L4", "L5", "L6"};
   static const char *const takes[] = {"first", "each"};
   slip_status status = SLIP_OK;
@@ -412,7 +423,8 @@ static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &decision->public.title, err));
   const slip_node *list = slip_node_get(node, "outcomes");
   if (list->kind != SLIP_NODE_SEQUENCE || list->count < 1 || list->count > 60)
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, list, "expected a list of 1 to 60 outcomes, the last that of no rule"));
+    SLIP_TRY(
+        slip_node_fail(err, SLIP_BAD_INPUT, list, "expected a list of 1 to 60 outcomes, the last that of no rule"));
   decision->outcomes = slip_arena_array(rules->arena, list->count, sizeof *decision->outcomes);
   if (!decision->outcomes)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
@@ -421,7 +433,8 @@ static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_
     SLIP_TRY(read_outcome(rules, item, &decision->outcomes[n], err));
     for (size_t i = 0; i < n; i++)
       if (strcmp(decision->outcomes[i].id, decision->outcomes[n].id) == 0)
-        SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, item, "the outcome \"%s\" is written twice", decision->outcomes[n].id));
+        SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, item, "the outcome \"%s\" is written twice",
+                                decision->outcomes[n].id));
     n++;
   }
   decision->public.id = slip_node_get(node, "id")->text;
@@ -447,7 +460,8 @@ slip_status pack_build_small(slip_rules *rules, slip_error *err) {
   rules->groups = slip_arena_array(rules->arena, t[SLIP_THING_GROUP].count + 1, sizeof *rules->groups);
   rules->decisions = slip_arena_array(rules->arena, t[SLIP_THING_DECISION].count + 1, sizeof *rules->decisions);
   rules->rules = slip_arena_array(rules->arena, t[SLIP_THING_RULE].count + 1, sizeof *rules->rules);
-  if (!rules->inputs || !rules->lookups || !rules->quantities || !rules->groups || !rules->decisions || !rules->rules)
+  if (!rules->inputs || !rules->lookups || !rules->quantities || !rules->groups || !rules->decisions ||
+      !rules->rules)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   for (size_t i = 0; i < t[SLIP_THING_INPUT].count; i++)
     SLIP_TRY(read_input(rules, t[SLIP_THING_INPUT].entries[i].node, &rules->inputs[i], err));

@@ -6,7 +6,8 @@
 #include "catalog/catalog_internal.h"
 #include "rules/pack.h"
 
-static const char *const certainties[] = {"legal text", "secondary text", "official statement", "reported", "proposed"};
+static const char *const certainties[] = {"legal text", "secondary text", "official statement", "reported",
+                                          "proposed"};
 static const char *const enforcements[] = {"enforced", "announced not enforced", "unknown"};
 
 /* ---- periods ---- */
@@ -33,8 +34,8 @@ cleanup:
   return status;
 }
 
-static slip_status read_periods(slip_rules *rules, const slip_node *list, bool of_enforcement, const slip_period **out,
-                                size_t *count, slip_error *err) {
+static slip_status read_periods(slip_rules *rules, const slip_node *list, bool of_enforcement,
+                                const slip_period **out, size_t *count, slip_error *err) {
   slip_status status = SLIP_OK;
   if (slip_node_is_null(list))
     return SLIP_OK;
@@ -79,7 +80,8 @@ static slip_status read_decides(slip_rules *rules, const slip_node *node, pack_r
   rule->public.gives = "";
   if (!decides) {
     if (gives || order)
-      status = slip_node_fail(err, SLIP_BAD_INPUT, gives ? gives : order, "only a rule that decides something has this");
+      status =
+          slip_node_fail(err, SLIP_BAD_INPUT, gives ? gives : order, "only a rule that decides something has this");
     return status;
   }
   SLIP_TRY(pack_refer(rules, SLIP_THING_DECISION, decides, &rule->decision, err));
@@ -87,7 +89,8 @@ static slip_status read_decides(slip_rules *rules, const slip_node *node, pack_r
   rule->has_decision = true;
   rule->outcome = decision->n_outcomes;
   if (!order)
-    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "a rule that decides has an order: its place among the rules of %s", decision->id));
+    SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node,
+                            "a rule that decides has an order: its place among the rules of %s", decision->id));
   SLIP_TRY(slip_node_int(order, 0, 1000000, &rule->order, err));
   if (!gives && decision->takes_first)
     SLIP_TRY(slip_node_fail(err, SLIP_BAD_INPUT, node, "a rule of %s gives one of its outcomes", decision->id));
@@ -110,12 +113,14 @@ static slip_status read_dates(const slip_node *node, slip_rule *rule, slip_error
   SLIP_TRY(pack_read_date(node, "compliance", &rule->compliance, err));
   SLIP_TRY(pack_read_date(node, "expiry", &rule->expiry, err));
   if (rule->expiry && rule->expiry < rule->effective)
-    status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(node, "expiry"), "contradictory: it expires before it is effective");
+    status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(node, "expiry"),
+                            "contradictory: it expires before it is effective");
   else if (rule->compliance && rule->compliance < rule->effective)
     status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(node, "compliance"),
                             "contradictory: it is to be complied with before it is effective");
   else if (rule->compliance && rule->expiry && rule->compliance > rule->expiry)
-    status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(node, "compliance"), "contradictory: it expires before that");
+    status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(node, "compliance"),
+                            "contradictory: it expires before that");
 cleanup:
   return status;
 }
@@ -147,19 +152,23 @@ cleanup:
 }
 
 static slip_status read_rule(slip_rules *rules, const slip_node *node, pack_rule *rule, slip_error *err) {
-  static const pack_key keys[] = {
-      {"id", true},          {"version", true},   {"title", true},      {"citation", true},  {"source", true},   {"url", false},
-      {"published", true},   {"effective", true}, {"compliance", false}, {"expiry", false},   {"certainty", true}, {"never_published", false},
-      {"flag", false},       {"decides", false},  {"order", false},     {"gives", false},    {"says", false},    {"suspended", false},
-      {"enforcement", false}, {"when", true},     {"checklist", false}};
+  static const pack_key keys[] = {{"id", true},           {"version", true},   {"title", true},
+                                  {"citation", true},     {"source", true},    {"url", false},
+                                  {"published", true},    {"effective", true}, {"compliance", false},
+                                  {"expiry", false},      {"certainty", true}, {"never_published", false},
+                                  {"flag", false},        {"decides", false},  {"order", false},
+                                  {"gives", false},       {"says", false},     {"suspended", false},
+                                  {"enforcement", false}, {"when", true},      {"checklist", false}};
   slip_status status = SLIP_OK;
   slip_rule *public = &rule->public;
   rule->node = node;
   SLIP_TRY(PACK_KEYS(node, keys, "a rule", err));
   SLIP_TRY(read_head(rules, node, public, err));
   SLIP_TRY(read_decides(rules, node, rule, err));
-  SLIP_TRY(read_periods(rules, slip_node_get(node, "suspended"), false, &public->suspended, &public->n_suspended, err));
-  SLIP_TRY(read_periods(rules, slip_node_get(node, "enforcement"), true, &public->enforcement, &public->n_enforcement, err));
+  SLIP_TRY(
+      read_periods(rules, slip_node_get(node, "suspended"), false, &public->suspended, &public->n_suspended, err));
+  SLIP_TRY(read_periods(rules, slip_node_get(node, "enforcement"), true, &public->enforcement,
+                        &public->n_enforcement, err));
   SLIP_TRY(pack_read_condition(rules, slip_node_get(node, "when"), &rule->when, err));
   const slip_node *checklist = slip_node_get(node, "checklist");
   if (checklist)

@@ -21,8 +21,8 @@ static const char *missing_name(const evaluation *e, slip_arena *arena, size_t b
   return slip_arena_printf(arena, "enforcement:%s", e->rules->rules[bit - MISSING_RULES].public.id);
 }
 
-static slip_status list_missing(const evaluation *e, slip_arena *arena, const slip_missing *missing, const char *const **out,
-                                size_t *count, slip_error *err) {
+static slip_status list_missing(const evaluation *e, slip_arena *arena, const slip_missing *missing,
+                                const char *const **out, size_t *count, slip_error *err) {
   size_t n = 0;
   for (size_t bit = 0; bit < MISSING_BITS; bit++)
     n += missing->bits[bit / 64] >> (bit % 64) & 1;
@@ -43,7 +43,8 @@ static slip_status list_missing(const evaluation *e, slip_arena *arena, const sl
 
 /* ---- findings ---- */
 
-static slip_status list_checks(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding, slip_error *err) {
+static slip_status list_checks(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding,
+                               slip_error *err) {
   const pack_condition *list = e->rules->rules[index].checklist;
   size_t n = 0;
   for (const pack_condition *c = list ? list->first : NULL; c; c = c->next)
@@ -52,12 +53,14 @@ static slip_status list_checks(const evaluation *e, slip_arena *arena, size_t in
   if (!checks)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   for (const pack_condition *c = list ? list->first : NULL; c; c = c->next)
-    checks[finding->n_checks++] = (slip_check){e->rules->inputs[c->index].public.id, c->says, e->c->inputs[c->index].truth};
+    checks[finding->n_checks++] =
+        (slip_check){e->rules->inputs[c->index].public.id, c->says, e->c->inputs[c->index].truth};
   finding->checks = checks;
   return SLIP_OK;
 }
 
-static slip_status make_finding(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding, slip_error *err) {
+static slip_status make_finding(const evaluation *e, slip_arena *arena, size_t index, slip_finding *finding,
+                                slip_error *err) {
   const rule_state *state = &e->rule[index];
   slip_status status = SLIP_OK;
   *finding = (slip_finding){.rule = &e->rules->rules[index].public,
@@ -74,8 +77,8 @@ cleanup:
   return status;
 }
 
-static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t index, const slip_finding *all, slip_decided *decided,
-                                slip_error *err) {
+static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t index, const slip_finding *all,
+                                slip_decided *decided, slip_error *err) {
   const pack_decision *decision = &e->rules->decisions[index];
   const decision_state *state = &e->decision[index];
   slip_status status = SLIP_OK;
@@ -83,7 +86,8 @@ static slip_status make_decided(const evaluation *e, slip_arena *arena, size_t i
   const slip_outcome **candidates = slip_arena_array(arena, decision->public.n_outcomes, sizeof *candidates);
   if (!findings || !candidates)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  *decided = (slip_decided){.decision = &decision->public, .value = state->value, .candidates = candidates, .findings = findings};
+  *decided = (slip_decided){
+      .decision = &decision->public, .value = state->value, .candidates = candidates, .findings = findings};
   for (size_t i = 0; i < decision->public.n_outcomes; i++)
     if (state->candidates >> i & 1)
       candidates[decided->n_candidates++] = &decision->outcomes[i];
@@ -100,7 +104,8 @@ cleanup:
   return status;
 }
 
-slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask *ask, slip_verdict **out, slip_error *err) {
+slip_status slip_classify(const slip_rules *rules, slip_case *c, const slip_ask *ask, slip_verdict **out,
+                          slip_error *err) {
   slip_status status = SLIP_OK;
   evaluation e;
   slip_arena *arena = slip_arena_open();
@@ -151,9 +156,10 @@ typedef struct sweep {
   slip_arena *arena;
 } sweep;
 
-slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates, size_t n,
-                             slip_sweep **out, slip_error *err) {
-  const size_t n_rules = rules->tables[SLIP_THING_RULE].count, n_decisions = rules->tables[SLIP_THING_DECISION].count;
+slip_status slip_rules_sweep(const slip_rules *rules, slip_case *c, const slip_ask *ask, const slip_date *dates,
+                             size_t n, slip_sweep **out, slip_error *err) {
+  const size_t n_rules = rules->tables[SLIP_THING_RULE].count,
+               n_decisions = rules->tables[SLIP_THING_DECISION].count;
   slip_status status = SLIP_OK;
   evaluation e;
   slip_arena *arena = slip_arena_open();
@@ -220,7 +226,8 @@ static void write_bounds(const pack_condition *c, slip_text *out) {
   if (c->has_low)
     slip_text_printf(out, " %s %s", c->low_strict ? ">" : ">=", slip_exact_format(number, c->low));
   if (c->has_high)
-    slip_text_printf(out, "%s %s %s", c->has_low ? " and" : "", c->high_strict ? "<" : "<=", slip_exact_format(number, c->high));
+    slip_text_printf(out, "%s %s %s", c->has_low ? " and" : "",
+                     c->high_strict ? "<" : "<=", slip_exact_format(number, c->high));
 }
 
 static void write_texts(const pack_condition *c, slip_text *out) {
@@ -318,8 +325,8 @@ static slip_derivation *derive_condition(derive *d, const pack_condition *c, int
 
 enum { DEEPEST = 24 };
 
-const slip_derivation *slip_verdict_derive(slip_verdict *v, const slip_rules *rules, slip_case *c, const slip_ask *ask,
-                                           const slip_rule *rule) {
+const slip_derivation *slip_verdict_derive(slip_verdict *v, const slip_rules *rules, slip_case *c,
+                                           const slip_ask *ask, const slip_rule *rule) {
   evaluation e;
   derive d = {&e, ((verdict *)(void *)v)->arena, false};
   size_t index = 0;

@@ -24,10 +24,10 @@ static inline void fail_with(const slip_error *err) {
   fail_msg("%s", text);
 }
 
-#define OK(call, err)        \
-  do {                       \
-    if ((call) != SLIP_OK)   \
-      fail_with(err);        \
+#define OK(call, err)      \
+  do {                     \
+    if ((call) != SLIP_OK) \
+      fail_with(err);      \
   } while (0)
 
 static inline int open_all(void **state) {
@@ -91,7 +91,8 @@ static inline slip_date day(const char *text) {
   return date;
 }
 
-static inline slip_verdict *classify_with(const slip_rules *rules, slip_case *c, slip_date date, bool with_proposed) {
+static inline slip_verdict *classify_with(const slip_rules *rules, slip_case *c, slip_date date,
+                                          bool with_proposed) {
   slip_error err = {0};
   slip_verdict *verdict = NULL;
   const slip_ask ask = {.date = date, .with_proposed = with_proposed};

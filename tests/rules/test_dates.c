@@ -7,8 +7,8 @@
 
 /* ---- named dates, worked out by hand ---- */
 
-static void expect(const char *item, const char *words, const char *decision, const char *date_before, const char *before,
-                   const char *date_after, const char *after) {
+static void expect(const char *item, const char *words, const char *decision, const char *date_before,
+                   const char *before, const char *date_after, const char *after) {
   assert_string_equal(answer(item, words, date_before, decision), before);
   assert_string_equal(answer(item, words, date_after, decision), after);
 }
@@ -22,12 +22,13 @@ static void classes_change_on_their_days(void **unused) {
 
 static void licences_change_on_their_days(void **unused) {
   expect("a100-80gb", TO_CN, "licence", "2022-10-20", "none found", "2022-10-21", "required");
-  expect("a100-80gb", "from=US to=MO end_user=commercial end_use=commercial", "licence", "2023-01-16", "none found", "2023-01-17", "required");
+  expect("a100-80gb", "from=US to=MO end_user=commercial end_use=commercial", "licence", "2023-01-16", "none found",
+         "2023-01-17", "required");
   /* In force on 2024-12-02, to be complied with from 2024-12-31. */
   expect("hbm3e-stack", TO_CN, "licence", "2024-12-30", "none found", "2024-12-31", "required");
   /* Kazakhstan came under control with the rule of 2023; who was a member before July 2026 was not reconstructed. */
-  expect("h100", "from=US to=KZ hq=KZ parent_hq=KZ end_user=commercial end_use=commercial", "licence", "2026-07-22", "required|none found",
-         "2026-07-23", "required");
+  expect("h100", "from=US to=KZ hq=KZ parent_hq=KZ end_user=commercial end_use=commercial", "licence", "2026-07-22",
+         "required|none found", "2026-07-23", "required");
 }
 
 /* UAE: D:4 until 2026-07-09, A:5 with a carve-back for parties that are not approved from 2026-07-10. */
@@ -81,17 +82,20 @@ static void the_diffusion_rule_is_text_only(void **unused) {
     assert_int_equal(finding->met, SLIP_YES);
     assert_int_equal(finding->value, SLIP_NO);
     assert_int_equal(finding->text_status, SLIP_TEXT_IN_FORCE);
-    assert_int_equal(finding->enforcement, strcmp(days[i], "2025-05-13") < 0 ? SLIP_ENFORCED : SLIP_ANNOUNCED_NOT_ENFORCED);
+    assert_int_equal(finding->enforcement,
+                     strcmp(days[i], "2025-05-13") < 0 ? SLIP_ENFORCED : SLIP_ANNOUNCED_NOT_ENFORCED);
     slip_verdict_free(v);
   }
   slip_case_free(c);
 }
 
 static void the_january_2026_policy_begins_on_its_day(void **unused) {
-  const char *all = UNDER_CBC " cert_parameters=yes cert_us_available=yes cert_us_supply=yes cert_foundry=yes cert_end_use=yes cert_kyc=yes"
-                              " cert_remote_access=yes cert_remote_users=yes cert_weights=yes cert_us_lab=yes";
+  const char *all = UNDER_CBC
+      " cert_parameters=yes cert_us_available=yes cert_us_supply=yes cert_foundry=yes cert_end_use=yes cert_kyc=yes"
+      " cert_remote_access=yes cert_remote_users=yes cert_weights=yes cert_us_lab=yes";
   expect("h200", all, "policy", "2026-01-14", "presumption of denial", "2026-01-15", "case by case");
-  expect("h200", UNDER_CBC, "policy", "2026-01-14", "presumption of denial", "2026-01-15", "presumption of denial|case by case");
+  expect("h200", UNDER_CBC, "policy", "2026-01-14", "presumption of denial", "2026-01-15",
+         "presumption of denial|case by case");
   assert_int_equal(holds("h200", TO_CN, "2026-01-14", "US-2026-01-T232.band1"), SLIP_NO);
   assert_int_equal(holds("h200", TO_CN, "2026-01-15", "US-2026-01-T232.band1"), SLIP_YES);
 }
@@ -101,7 +105,8 @@ static void what_was_not_published_yet_was_not_known(void **unused) {
   slip_verdict *v = NULL;
   slip_case *c = case_of_item("hbm3e-stack", TO_CN);
   /* Effective on 2024-12-02, published on 2024-12-05: on the 3rd nobody could read it. */
-  const slip_ask hindsight = {.date = day("2024-12-03")}, then = {.date = day("2024-12-03"), .known_on = day("2024-12-03")};
+  const slip_ask hindsight = {.date = day("2024-12-03")},
+                 then = {.date = day("2024-12-03"), .known_on = day("2024-12-03")};
   OK(slip_classify(pack, c, &hindsight, &v, &err), &err);
   assert_string_equal(outcome(v, "class"), "3A090.c");
   slip_verdict_free(v);
@@ -124,9 +129,12 @@ static slip_text_status status_by_dates(const slip_rule *rule, slip_date date) {
   if (rule->expiry && is_before(rule->expiry, date))
     return SLIP_TEXT_EXPIRED;
   for (size_t i = 0; i < rule->n_suspended; i++)
-    if (!is_before(date, rule->suspended[i].from) && (!rule->suspended[i].to || !is_before(rule->suspended[i].to, date)))
+    if (!is_before(date, rule->suspended[i].from) &&
+        (!rule->suspended[i].to || !is_before(rule->suspended[i].to, date)))
       return SLIP_TEXT_SUSPENDED;
-  return rule->certainty == SLIP_PROPOSED ? SLIP_TEXT_NONE : rule->never_published ? SLIP_TEXT_NEVER_PUBLISHED : SLIP_TEXT_IN_FORCE;
+  return rule->certainty == SLIP_PROPOSED ? SLIP_TEXT_NONE
+         : rule->never_published          ? SLIP_TEXT_NEVER_PUBLISHED
+                                          : SLIP_TEXT_IN_FORCE;
 }
 
 /* Forward from the first of the month, or of the month before, until the next day is it. */
@@ -145,13 +153,16 @@ static void every_rule_changes_exactly_on_its_dates(void **unused) {
   slip_case *c = case_of_item("h200", UNDER_CBC);
   assert_true(n > 40);
   for (size_t i = 0; i < n; i++) {
-    slip_verdict *v[2] = {classify_with(pack, c, day_before(dates[i]), true), classify_with(pack, c, dates[i], true)};
+    slip_verdict *v[2] = {classify_with(pack, c, day_before(dates[i]), true),
+                          classify_with(pack, c, dates[i], true)};
     size_t changed = 0;
     for (size_t k = 0; k < v[0]->n_findings; k++)
       for (int side = 0; side < 2; side++) {
         const slip_finding *finding = &v[side]->findings[k];
-        assert_int_equal(finding->text_status, status_by_dates(finding->rule, side ? dates[i] : day_before(dates[i])));
-        changed += side && (finding->text_status != v[0]->findings[k].text_status || finding->enforcement != v[0]->findings[k].enforcement ||
+        assert_int_equal(finding->text_status,
+                         status_by_dates(finding->rule, side ? dates[i] : day_before(dates[i])));
+        changed += side && (finding->text_status != v[0]->findings[k].text_status ||
+                            finding->enforcement != v[0]->findings[k].enforcement ||
                             finding->is_awaited != v[0]->findings[k].is_awaited)
                        ? 1
                        : 0;
@@ -160,7 +171,8 @@ static void every_rule_changes_exactly_on_its_dates(void **unused) {
     slip_verdict_free(v[0]);
     slip_verdict_free(v[1]);
   }
-  assert_true(flips >= n - 10); /* nearly every date moves a rule; the rest are publications and moves of countries */
+  assert_true(flips >=
+              n - 10); /* nearly every date moves a rule; the rest are publications and moves of countries */
   slip_case_free(c);
 }
 
@@ -170,7 +182,8 @@ static void nothing_changes_between_dates(void **unused) {
   const slip_date *dates = slip_rules_dates(pack, &n);
   slip_case *c = case_of_item("h200", UNDER_CBC);
   for (size_t i = 0; i + 1 < n; i++) {
-    slip_verdict *first = classify_with(pack, c, dates[i], false), *last = classify_with(pack, c, day_before(dates[i + 1]), false);
+    slip_verdict *first = classify_with(pack, c, dates[i], false),
+                 *last = classify_with(pack, c, day_before(dates[i + 1]), false);
     for (size_t k = 0; k < first->n_findings; k++) {
       assert_int_equal(first->findings[k].value, last->findings[k].value);
       assert_int_equal(first->findings[k].text_status, last->findings[k].text_status);

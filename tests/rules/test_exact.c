@@ -20,7 +20,8 @@ static void decimals_are_fractions_in_lowest_terms(void **unused) {
 }
 
 static void what_is_no_decimal_is_refused(void **unused) {
-  static const char *const bad[] = {"", "-1", "abc", "1.0000000001", "1234567890123456", "1e99", ".", "0x10", "inf", "nan", "1e", "1 2"};
+  static const char *const bad[] = {"",    "-1",  "abc", "1.0000000001", "1234567890123456", "1e99", ".", "0x10",
+                                    "inf", "nan", "1e",  "1 2"};
   slip_exact value;
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
     if (slip_exact_parse(bad[i], &value))
@@ -72,16 +73,20 @@ static void days_are_those_of_the_calendar(void **unused) {
   assert_int_equal(slip_date_days(20240228, 20240301), 2); /* a leap year */
   assert_int_equal(slip_date_days(20260928, 20251109), -323);
   assert_string_equal(slip_date_format(text, 20260115), "2026-01-15");
-  static const char *const bad[] = {"2023-02-29", "2023-13-01", "2023-00-10", "2023-1-1", "20230101", "", "2023-04-31", "1899-12-31", "2023-01-0x"};
+  static const char *const bad[] = {"2023-02-29", "2023-13-01", "2023-00-10", "2023-1-1",  "20230101",
+                                    "",           "2023-04-31", "1899-12-31", "2023-01-0x"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
     assert_false(slip_date_parse(bad[i], &date));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(decimals_are_fractions_in_lowest_terms), cmocka_unit_test(what_is_no_decimal_is_refused),
-      cmocka_unit_test(products_and_quotients_are_exact),       cmocka_unit_test(what_does_not_fit_is_refused_not_rounded),
-      cmocka_unit_test(shown_numbers_are_cut_not_rounded),      cmocka_unit_test(days_are_those_of_the_calendar),
+      cmocka_unit_test(decimals_are_fractions_in_lowest_terms),
+      cmocka_unit_test(what_is_no_decimal_is_refused),
+      cmocka_unit_test(products_and_quotients_are_exact),
+      cmocka_unit_test(what_does_not_fit_is_refused_not_rounded),
+      cmocka_unit_test(shown_numbers_are_cut_not_rounded),
+      cmocka_unit_test(days_are_those_of_the_calendar),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

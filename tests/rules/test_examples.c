@@ -24,11 +24,19 @@ static bool has(const char *text, const char *part) {
 
 /* The entry that stands for a chip that a row names without figures. */
 static const char *catalog_name(const char *chip) {
-  static const char *const names[][2] = {
-      {"NVIDIA A100", "a100-80gb"},   {"NVIDIA A800", "a800"},          {"NVIDIA H100", "h100"},     {"NVIDIA H800", "h800"},
-      {"NVIDIA L40", "l40"},          {"NVIDIA L40S", "l40s"},          {"NVIDIA RTX 4090", "rtx-4090"}, {"NVIDIA H20", "h20"},
-      {"Intel Gaudi series", "gaudi2"}, {"AMD MI308", "mi308x"},        {"NVIDIA H200", "h200"},     {"AMD MI325X", "mi325x"},
-      {"Huawei Ascend 910B, 910C, 910D", "ascend-910c"}};
+  static const char *const names[][2] = {{"NVIDIA A100", "a100-80gb"},
+                                         {"NVIDIA A800", "a800"},
+                                         {"NVIDIA H100", "h100"},
+                                         {"NVIDIA H800", "h800"},
+                                         {"NVIDIA L40", "l40"},
+                                         {"NVIDIA L40S", "l40s"},
+                                         {"NVIDIA RTX 4090", "rtx-4090"},
+                                         {"NVIDIA H20", "h20"},
+                                         {"Intel Gaudi series", "gaudi2"},
+                                         {"AMD MI308", "mi308x"},
+                                         {"NVIDIA H200", "h200"},
+                                         {"AMD MI325X", "mi325x"},
+                                         {"Huawei Ascend 910B, 910C, 910D", "ascend-910c"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strcmp(names[i][0], chip) == 0)
       return names[i][1];
@@ -43,7 +51,8 @@ static slip_case *row_case(const row_facts *row) {
   char words[512];
   if (row->tpp[0] == '\0' && row->density[0] == '\0')
     return case_of_item(catalog_name(row->chip), TRANSACTION);
-  snprintf(words, sizeof words, "%s form=module transistor_type=non-planar datacentre=%s", TRANSACTION, has(row->chip, "RTX") ? "no" : "yes");
+  snprintf(words, sizeof words, "%s form=module transistor_type=non-planar datacentre=%s", TRANSACTION,
+           has(row->chip, "RTX") ? "no" : "yes");
   slip_case *c = case_of(pack, words);
   const struct {
     const char *input, *value;
@@ -98,7 +107,8 @@ static bool agrees_letter(const slip_verdict *v, const char *label) {
   if (begins(label, "below on the values given"))
     return test != SLIP_YES;
   return begins(label, "licence required") && rule_value(v, "US-2025-04-ISINF.described") == SLIP_YES &&
-         slip_verdict_finding(v, "US-2025-04-ISINF.licence")->value == SLIP_UNDETERMINED; /* only the holder can tell */
+         slip_verdict_finding(v, "US-2025-04-ISINF.licence")->value ==
+             SLIP_UNDETERMINED; /* only the holder can tell */
 }
 
 static bool agrees_case_by_case(const slip_verdict *v, const char *label) {
@@ -133,9 +143,10 @@ static bool agrees_gp10(const slip_verdict *v, const char *label) {
 static const struct {
   const char *version, *date;
   bool (*agrees)(const slip_verdict *v, const char *label);
-} versions[] = {{"US-2022-10", "2023-06-01", agrees_2022},           {"US-2023-11", "2024-01-01", agrees_2023},
-                {"US-2025-04-ISINF", "2025-06-01", agrees_letter},   {"US-2026-01-CBC", "2026-02-01", agrees_case_by_case},
-                {"US-2026-01-T232", "2026-02-01", agrees_tariff},    {"US-2025-05-GP10", "2025-06-01", agrees_gp10}};
+} versions[] = {
+    {"US-2022-10", "2023-06-01", agrees_2022},         {"US-2023-11", "2024-01-01", agrees_2023},
+    {"US-2025-04-ISINF", "2025-06-01", agrees_letter}, {"US-2026-01-CBC", "2026-02-01", agrees_case_by_case},
+    {"US-2026-01-T232", "2026-02-01", agrees_tariff},  {"US-2025-05-GP10", "2025-06-01", agrees_gp10}};
 enum { VERSIONS = sizeof versions / sizeof versions[0] };
 
 static bool row_agrees(const row_facts *row) {
@@ -146,8 +157,8 @@ static bool row_agrees(const row_facts *row) {
     slip_verdict *v = classify(c, versions[i].date);
     const bool agrees = versions[i].agrees(v, row->label);
     if (!agrees)
-      print_error("%s %s under %s: class %s, licence %s, policy %s; expected: %s\n", row->id, row->chip, row->version,
-                  outcome(v, "class"), outcome(v, "licence"), outcome(v, "policy"), row->label);
+      print_error("%s %s under %s: class %s, licence %s, policy %s; expected: %s\n", row->id, row->chip,
+                  row->version, outcome(v, "class"), outcome(v, "licence"), outcome(v, "policy"), row->label);
     slip_verdict_free(v);
     slip_case_free(c);
     return agrees;
@@ -159,9 +170,11 @@ static bool row_agrees(const row_facts *row) {
 /* ---- tables ---- */
 
 static row_facts read_row(const slip_row *row) {
-  return (row_facts){slip_row_text(row, "id"),  slip_row_text(row, "chip"),    slip_row_text(row, "rule_version"),
-                     slip_row_text(row, "classification"), slip_row_text(row, "tpp"), slip_row_text(row, "pd"),
-                     slip_row_text(row, "die_mm2"), slip_row_text(row, "dram_gbs"), slip_row_text(row, "io_gbs")};
+  return (row_facts){slip_row_text(row, "id"),           slip_row_text(row, "chip"),
+                     slip_row_text(row, "rule_version"), slip_row_text(row, "classification"),
+                     slip_row_text(row, "tpp"),          slip_row_text(row, "pd"),
+                     slip_row_text(row, "die_mm2"),      slip_row_text(row, "dram_gbs"),
+                     slip_row_text(row, "io_gbs")};
 }
 
 typedef struct table {
@@ -226,10 +239,11 @@ static bool published_agrees(const row_facts *row, slip_case *c, slip_text *ours
   slip_verdict *v = classify(c, "2026-02-01");
   const char *class = outcome(v, "class"), *label = row->label;
   const bool limits = rule_value(v, "US-2026-01-CBC.limits") == SLIP_YES;
-  const bool band1 = rule_value(v, "US-2026-01-T232.band1") == SLIP_YES, band2 = rule_value(v, "US-2026-01-T232.band2") == SLIP_YES;
+  const bool band1 = rule_value(v, "US-2026-01-T232.band1") == SLIP_YES,
+             band2 = rule_value(v, "US-2026-01-T232.band2") == SLIP_YES;
   const bool items = rule_value(v, "US-740.8.items") == SLIP_YES;
-  slip_text_printf(ours, "%s%s%s%s%s", class, limits ? ", within the limits of case by case" : "", band1 ? ", band 1" : "",
-                   band2 ? ", band 2" : "", items ? ", item of NAC/ACA" : "");
+  slip_text_printf(ours, "%s%s%s%s%s", class, limits ? ", within the limits of case by case" : "",
+                   band1 ? ", band 1" : "", band2 ? ", band 2" : "", items ? ", item of NAC/ACA" : "");
   bool agrees = true;
   if (has(label, "3A090.b"))
     agrees = strcmp(class, "3A090.b") == 0;
@@ -257,7 +271,8 @@ static const struct {
 } disagreements[] = {
     {"rx008", "H20 as 3A090.b.2: its own TPP of 2,368 is under 2,400 and its density of 2.91 under 3.2"},
     {"rx021", "MI308 as 3A090.b.2: a guess that copies the H20's figures, and with them neither paragraph is met"},
-    {"rx014", "B30A as potentially exportable: 28,000 TPP is over the 21,000 of the case-by-case paragraph; we agree that it is 3A090.a"},
+    {"rx014", "B30A as potentially exportable: 28,000 TPP is over the 21,000 of the case-by-case paragraph; we "
+              "agree that it is 3A090.a"},
 };
 
 static const char *disagreement(const char *id) {

@@ -130,23 +130,31 @@ static void the_headquarters_rule_follows_the_parent(void **unused) {
   const char *beijing = "from=US to=SG hq=SG parent_hq=CN end_user=commercial end_use=commercial";
   const char *none = "from=US to=SG hq=SG parent_hq=SG end_user=commercial end_use=commercial listed_ownership=0";
   assert_string_equal(answer("h100", beijing, "2026-08-01", "licence"), "required");
-  assert_string_equal(answer("h100", beijing, "2026-08-01", "policy"), "presumption of denial|case by case"); /* sources contradict */
+  assert_string_equal(answer("h100", beijing, "2026-08-01", "policy"),
+                      "presumption of denial|case by case"); /* sources contradict */
   assert_string_equal(answer("h100", none, "2026-08-01", "licence"), "none found");
-  assert_string_equal(answer("h100", "from=US to=SG hq=SG end_user=commercial end_use=commercial", "2026-08-01", "licence"), "required|none found");
+  assert_string_equal(
+      answer("h100", "from=US to=SG hq=SG end_user=commercial end_use=commercial", "2026-08-01", "licence"),
+      "required|none found");
 }
 
 /* 50 % of the US volume: 60 shipped before and this one unit to 122 in the US is just allowed by the ratio, to 121 it is not. */
 static void volume_counts_against_the_us_volume(void **unused) {
-  assert_string_equal(answer("h200", TO_CN " volume=1 cn_units_before=60 us_units=121", DATE, "policy"), "presumption of denial");
-  assert_string_equal(answer("h200", TO_CN " volume=1 cn_units_before=60 us_units=122", DATE, "policy"), "presumption of denial|case by case");
+  assert_string_equal(answer("h200", TO_CN " volume=1 cn_units_before=60 us_units=121", DATE, "policy"),
+                      "presumption of denial");
+  assert_string_equal(answer("h200", TO_CN " volume=1 cn_units_before=60 us_units=122", DATE, "policy"),
+                      "presumption of denial|case by case");
   assert_string_equal(answer("h200", TO_CN " cert_us_lab=no", DATE, "policy"), "presumption of denial");
 }
 
 static void memory_stacks_are_classed_by_density(void **unused) {
   assert_string_equal(answer("hbm3e-stack", TO_CN, DATE, "class"), "3A090.c"); /* 1,200 / 121 = 9.9 */
-  assert_int_equal(holds("hbm3e-stack", TO_CN " hbm_conditions=yes", DATE, "US-2024-12-HBM.exception"), SLIP_NO); /* not under 3.3 */
-  assert_int_equal(holds("hbm2-stack", TO_CN " hbm_conditions=yes", DATE, "US-2024-12-HBM.exception"), SLIP_YES); /* 256 / 92 = 2.78 */
-  assert_string_equal(answer("hbm2-stack", TO_CN " dram_gbs=184", DATE, "class"), "not 3A090"); /* 184 / 92 = 2, and the bound is strict */
+  assert_int_equal(holds("hbm3e-stack", TO_CN " hbm_conditions=yes", DATE, "US-2024-12-HBM.exception"),
+                   SLIP_NO); /* not under 3.3 */
+  assert_int_equal(holds("hbm2-stack", TO_CN " hbm_conditions=yes", DATE, "US-2024-12-HBM.exception"),
+                   SLIP_YES); /* 256 / 92 = 2.78 */
+  assert_string_equal(answer("hbm2-stack", TO_CN " dram_gbs=184", DATE, "class"),
+                      "not 3A090"); /* 184 / 92 = 2, and the bound is strict */
 }
 
 static void bills_apply_only_when_asked_for(void **unused) {
@@ -230,7 +238,8 @@ static void the_derivation_is_a_tree_down_to_numbers(void **unused) {
   slip_case *c = case_of_item("l20", TO_CN);
   const slip_ask ask = {.date = day(DATE)};
   slip_verdict *v = classify(c, DATE);
-  const slip_derivation *tree = slip_verdict_derive(v, pack, c, &ask, slip_verdict_finding(v, "US-2023-11.b2")->rule);
+  const slip_derivation *tree =
+      slip_verdict_derive(v, pack, c, &ask, slip_verdict_finding(v, "US-2023-11.b2")->rule);
   assert_non_null(tree);
   assert_int_equal(tree->value, SLIP_NO);
   bool found = false;

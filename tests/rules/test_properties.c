@@ -21,15 +21,21 @@ static const char *pick(const char *const *from, size_t n) {
 #define PICK(list) pick(list, sizeof(list) / sizeof((list)[0]))
 
 /* Around every bound, on both sides, and at it. */
-static const char *const tpps[] = {"0",     "1599.999", "1600",    "1600.001", "1912",    "2368",  "2399.999", "2400",    "2400.001", "4799.999", "4800",
-                                   "4800.001", "12000",    "14000",   "14000.001", "17500", "20800", "20800.001", "20999.999", "21000",    "21100",    "60000"};
-static const char *const areas[] = {"1", "270", "322.9", "450", "597.5", "609", "750", "814", "1000", "1500", "3000"};
-static const char *const drams[] = {"0", "500", "1399", "1400", "4000", "4500", "4800", "5000", "5800", "6000", "6200", "6499.999", "6500", "8000"};
+static const char *const tpps[] = {"0",         "1599.999", "1600",      "1600.001", "1912",  "2368",
+                                   "2399.999",  "2400",     "2400.001",  "4799.999", "4800",  "4800.001",
+                                   "12000",     "14000",    "14000.001", "17500",    "20800", "20800.001",
+                                   "20999.999", "21000",    "21100",     "60000"};
+static const char *const areas[] = {"1",   "270", "322.9", "450",  "597.5", "609",
+                                    "750", "814", "1000",  "1500", "3000"};
+static const char *const drams[] = {"0",    "500",  "1399", "1400", "4000",     "4500", "4800",
+                                    "5000", "5800", "6000", "6200", "6499.999", "6500", "8000"};
 static const char *const ios[] = {"0", "300", "599.999", "600", "900", "1100", "1800"};
 static const char *const countries[] = {"US", "CN", "HK", "MO", "KZ", "AE", "SG", "DE", "IL", "RU", "CY", "IN"};
-static const char *const days[] = {"2020-01-01", "2022-10-21", "2023-01-17", "2023-11-16", "2023-11-17", "2024-04-04", "2024-12-31",
-                                   "2025-05-20", "2025-10-01", "2026-01-14", "2026-01-15", "2026-07-09", "2026-07-10", "2026-08-01", "2026-11-10", "2029-06-01"};
-static const char *const users[] = {"commercial", "cloud-provider", "public-sector", "military", "listed", "listed-fn4"};
+static const char *const days[] = {
+    "2020-01-01", "2022-10-21", "2023-01-17", "2023-11-16", "2023-11-17", "2024-04-04", "2024-12-31", "2025-05-20",
+    "2025-10-01", "2026-01-14", "2026-01-15", "2026-07-09", "2026-07-10", "2026-08-01", "2026-11-10", "2029-06-01"};
+static const char *const users[] = {"commercial", "cloud-provider", "public-sector",
+                                    "military",   "listed",         "listed-fn4"};
 static const char *const uses[] = {"commercial", "research", "ai-training", "supercomputer", "military"};
 static const char *const truths[] = {"yes", "no"};
 
@@ -41,14 +47,32 @@ enum { SETTINGS = 26, FORM = 7, COVERS_B = 23 };
 
 /* A whole case: every input that the rules of classification, licence and policy read. */
 static void random_settings(setting s[SETTINGS]) {
-  const setting made[SETTINGS] = {
-      {"tpp", PICK(tpps)},          {"die_mm2", PICK(areas)},       {"dram_gbs", PICK(drams)},       {"io_gbs", PICK(ios)},
-      {"package_mm2", "120"},       {"transistor_type", below(8) ? "non-planar" : "planar"},         {"datacentre", PICK(truths)},
-      {"form", below(4) ? "module" : "memory-stack"},               {"kind", "chip"},                {"chip", "some-chip"},
-      {"vendor", "NVIDIA"},         {"from", PICK(countries)},      {"to", PICK(countries)},         {"hq", PICK(countries)},
-      {"parent_hq", PICK(countries)}, {"end_user", PICK(users)},    {"end_use", PICK(uses)},         {"us_origin", PICK(truths)},
-      {"us_technology", PICK(truths)}, {"above_de_minimis", "no"},  {"listed_ownership", below(2) ? "0" : "60"}, {"letter_held", PICK(truths)},
-      {"uae_approved", PICK(truths)}, {"law_cbc_covers_b", PICK(truths)}, {"law_nondc_case_by_case", PICK(truths)}, {"law_hq_case_by_case", PICK(truths)}};
+  const setting made[SETTINGS] = {{"tpp", PICK(tpps)},
+                                  {"die_mm2", PICK(areas)},
+                                  {"dram_gbs", PICK(drams)},
+                                  {"io_gbs", PICK(ios)},
+                                  {"package_mm2", "120"},
+                                  {"transistor_type", below(8) ? "non-planar" : "planar"},
+                                  {"datacentre", PICK(truths)},
+                                  {"form", below(4) ? "module" : "memory-stack"},
+                                  {"kind", "chip"},
+                                  {"chip", "some-chip"},
+                                  {"vendor", "NVIDIA"},
+                                  {"from", PICK(countries)},
+                                  {"to", PICK(countries)},
+                                  {"hq", PICK(countries)},
+                                  {"parent_hq", PICK(countries)},
+                                  {"end_user", PICK(users)},
+                                  {"end_use", PICK(uses)},
+                                  {"us_origin", PICK(truths)},
+                                  {"us_technology", PICK(truths)},
+                                  {"above_de_minimis", "no"},
+                                  {"listed_ownership", below(2) ? "0" : "60"},
+                                  {"letter_held", PICK(truths)},
+                                  {"uae_approved", PICK(truths)},
+                                  {"law_cbc_covers_b", PICK(truths)},
+                                  {"law_nondc_case_by_case", PICK(truths)},
+                                  {"law_hq_case_by_case", PICK(truths)}};
   memcpy(s, made, sizeof made);
 }
 
@@ -90,15 +114,20 @@ static void more_performance_is_never_less_controlled(void **unused) {
     const char *input;
     const char *const *ladder;
     size_t steps;
-  } parameters[] = {{"tpp", tpps, sizeof tpps / sizeof tpps[0]}, {"dram_gbs", drams, sizeof drams / sizeof drams[0]}, {"io_gbs", ios, sizeof ios / sizeof ios[0]}};
+  } parameters[] = {{"tpp", tpps, sizeof tpps / sizeof tpps[0]},
+                    {"dram_gbs", drams, sizeof drams / sizeof drams[0]},
+                    {"io_gbs", ios, sizeof ios / sizeof ios[0]}};
   random_state = UINT64_C(88172645463325252);
   for (int round = 0; round < 400; round++) {
     setting s[SETTINGS];
     random_settings(s);
     const char *date = PICK(days);
-    const size_t p = below(3), n_decisions = strcmp(s[COVERS_B].value, "no") == 0 || strcmp(s[FORM].value, "memory-stack") == 0 ? 3 : 4;
-    const uint64_t left_out = below(3) ? 0 : next_random() & ((UINT64_C(1) << SETTINGS) - 16) & ~(UINT64_C(1) << FORM) &
-                                           ~(UINT64_C(1) << COVERS_B); /* never the parameters themselves */
+    const size_t p = below(3),
+                 n_decisions =
+                     strcmp(s[COVERS_B].value, "no") == 0 || strcmp(s[FORM].value, "memory-stack") == 0 ? 3 : 4;
+    const uint64_t left_out = below(3) ? 0
+                                       : next_random() & ((UINT64_C(1) << SETTINGS) - 16) & ~(UINT64_C(1) << FORM) &
+                                             ~(UINT64_C(1) << COVERS_B); /* never the parameters themselves */
     int floor_rank[4] = {-1, -1, -1, -1}, top_rank[4] = {-1, -1, -1, -1};
     for (size_t step = 0; step < parameters[p].steps; step++) {
       s[p == 0 ? 0 : p == 1 ? 2 : 3].value = parameters[p].ladder[step];
@@ -145,7 +174,8 @@ static void knowledge_only_settles(void **unused) {
         const slip_truth was = before->findings[i].value, now = after->findings[i].value;
         if (was != SLIP_UNDETERMINED && now != was) {
           print_settings(s, SETTINGS, date);
-          fail_msg("%s was %s and is %s once more is known", after->findings[i].rule->id, slip_truth_name(was), slip_truth_name(now));
+          fail_msg("%s was %s and is %s once more is known", after->findings[i].rule->id, slip_truth_name(was),
+                   slip_truth_name(now));
         }
         settled += was == SLIP_UNDETERMINED && now != was ? 1 : 0;
       }
@@ -176,7 +206,8 @@ static void what_is_open_names_what_is_missing(void **unused) {
     for (size_t i = 0; i < v->n_findings; i++)
       assert_true(v->findings[i].value != SLIP_UNDETERMINED || v->findings[i].n_missing > 0);
     for (size_t i = 0; i < v->n_decided; i++)
-      assert_true(v->decided[i].n_candidates <= 1 || !v->decided[i].decision->takes_first || v->decided[i].n_missing > 0);
+      assert_true(v->decided[i].n_candidates <= 1 || !v->decided[i].decision->takes_first ||
+                  v->decided[i].n_missing > 0);
     slip_verdict_free(v);
     slip_case_free(c);
   }
@@ -185,7 +216,8 @@ static void what_is_open_names_what_is_missing(void **unused) {
 /* The same question twice gives the same verdict, and the hash of the case says that it was the same. */
 static void the_same_question_gives_the_same_answer(void **unused) {
   char a[SLIP_HASH_SIZE], b[SLIP_HASH_SIZE];
-  slip_case *c = case_of_item("h200", "from=US to=CN"), *d = case_of_item("h200", "to=CN from=US"), *other = case_of_item("h200", "from=US to=MO");
+  slip_case *c = case_of_item("h200", "from=US to=CN"), *d = case_of_item("h200", "to=CN from=US"),
+            *other = case_of_item("h200", "from=US to=MO");
   assert_string_equal(slip_case_hash(c, a), slip_case_hash(d, b));
   assert_string_not_equal(slip_case_hash(c, a), slip_case_hash(other, b));
   slip_verdict *v = classify(c, "2026-03-01"), *w = classify(d, "2026-03-01");
@@ -200,7 +232,8 @@ static void the_same_question_gives_the_same_answer(void **unused) {
 
 /* A sweep over dates gives what a verdict on each of them gives, also where sources disagree. */
 static void a_sweep_agrees_with_verdicts(void **unused) {
-  static const char *const items[] = {"h20", "mi308x", "l40", "ascend-910c", "rtx-pro-6000d", "hgx-b300", "hbm2-stack"};
+  static const char *const items[] = {"h20",           "mi308x",   "l40",       "ascend-910c",
+                                      "rtx-pro-6000d", "hgx-b300", "hbm2-stack"};
   size_t n = 0;
   slip_error err = {0};
   const slip_date *dates = slip_rules_dates(pack, &n);
@@ -246,9 +279,12 @@ static void the_destination_scope_has_45_members(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(more_performance_is_never_less_controlled), cmocka_unit_test(knowledge_only_settles),
-      cmocka_unit_test(what_is_open_names_what_is_missing),        cmocka_unit_test(the_same_question_gives_the_same_answer),
-      cmocka_unit_test(a_sweep_agrees_with_verdicts),              cmocka_unit_test(the_destination_scope_has_45_members),
+      cmocka_unit_test(more_performance_is_never_less_controlled),
+      cmocka_unit_test(knowledge_only_settles),
+      cmocka_unit_test(what_is_open_names_what_is_missing),
+      cmocka_unit_test(the_same_question_gives_the_same_answer),
+      cmocka_unit_test(a_sweep_agrees_with_verdicts),
+      cmocka_unit_test(the_destination_scope_has_45_members),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -2,17 +2,20 @@
 #include "rules/fixture.h"
 
 #define HEAD "kind: rules\nname: t\ntitle: T\nseen: 2026-01-01\n" /* 4 lines */
-#define INPUTS                                                                                                        \
-  "inputs:\n"                                                                                                         \
-  "- {id: n, type: number, title: a number, varies: true}\n"                                                          \
-  "- {id: m, type: number, title: another}\n"                                                                         \
-  "- {id: t, type: text, title: a text, values: [x, y]}\n"                                                            \
-  "- {id: b, type: truth, title: a truth}\n"                                                                          \
+#define INPUTS                                               \
+  "inputs:\n"                                                \
+  "- {id: n, type: number, title: a number, varies: true}\n" \
+  "- {id: m, type: number, title: another}\n"                \
+  "- {id: t, type: text, title: a text, values: [x, y]}\n"   \
+  "- {id: b, type: truth, title: a truth}\n"                 \
   "- {id: c, type: country, title: a country}\n" /* to line 10 */
-#define DECISIONS "decisions:\n- {id: d, layer: L1, title: D, takes: first, outcomes: [{id: hit, rank: 1}, {id: none, rank: 0}]}\n" /* 12 */
+#define DECISIONS                                                                                             \
+  "decisions:\n- {id: d, layer: L1, title: D, takes: first, outcomes: [{id: hit, rank: 1}, {id: none, rank: " \
+  "0}]}\n" /* 12 */
 #define BASE HEAD INPUTS DECISIONS
-#define RULE(id, rest)                                                                                                    \
-  "- {id: " id ", version: V, title: R, citation: C, source: S, published: 2024-01-01, effective: 2024-02-01, certainty: " \
+#define RULE(id, rest)                                                                                        \
+  "- {id: " id                                                                                                \
+  ", version: V, title: R, citation: C, source: S, published: 2024-01-01, effective: 2024-02-01, certainty: " \
   "legal text, " rest "}\n"
 #define RULES "rules:\n" /* 13 */
 
@@ -44,8 +47,8 @@ static void check(const refusal *cases, size_t n) {
     const slip_status status = read_pack(cases[i].text, NULL, NULL, &err);
     if (status != SLIP_BAD_INPUT || err.line != cases[i].line || strstr(err.message, cases[i].says) == NULL ||
         strcmp(err.file, "rules/t.yaml") != 0)
-      fail_msg("case %zu: status %d, %s:%d: %s: %s\nexpected line %d: %s\n%s", i, (int)status, err.file, err.line, err.field,
-               err.message, cases[i].line, cases[i].says, cases[i].text);
+      fail_msg("case %zu: status %d, %s:%d: %s: %s\nexpected line %d: %s\n%s", i, (int)status, err.file, err.line,
+               err.field, err.message, cases[i].line, cases[i].says, cases[i].text);
   }
   assert_int_equal(slip_arena_live_bytes(), 0);
 }
@@ -54,7 +57,9 @@ static void check(const refusal *cases, size_t n) {
 static void the_base_of_these_tests_is_sound(void **unused) {
   slip_error err = {0};
   slip_rules *rules = NULL;
-  OK(read_pack(BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: n, at_least: 4800}"), NULL, &rules, &err), &err);
+  OK(read_pack(BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: n, at_least: 4800}"), NULL,
+               &rules, &err),
+     &err);
   assert_int_equal(slip_rules_describe(rules).n_rules, 1);
   slip_rules_free(rules);
 }
@@ -104,16 +109,26 @@ static void contradictory_files_are_refused(void **unused) {
       {BASE RULES RULE("r", "when: {value: n, at_least: 5, more_than: 4}"), 14, "a second lower bound"},
       {BASE RULES RULE("r", "expiry: 2024-01-31, when: {fact: b}"), 14, "expires before it is effective"},
       {BASE RULES RULE("r", "compliance: 2024-01-31, when: {fact: b}"), 14, "before it is effective"},
-      {BASE RULES RULE("r", "compliance: 2025-01-31, expiry: 2025-01-30, when: {fact: b}"), 14, "expires before that"},
-      {BASE RULES RULE("r", "suspended: [{from: 2025-02-01, to: 2025-01-01, because: x}], when: {fact: b}"), 14, "ends before it begins"},
-      {BASE RULES RULE("r", "suspended: [{from: 2025-01-01, because: x}, {from: 2025-02-01, because: y}], when: {fact: b}"), 14, "overlaps"},
-      {BASE RULES RULE("r", "enforcement: [{from: 2025-01-01, to: 2025-02-01, is: enforced, because: x}, {from: 2025-02-01, is: unknown, because: y}], when: {fact: b}"),
+      {BASE RULES RULE("r", "compliance: 2025-01-31, expiry: 2025-01-30, when: {fact: b}"), 14,
+       "expires before that"},
+      {BASE RULES RULE("r", "suspended: [{from: 2025-02-01, to: 2025-01-01, because: x}], when: {fact: b}"), 14,
+       "ends before it begins"},
+      {BASE RULES RULE(
+           "r", "suspended: [{from: 2025-01-01, because: x}, {from: 2025-02-01, because: y}], when: {fact: b}"),
        14, "overlaps"},
-      {BASE RULES RULE("r", "when: {fact: b}") RULE("r", "when: {fact: b}"), 15, "already defined at rules/t.yaml:14"},
-      {BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {fact: b}") RULE("s", "decides: d, order: 1, gives: none, when: {fact: b}"), 15,
-       "the rule \"r\" (rules/t.yaml:14) has the same order"},
-      {HEAD "groups:\n- {id: g, title: G, joined: {AE: 2026-01-01}, left: {AE: 2025-01-01}}\n", 6, "leaves before it joins"},
-      {HEAD "decisions:\n- {id: d, layer: L1, title: D, takes: first, outcomes: [{id: a, rank: 1}, {id: a, rank: 0}]}\n", 6, "written twice"},
+      {BASE RULES RULE("r", "enforcement: [{from: 2025-01-01, to: 2025-02-01, is: enforced, because: x}, {from: "
+                            "2025-02-01, is: unknown, because: y}], when: {fact: b}"),
+       14, "overlaps"},
+      {BASE RULES RULE("r", "when: {fact: b}") RULE("r", "when: {fact: b}"), 15,
+       "already defined at rules/t.yaml:14"},
+      {BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {fact: b}")
+           RULE("s", "decides: d, order: 1, gives: none, when: {fact: b}"),
+       15, "the rule \"r\" (rules/t.yaml:14) has the same order"},
+      {HEAD "groups:\n- {id: g, title: G, joined: {AE: 2026-01-01}, left: {AE: 2025-01-01}}\n", 6,
+       "leaves before it joins"},
+      {HEAD
+       "decisions:\n- {id: d, layer: L1, title: D, takes: first, outcomes: [{id: a, rank: 1}, {id: a, rank: 0}]}\n",
+       6, "written twice"},
   };
   CHECK(cases);
 }
@@ -122,9 +137,12 @@ static void cycles_are_refused(void **unused) {
   static const refusal cases[] = {
       {BASE RULES RULE("r", "when: {rule: r}"), 14, "cyclic: the rule \"r\""},
       {BASE RULES RULE("r", "when: {rule: s}") RULE("s", "when: {not: {rule: r}}"), 14, "cyclic"},
-      {BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {decision: d, is: none}"), 14, "cyclic: the rule \"r\""},
-      {BASE "quantities:\n- {id: q, title: Q, sum: [n, p]}\n- {id: p, title: P, sum: [q, 1]}\n", 14, "cyclic: the quantity \"q\""},
-      {HEAD "groups:\n- {id: g, title: G, with: [h]}\n- {id: h, title: H, without: [g]}\n", 6, "cyclic: the group \"g\""},
+      {BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {decision: d, is: none}"), 14,
+       "cyclic: the rule \"r\""},
+      {BASE "quantities:\n- {id: q, title: Q, sum: [n, p]}\n- {id: p, title: P, sum: [q, 1]}\n", 14,
+       "cyclic: the quantity \"q\""},
+      {HEAD "groups:\n- {id: g, title: G, with: [h]}\n- {id: h, title: H, without: [g]}\n", 6,
+       "cyclic: the group \"g\""},
   };
   CHECK(cases);
 }
@@ -137,7 +155,11 @@ static void an_overlay_replaces_by_id_and_adds(void **unused) {
   slip_error err = {0};
   slip_rules *rules = NULL;
   const char *base = BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: n, at_least: 4800}");
-  OK(read_pack(base, OVERLAY RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: n, at_least: 100}") RULE("s", "when: {fact: b}"), &rules, &err), &err);
+  OK(read_pack(base,
+               OVERLAY RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: n, at_least: 100}")
+                   RULE("s", "when: {fact: b}"),
+               &rules, &err),
+     &err);
   assert_int_equal(slip_rules_describe(rules).n_rules, 2);
   assert_string_equal(slip_rules_rule(rules, 0)->file, "mine/o.yaml");
   slip_case *c = case_of(rules, "n=100");
@@ -151,7 +173,9 @@ static void an_overlay_replaces_by_id_and_adds(void **unused) {
 static void an_overlay_is_checked_with_what_is_below(void **unused) {
   slip_error err = {0};
   const char *base = BASE RULES RULE("r", "decides: d, order: 1, gives: hit, when: {fact: b}");
-  assert_int_equal(read_pack(base, OVERLAY RULES RULE("s", "decides: d, order: 1, gives: none, when: {fact: b}"), NULL, &err), SLIP_BAD_INPUT);
+  assert_int_equal(
+      read_pack(base, OVERLAY RULES RULE("s", "decides: d, order: 1, gives: none, when: {fact: b}"), NULL, &err),
+      SLIP_BAD_INPUT);
   assert_string_equal(err.file, "mine/o.yaml");
   assert_int_equal(err.line, 6);
   assert_int_equal(read_pack(base, OVERLAY RULES RULE("s", "when: {rule: s}"), NULL, &err), SLIP_BAD_INPUT);
@@ -174,7 +198,8 @@ static void bad_statements_are_refused(void **unused) {
   slip_case *c = NULL;
   OK(read_pack(BASE, NULL, &rules, &err), &err);
   OK(slip_case_open(rules, &c, &err), &err);
-  static const char *const bad[][3] = {{"n", "-1", "not negative"}, {"n", "1e99", "takes a number"}, {"t", "z", "one of: x, y"}, {"b", "maybe", "yes, no or unknown"},
+  static const char *const bad[][3] = {{"n", "-1", "not negative"},   {"n", "1e99", "takes a number"},
+                                       {"t", "z", "one of: x, y"},    {"b", "maybe", "yes, no or unknown"},
                                        {"c", "China", "two letters"}, {"nn", "1", "the nearest is 'n'"}};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     assert_int_equal(slip_case_set(c, bad[i][0], bad[i][1], "a test", &err), SLIP_BAD_INPUT);
@@ -192,7 +217,10 @@ static void bad_statements_are_refused(void **unused) {
 static void what_overflows_is_unknown(void **unused) {
   slip_error err = {0};
   slip_rules *rules = NULL;
-  OK(read_pack(BASE "quantities:\n- {id: q, title: Q, product: [n, n, n]}\n" RULES RULE("r", "decides: d, order: 1, gives: hit, when: {value: q, at_least: 5}"), NULL, &rules, &err), &err);
+  OK(read_pack(BASE "quantities:\n- {id: q, title: Q, product: [n, n, n]}\n" RULES RULE(
+                   "r", "decides: d, order: 1, gives: hit, when: {value: q, at_least: 5}"),
+               NULL, &rules, &err),
+     &err);
   slip_case *c = case_of(rules, "n=123456789012.345");
   slip_verdict *v = classify_with(rules, c, day("2025-01-01"), false);
   assert_string_equal(outcome(v, "d"), "hit|none");
@@ -203,7 +231,8 @@ static void what_overflows_is_unknown(void **unused) {
 
 /* Out of memory at any allocation is told, and nothing leaks. */
 static void running_out_of_memory_is_told(void **unused) {
-  const char *text = BASE RULES RULE("r", "decides: d, order: 1, gives: hit, suspended: [{from: 2025-01-01, because: x}], when: {value: n, at_least: 4800}");
+  const char *text = BASE RULES RULE("r", "decides: d, order: 1, gives: hit, suspended: [{from: 2025-01-01, "
+                                          "because: x}], when: {value: n, at_least: 4800}");
   bool done = false;
   for (long n = 1; n < 2000 && !done; n++) {
     slip_error err = {0};
