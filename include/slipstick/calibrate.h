@@ -139,6 +139,52 @@ enum { SLIP_STACK_PATH_SIZE = 4096 };
 slip_status slip_calibration_write(const slip_calibration *calibration, const char *path, const char *date,
                                    bool replace, char written[SLIP_STACK_PATH_SIZE], slip_error *err);
 
+/* ---- the constants of the catalog itself ---- */
+
+/* A constant of the catalog, shared by some entries, as fitted to published rows (data/calibration/ says which and with what prior). */
+typedef struct slip_builtin_constant {
+  const char *field, *unit;
+  const char *shared; /* "stacks/NAME, stacks/NAME": who has it */
+  double prior, before, after; /* in the unit of the file; before: of the first that shares it, NAN: it had none */
+  double posterior_sd;         /* of the transformed value */
+  bool is_share;               /* transformed by logit, else by ln */
+  size_t rows;                 /* that depend on it; 0: it stays as the others of its kind have it */
+} slip_builtin_constant;
+
+typedef struct slip_builtin_stage {
+  slip_row_kind kind;
+  const char *agenda; /* file of data/calibration/ */
+  const slip_builtin_constant *constants;
+  size_t n_constants;
+  slip_fit_size size;
+  slip_fit_errors before, after, folds, unseen; /* in sample as the catalog was, as fitted; held out by folds; a source family unseen */
+} slip_builtin_stage;
+
+typedef struct slip_builtin_calibration {
+  slip_builtin_stage stages[SLIP_ROW_KINDS]; /* in the order of fitting: kernels, training, serving */
+  size_t n_files; /* of the catalog, that change */
+  void *memory;
+} slip_builtin_calibration;
+
+typedef struct slip_builtin_job {
+  const slip_catalog *catalog;
+  const char *date;         /* "2026-11-24" */
+  const char *const *files; /* tables to fit to; none: the built-in ones. A kind without rows is left as it is */
+  size_t n_files;
+} slip_builtin_job;
+
+/* Fits the constants of kernels and networks to the kernel rows, then those of training and serving stacks to end-to-end rows, given the
+ * former; then the intervals of stacks from rows held out, and the priors for stacks of which nothing is known. The catalog is not changed. SLIP_INTERRUPTED leaves nothing. Minutes; the outcome does not depend on the number of
+ * threads. The catalog must outlive it. */
+slip_status slip_calibrate_builtin(const slip_builtin_job *job, const volatile int *stop,
+                                   void (*progress)(double share, void *context), void *context,
+                                   slip_builtin_calibration **out, slip_error *err);
+void slip_builtin_calibration_free(slip_builtin_calibration *calibration); /* NULL is allowed */
+/* Writes the files that change into folder/kernels, folder/stacks, folder/systems, each whole or not at all: an overlay of the catalog.
+ * SLIP_BAD_INPUT: one is there and not `replace`; SLIP_IO_FAILURE. */
+slip_status slip_builtin_calibration_write(const slip_builtin_calibration *calibration, const char *folder,
+                                           bool replace, slip_error *err);
+
 #ifdef __cplusplus
 }
 #endif

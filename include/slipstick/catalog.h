@@ -105,7 +105,8 @@ const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
 typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
-      [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+      [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
@@ -190,7 +191,13 @@ typedef struct slip_stack {
   double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   double
       attention_rate;  /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
+  double gemm_rate;    /* of its dense GEMMs in training, relative to the kernel profile; 1 when absent */
   double grouped_rate; /* of its expert GEMMs, relative to the kernel profile; 1 when absent */
+  double scan_rate; /* of its state-space scans in training, relative to their products and states; 1 when absent */
+  double
+      dispatch_once; /* 1: its expert dispatcher sends a token once to each place (DeepEP, HybridEP); 0: a copy per expert through the
+                        library's all-to-all; 1 when absent */
+  double fused_experts; /* 1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
@@ -205,6 +212,7 @@ typedef struct slip_stack {
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
+  double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_ttft; /* of the time to first token, which hangs on the queue; spread_serve when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;

@@ -55,6 +55,7 @@ typedef struct slip_ffn {
   int64_t shared_width;                 /* inner width of all shared experts together; 0 none */
   int64_t expert_hidden; /* width of what routed experts read and write: hidden, unless a latent projection narrows
                            * it (a matrix hidden x expert_hidden before, one after; shared experts see hidden) */
+  bool expert_bias;      /* routed experts add biases */
   int64_t groups, top_groups; /* group-limited routing: experts come from top_groups of groups; 0 no limit */
 } slip_ffn;
 
@@ -132,6 +133,8 @@ double slip_model_kv_elements(const slip_model *model);
 double slip_model_kv_bytes(const slip_model *model, double context, slip_dtype dtype);
 /* Parameters of one layer kind, summed. */
 double slip_params_total(const slip_params *params);
+/* Some of its layers are mixtures of experts. O(kinds). */
+bool slip_model_has_experts(const slip_model *model);
 /* Share of routed experts' parameters that one token visits: top_k / experts; 1 without experts. */
 double slip_ffn_active_share(const slip_ffn *ffn);
 

@@ -75,10 +75,12 @@ typedef struct slip_op {
   double groups;    /* grouped GEMM: groups that have rows */
   double flops;     /* forward */
   double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
-  bool trainable; /* has weights: its backward is two products, else attention's or a stream's */
-  bool decode;    /* attention: few queries a sequence, the decode kernel */
-  bool mla;       /* attention on the latent cache */
-  double keys;    /* attention: keys that a query sees, on average; 0 unknown */
+  bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
+  bool block_scaled; /* fp8 product: scales of blocks (MXFP8, 1 x 128), not of tensors */
+  bool mirrored;     /* stream: its backward moves what its forward does, not twice that */
+  bool decode;       /* attention: few queries a sequence, the decode kernel */
+  bool mla;          /* attention on the latent cache */
+  double keys;       /* attention: keys that a query sees, on average; 0 unknown */
   double rows; /* decode attention: queries that share one sequence's keys (heads of a group, drafts); 0 unknown */
   double scores; /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
   slip_collective collective;
@@ -109,8 +111,11 @@ typedef struct slip_work {
   slip_dtype compute;          /* of GEMMs whose weights are stored in it or in more bits */
   slip_dtype kv;               /* of the cache */
   slip_weight_formats weights; /* as stored in this job */
+  bool block_scaled;           /* fp8 products have scales of blocks */
   double dispatch_bytes;       /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
   double imbalance;            /* hottest expert rank over the mean, >= 1 */
+  bool fused_experts;          /* training: an expert FFN is one kernel with its biases and activation */
+  double routed_passes;        /* reads and writes of each routed row beside the products, >= 2; 0: 4 */
 } slip_work;
 
 /* Tokens of the work: sum of sequences * new_tokens. */

@@ -70,12 +70,16 @@ typedef struct slip_train_job {
   int64_t batch; /* sequences per optimizer step */
   slip_dtype
       dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */
-  bool mtp;  /* train the model's multi-token prediction modules, if it has any */
+  bool block_scaled;  /* fp8 with scales of blocks (MXFP8, 1 x 128) instead of one a tensor */
+  bool mtp;           /* train the model's multi-token prediction modules, if it has any */
   bool ignore_memory; /* time a plan that does not fit as well: for measured plans, which did fit */
 } slip_train_job;
 
 /* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips 0. */
 slip_train_job slip_train_job_default(void);
+
+/* Half-width of the 80% interval of ln(step time) that a stack states for training this model. */
+double slip_train_spread(const slip_stack *stack, const slip_model *model);
 
 typedef struct slip_train slip_train;
 /* Checks the job and prepares chip and network. The catalog and the model must outlive it.

@@ -30,12 +30,28 @@ typedef struct slip_checked {
   const char *reason;          /* why not scored; "" when it is */
   const char *inferred;        /* fields that the row lacks and how they were filled in; "" none */
   slip_row_kind kind;
+  const char *vendor; /* of the chip; "" when that is not known */
+  bool moe;           /* the model has experts; kernels: false */
+  bool layout_known;  /* the row gives its parallel layout: none was searched */
+  bool drafts_known;  /* serving: the row says whether drafts were used, or its model has no drafting modules */
+  bool disaggregated; /* serving: prefill and decode on different chips */
 } slip_checked;
 
 /* predicted / measured - 1. */
 double slip_checked_error(const slip_checked *row);
 
 typedef struct slip_validation slip_validation;
+
+/* With which constants a row is predicted. */
+typedef enum slip_scheme {
+  SLIP_IN_SAMPLE, /* those of the catalog, to whose fit the built-in rows may have contributed */
+  SLIP_FOLDS,     /* fitted to four fifths of the rows, of which it is none: five folds; rows of one source family, model (kernels: operator)
+                   * and chip stay together */
+  SLIP_FAMILIES,  /* fitted to all rows but those of its source family */
+  SLIP_OBSERVED,  /* the same, then updated by one row of its own stack and chip (calibrate.h, slip_observe_train); that row is not scored.
+                   * Training and serving only */
+  SLIP_SCHEMES
+} slip_scheme;
 
 typedef struct slip_validate_job {
   const slip_catalog *catalog;
@@ -50,6 +66,19 @@ typedef struct slip_validate_job {
 slip_status slip_validate(const slip_validate_job *job, const volatile int *stop,
                           void (*progress)(double share, void *context), void *context, slip_validation **out,
                           slip_error *err);
+/* The same rows under every scheme: what is fitted and with what priors is data/calibration/ (docs/catalog.md). *out is the validation in
+ * sample, and slip_validation_of gives the others. Takes minutes; SLIP_INTERRUPTED leaves nothing. */
+slip_status slip_validate_held_out(const slip_validate_job *job, const volatile int *stop,
+                                   void (*progress)(double share, void *context), void *context,
+                                   slip_validation **out, slip_error *err);
+/* Of a held-out validation: its rows under a scheme, as a validation that lives as long. NULL when there are none. */
+const slip_validation *slip_validation_of(const slip_validation *validation, slip_scheme scheme);
+/* The fit to all rows of a kind that a held-out validation began with. */
+typedef struct slip_fit_size {
+  size_t rows, constants; /* rows that counted; constants that some row depends on */
+  double effective;       /* constants that the rows determine, sum of 1 - posterior / prior variance */
+} slip_fit_size;
+slip_fit_size slip_validation_fit(const slip_validation *validation, slip_row_kind kind);
 void slip_validation_free(slip_validation *validation);
 size_t slip_validation_count(const slip_validation *validation);
 const slip_checked *slip_validation_row(const slip_validation *validation, size_t i); /* in table order */
@@ -80,6 +109,22 @@ typedef enum slip_group_key {
  * O(rows log rows). */
 slip_status slip_validation_summarise(const slip_validation *validation, slip_row_kind kind, slip_group_key key,
                                       slip_summary *out, size_t most, size_t *count, slip_error *err);
+
+/* ---- what is promised: classes of rows ---- */
+
+/* Whether the model puts measurements in the right order: pairs of which one is more than 15% above the other. */
+typedef struct slip_order {
+  size_t configurations, configurations_right; /* of one chip, stack, source family, kind and quantity */
+  size_t systems, systems_right; /* of one source family, model and quantity on different chips (kernels: same operator) */
+} slip_order;
+
+/* Classes overlap: "training", "training, mixture of experts", "TPOT, drafts known", ... */
+size_t slip_row_classes(void);
+const char *slip_row_class_name(size_t i);
+/* Over the rows of the class; classes of chips leave out those with fewer than 10 scored figures. order may be NULL.
+ * SLIP_BAD_INPUT: no such class; SLIP_NO_MEMORY. O(rows^2) with order. */
+slip_status slip_validation_class(const slip_validation *validation, size_t i, slip_summary *out, slip_order *order,
+                                  slip_error *err);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "calibrate/constants.h"
 #include "calibrate/fit.h"
+#include "calibrate/folds.h"
 #include "calibrate/validation.h"
 
 enum { Q = SLIP_MAX_QUANTITIES, MOST_ROWS_ONE_BY_ONE = 20, FOLDS = 5, MAX_REASON = 400 };
@@ -263,46 +264,39 @@ static uint64_t group_of(const slip_fit_row *rows, size_t i, bool by_row) {
   return by_row ? (hash ^ i) * 1099511628211ULL : hash;
 }
 
-static int by_hash(const void *a, const void *b) {
-  const uint64_t *left = a, *right = b;
-  return (*left > *right) - (*left < *right);
-}
-
-/* Deals the groups, in order of their hash, to the folds in turn. Returns the number of groups. */
-static size_t deal(const slip_fit_row *rows, size_t n, bool by_row, uint64_t *scratch, size_t *fold) {
-  size_t groups = 0;
+static slip_status deal(const run *r, bool by_row, size_t *fold, size_t *groups) {
+  const size_t n = r->out->rows_used;
+  slip_groups dealt;
+  uint64_t *hashes = slip_arena_array(r->arena, n, sizeof *hashes);
+  if (!hashes)
+    return no_memory(r->err);
   for (size_t i = 0; i < n; i++)
-    scratch[i] = group_of(rows, i, by_row);
-  qsort(scratch, n, sizeof *scratch, by_hash);
-  for (size_t i = 0; i < n; i++)
-    if (groups == 0 || scratch[groups - 1] != scratch[i])
-      scratch[groups++] = scratch[i];
-  for (size_t i = 0; i < n; i++) {
-    const uint64_t hash = group_of(rows, i, by_row);
-    const uint64_t *at = bsearch(&hash, scratch, groups, sizeof *scratch, by_hash);
-    fold[i] = at ? (size_t)(at - scratch) % FOLDS : 0;
-  }
-  return groups;
+    hashes[i] = group_of(r->rows, i, by_row);
+  const slip_status status = slip_groups_deal(r->arena, hashes, n, FOLDS, &dealt, r->err);
+  if (status != SLIP_OK)
+    return status;
+  memcpy(fold, dealt.of, n * sizeof *fold);
+  *groups = dealt.groups;
+  return SLIP_OK;
 }
 
 static slip_status choose_folds(run *r, size_t *fold, size_t *folds, slip_folds *how) {
   const size_t n = r->out->rows_used;
+  size_t groups = 0;
   *folds = n;
   *how = SLIP_FOLDS_ROWS;
   for (size_t i = 0; i < n; i++)
     fold[i] = i;
   if (n <= MOST_ROWS_ONE_BY_ONE)
     return SLIP_OK;
-  uint64_t *scratch = slip_arena_array(r->arena, n, sizeof *scratch);
-  if (!scratch)
-    return no_memory(r->err);
   *folds = FOLDS;
   *how = SLIP_FOLDS_GROUPS;
-  if (deal(r->rows, n, false, scratch, fold) < FOLDS) {
+  slip_status status = deal(r, false, fold, &groups);
+  if (status == SLIP_OK && groups < FOLDS) {
     *how = SLIP_FOLDS_MIXED;
-    (void)deal(r->rows, n, true, scratch, fold);
+    status = deal(r, true, fold, &groups);
   }
-  return SLIP_OK;
+  return status;
 }
 
 static slip_status cross_fold(run *r, const size_t *fold, size_t k, slip_fit_row *seen, double *residuals) {

@@ -51,6 +51,10 @@ double slip_constant_shifted(const slip_constant *c, double x, double by) {
   return fmin(fmax(y, c->low), c->high);
 }
 
+double slip_constant_distance(const slip_constant *c, double a, double b) {
+  return c->transform == SLIP_LOGIT ? log(b / (1 - b)) - log(a / (1 - a)) : log(b / a);
+}
+
 slip_spread_parts slip_spread_split(double spread, double raw) {
   const double total = pow(spread / SLIP_Z80, 2);
   double shared = fmax(total - SLIP_ROW_SD * SLIP_ROW_SD, LEAST_SHARED * total);

@@ -20,6 +20,8 @@ double slip_constant_value(const slip_stack *stack, const slip_constant *c);
 bool slip_constant_is_free(const slip_stack *stack, const slip_constant *c);
 /* x moved by `by` of the transformed value, kept within its legal range. */
 double slip_constant_shifted(const slip_constant *c, double x, double by);
+/* How far b lies from a in the transformed value. */
+double slip_constant_distance(const slip_constant *c, double a, double b);
 
 /* The variance of ln(prediction) that a stack states, taken apart: the row's own, and the part that all rows of the stack share. `scale` turns the
  * table's prior variances into those that carry the shared part. */

@@ -11,12 +11,11 @@
 #include "base/arena.h"
 #include "base/fail.h"
 #include "calibrate/constants.h"
+#include "calibrate/linear.h"
 #include "calibrate/validation.h"
 
 enum { N = SLIP_MAX_CONSTANTS, Q = SLIP_MAX_QUANTITIES };
 
-#define HUBER \
-  1.345 /* standard deviations up to which the loss is a square: 95% efficient where errors are normal */
 #define INSENSITIVE 1e-3 /* a constant whose prior width moves no prediction by more (in ln) stays */
 #define STEP 0.1         /* of derivatives, in prior widths */
 #define FARTHEST 5.0     /* bound of the search, in prior widths */
@@ -100,11 +99,6 @@ static void stack_at(const problem *p, const double *u, slip_stack *out) {
   }
 }
 
-static double huber(double z) {
-  const double a = fabs(z);
-  return a <= HUBER ? 0.5 * z * z : HUBER * (a - 0.5 * HUBER);
-}
-
 /* The rows' part of minus ln of the posterior. */
 static double loss(const problem *p, const double *residuals) {
   double sum = 0;
@@ -113,7 +107,7 @@ static double loss(const problem *p, const double *residuals) {
     const double sd = sqrt(variance_of(p, row));
     for (int q = 0; q < Q; q++)
       if (row->used[q])
-        sum += huber(residuals[r * Q + (size_t)q] / sd) / row->n_used;
+        sum += slip_huber(residuals[r * Q + (size_t)q] / sd) / row->n_used;
   }
   return sum;
 }
@@ -250,34 +244,18 @@ cleanup:
 
 /* ---- what is left to be known ---- */
 
-/* Inverse of a symmetric positive definite matrix, in place, by Gauss and Jordan. */
-static void invert(double m[N][N], int n) {
-  for (int k = 0; k < n; k++) {
-    const double pivot = m[k][k];
-    m[k][k] = 1;
-    for (int j = 0; j < n; j++)
-      m[k][j] /= pivot;
-    for (int i = 0; i < n; i++) {
-      if (i == k)
-        continue;
-      const double factor = m[i][k];
-      m[i][k] = 0;
-      for (int j = 0; j < n; j++)
-        m[i][j] -= factor * m[k][j];
-    }
-  }
-}
-
 /* Weight of a residual in the Hessian: 1 within Huber's square, less beyond, shared among the row's figures. */
 static double weight_of(const problem *p, size_t k) {
   const slip_fit_row *row = &p->job->rows[k / Q];
   const double z = fabs(p->residuals[k]) / sqrt(variance_of(p, row));
-  return (z <= HUBER ? 1 : HUBER / z) / row->n_used;
+  return (z <= SLIP_HUBER ? 1 : SLIP_HUBER / z) / row->n_used;
 }
 
 /* Covariance of the constants, in prior widths: the Gauss-Newton Hessian, inverted. */
 static void covariance(const problem *p, double out[N][N]) {
   const size_t all = p->job->n_rows * Q;
+  double square[N * N];
+  const size_t n = (size_t)p->n;
   for (int i = 0; i < p->n; i++)
     for (int j = 0; j < p->n; j++) {
       double sum = i == j ? 1 : 0;
@@ -285,9 +263,12 @@ static void covariance(const problem *p, double out[N][N]) {
         if (!isnan(p->residuals[k]))
           sum += weight_of(p, k) * p->jacobian[(size_t)i * all + k] * p->jacobian[(size_t)j * all + k] /
                  variance_of(p, &p->job->rows[k / Q]);
-      out[i][j] = sum;
+      square[(size_t)i * n + (size_t)j] = sum;
     }
-  invert(out, p->n);
+  slip_invert(square, n);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++)
+      out[i][j] = square[i * n + j];
 }
 
 /* Variance that the constants leave in a prediction, J C J'. */
@@ -336,7 +317,11 @@ static slip_status describe(problem *p, slip_fit_result *out) {
     out->prior_sd[at] = p->sd[at];
     out->posterior_sd[at] = p->sd[at] * fmin(1, sqrt(wider * c[i][i]));
   }
-  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = SLIP_Z80 * sqrt(wider * (p->own + left));
+  const double before = p->job->train ? p->job->base->spread_train : p->job->base->spread_serve;
+  const double spread = SLIP_Z80 * sqrt(wider * (p->own + left));
+  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = spread;
+  if (p->job->train) /* narrowed alike */
+    out->stack.spread_train_moe *= spread / before;
 cleanup:
   return status;
 }

@@ -20,6 +20,7 @@ static void add_gemm(slip_kernel_reader *r, slip_dtype dtype, slip_dtype stored,
                      double groups) {
   slip_op *op = add(r, groups > 1 ? SLIP_OP_GROUPED : SLIP_OP_GEMM, dtype);
   op->m = m, op->n = n, op->k = k, op->groups = groups;
+  op->block_scaled = groups <= 1 && dtype == SLIP_FP8 && strstr(r->dtype, "block") != NULL;
   op->weight_bytes = groups * n * k * slip_dtype_bytes(stored);
   op->read_bytes = m * k * slip_dtype_bytes(dtype);
   op->write_bytes = m * n * slip_dtype_bytes(SLIP_BF16);

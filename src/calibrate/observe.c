@@ -91,6 +91,7 @@ static slip_status update(log_prediction predict, const void *context, const sli
   SLIP_TRY(predict(context, out, &after, err));
   double left = own + shared - shared * shared / denominator; /* variance of the next prediction */
   *(train ? &out->spread_train : &out->spread_serve) = SLIP_Z80 * sqrt(left);
+  out->spread_train_moe = train ? SLIP_Z80 * sqrt(left) : stack->spread_train_moe; /* of the job that was observed */
   *lesson = (slip_lesson){.kind = lesson->kind,
                           .predicted = exp(before),
                           .measured = exp(log_measured),
@@ -133,7 +134,9 @@ slip_status slip_observe_train(const slip_train_job *job, const slip_plan *plan,
     return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, NULL,
                         "training is observed by step or tokens_per_s");
   lesson->kind = run.kind;
-  return update(train_log, &run, job->stack, true, log(observation->value), out, lesson, err);
+  slip_stack of_kind = *job->stack; /* its interval for models of this kind */
+  of_kind.spread_train = slip_train_spread(job->stack, job->model);
+  return update(train_log, &run, &of_kind, true, log(observation->value), out, lesson, err);
 }
 
 /* ---- serving ---- */

@@ -79,6 +79,7 @@ static void read_names(slip_serve_reading *r) {
   }
   out->serve.job.model = model;
   out->shown.model = model->entry.name;
+  out->shown.moe = slip_model_has_experts(model);
   out->stack = slip_resolve_stack(catalog, out->chip, text_of(r, "framework"), out->year, false);
   out->serve.job.stack = out->stack;
   out->shown.stack = out->stack ? out->stack->entry.name : "";
@@ -349,8 +350,11 @@ static void read_row(slip_serve_reading *r) {
   read_lengths(r);
   read_drafts(r);
   read_load(r);
+  r->out->shown.drafts_known = r->out->serve.speculation_known;
+  r->out->shown.layout_known = true;
   if (r->out->shown.scored)
     slip_serve_read_plan(r);
+  r->out->shown.disaggregated = r->out->serve.plan.disaggregated;
   if (r->out->shown.scored)
     read_batch(r);
 }

@@ -5,13 +5,6 @@
 #include "base/fail.h"
 #include "calibrate/serve_read.h"
 
-static bool is_mixture(const slip_model *model) {
-  for (int i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
-      return true;
-  return false;
-}
-
 /* A count column; 0 when blank. */
 static int64_t count(slip_serve_reading *r, const char *column) {
   bool bad = false;
@@ -47,7 +40,7 @@ static void share(slip_serve_reading *r, const slip_serve_plan *plan, int64_t ra
 /* Of all tp, dp and ep that fill the row's ranks with whole instances, the layout that is fastest at the row's own load. */
 static void search(slip_serve_reading *r, int64_t ranks) {
   slip_serve_case *c = &r->out->serve;
-  bool mixture = is_mixture(c->job.model);
+  bool mixture = slip_model_has_experts(c->job.model);
   slip_serve_case best = *c;
   double best_rate = 0;
   int64_t power = 1;
@@ -78,12 +71,13 @@ static void search(slip_serve_reading *r, int64_t ranks) {
     return;
   }
   *c = best;
+  r->out->shown.layout_known = false;
   slip_serve_infer(r, "tp=%lld dp=%lld ep=%lld by search", (long long)best.plan.tp, (long long)best.plan.dp,
                    (long long)best.plan.ep);
 }
 
 static void from_columns(slip_serve_reading *r, columns k, bool pool) {
-  bool mixture = is_mixture(r->out->serve.job.model);
+  bool mixture = slip_model_has_experts(r->out->serve.job.model);
   int64_t pp = k.pp > 0 ? k.pp : 1, tp = k.tp, dp = mixture ? k.dp : 1, ep = k.ep;
   if (tp == 0 && ep > 0 && mixture) { /* wide expert parallelism: attention is replicated on every rank */
     tp = 1;
@@ -163,7 +157,7 @@ void slip_serve_read_plan(slip_serve_reading *r) {
     /* The decode side is given; the chips that are left prefill, each instance as large as the decode's. */
     int64_t ranks = (int64_t)cards * per_chip, left = k.ranks - ranks;
     int64_t dp = k.dp > 0 ? k.dp : 1, tp = counts_replicas_in_tp(r) ? k.tp / dp : k.tp;
-    bool mixture = is_mixture(c->job.model);
+    bool mixture = slip_model_has_experts(c->job.model);
     c->decode_plan = plan_of(tp, 1, mixture ? dp : 1, mixture && dp > 1 ? tp * dp : 1);
     int64_t node = left < 16 ? left : 16;
     c->plan = plan_of(mixture ? 1 : node, 1, mixture ? node : 1, mixture ? node : 1);

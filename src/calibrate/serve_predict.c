@@ -110,6 +110,17 @@ static double figure(const slip_serve_figures *f, const char *quantity) {
   return strcmp(quantity, "tpot_ms") == 0 ? f->tpot_s * 1e3 : f->ttft_s * 1e3;
 }
 
+static double own_spread(const slip_stack *stack, const char *quantity) {
+  return strcmp(quantity, "ttft_ms") == 0 ? stack->spread_ttft : stack->spread_serve;
+}
+
+double slip_case_range(const slip_case *c, const double spread[SLIP_MAX_QUANTITIES]) {
+  double most = 0;
+  for (int i = 0; c->kind == SLIP_ROW_SERVING && i < c->n_quantities; i++)
+    most = fmax(most, spread[i] - own_spread(c->stack, c->quantities[i].name));
+  return most > 1e-9 ? most : 0;
+}
+
 slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
                                     double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
                                     slip_error *err) {
@@ -138,9 +149,8 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   for (int i = 0; i < c->n_quantities; i++) {
     double a = figure(&with, c->quantities[i].name), b = figure(&without, c->quantities[i].name);
     predicted[i] = sqrt(a * b);
-    bool queued = strcmp(c->quantities[i].name, "ttft_ms") == 0;
     if (spread) /* and half of the way between the two, when it is not known which holds */
-      spread[i] = (queued ? job.stack->spread_ttft : job.stack->spread_serve) + fabs(log(a / b)) / 2;
+      spread[i] = own_spread(job.stack, c->quantities[i].name) + fabs(log(a / b)) / 2;
   }
 cleanup:
   return status;

@@ -2,15 +2,14 @@
 #include <slipstick/calibrate.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fail.h"
+#include "base/save.h"
 #include "base/text.h"
 
 #define SUFFIX "-calibrated"
@@ -93,6 +92,8 @@ static const char *spread_field(const slip_calibration *c) {
 static double fitted_value(const slip_calibration *c, const char *field) {
   if (strcmp(field, spread_field(c)) == 0)
     return c->spread_after;
+  if (c->kind == SLIP_ROW_TRAINING && strcmp(field, "spread_train_moe") == 0)
+    return c->stack.spread_train_moe;
   for (size_t i = 0; i < c->n_constants; i++)
     if (c->constants[i].free && strcmp(c->constants[i].constant->field, field) == 0)
       return c->constants[i].after;
@@ -218,54 +219,6 @@ static slip_status place(const slip_calibration *c, const char *path, char writt
   return SLIP_OK;
 }
 
-static slip_status write_whole(int fd, const slip_text *text) {
-  size_t done = 0;
-  while (done < text->length) {
-    const ssize_t n = write(fd, text->data + done, text->length - done);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return SLIP_IO_FAILURE;
-    done += (size_t)n;
-  }
-  return fsync(fd) == 0 ? SLIP_OK : SLIP_IO_FAILURE;
-}
-
-/* link() refuses a name that is taken, in one step; where a file system has no links, look first. */
-static bool put_in_place(const char *temporary, const char *path, bool replace) {
-  struct stat info;
-  if (replace)
-    return rename(temporary, path) == 0;
-  if (link(temporary, path) == 0)
-    return unlink(temporary) == 0;
-  if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS)
-    return false;
-  if (lstat(path, &info) == 0) {
-    errno = EEXIST;
-    return false;
-  }
-  return rename(temporary, path) == 0;
-}
-
-static slip_status save(const slip_text *text, const char *path, bool replace, slip_error *err) {
-  char temporary[SLIP_STACK_PATH_SIZE + 16];
-  int length = 0;
-  slip_status status = SLIP_OK;
-  slip_append(temporary, sizeof temporary, &length, "%s.%ld.new", path, (long)getpid());
-  const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
-  if (fd < 0)
-    return slip_fail(err, SLIP_IO_FAILURE, "%s cannot be written: %s", path, strerror(errno));
-  status = write_whole(fd, text);
-  if (close(fd) != 0 || status != SLIP_OK)
-    status = slip_fail(err, SLIP_IO_FAILURE, "%s could not be written: %s", path, strerror(errno));
-  else if (!put_in_place(temporary, path, replace))
-    status = errno == EEXIST ? slip_fail(err, SLIP_BAD_INPUT, "%s is there already; --force replaces it", path)
-                             : slip_fail(err, SLIP_IO_FAILURE, "%s cannot be written: %s", path, strerror(errno));
-  if (status != SLIP_OK)
-    (void)unlink(temporary);
-  return status;
-}
-
 slip_status slip_calibration_write(const slip_calibration *calibration, const char *path, const char *date,
                                    bool replace, char written[SLIP_STACK_PATH_SIZE], slip_error *err) {
   char name[MAX_NAME + 1] = "";
@@ -275,7 +228,7 @@ slip_status slip_calibration_write(const slip_calibration *calibration, const ch
   add_stack(&text, calibration, name, date);
   if (text.failed)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  SLIP_TRY(save(&text, written, replace, err));
+  SLIP_TRY(slip_save_file(written, text.data, text.length, replace, err));
 cleanup:
   slip_text_free(&text);
   return status;

@@ -147,6 +147,31 @@ static slip_summary summarise(const keyed *rows, size_t n, const scratch *s) {
   return sum;
 }
 
+static slip_status make_scratch(slip_arena *arena, size_t n, scratch *s, slip_error *err) {
+  s->x = slip_arena_array(arena, n + 1, sizeof *s->x);
+  s->y = slip_arena_array(arena, n + 1, sizeof *s->y);
+  s->order = slip_arena_array(arena, n + 1, sizeof *s->order);
+  return s->x && s->y && s->order ? SLIP_OK : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+}
+
+slip_status slip_summarise(const char *group, const slip_checked *const *rows, size_t n, slip_summary *out,
+                           slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_arena *arena = slip_arena_open();
+  scratch s = {0};
+  keyed *all = arena ? slip_arena_array(arena, n + 1, sizeof *all) : NULL;
+  if (!all)
+    SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
+  SLIP_TRY(make_scratch(arena, n, &s, err));
+  for (size_t i = 0; i < n; i++)
+    all[i] = (keyed){group, rows[i], i};
+  *out = summarise(all, n, &s);
+  out->group = group;
+cleanup:
+  slip_arena_free(arena);
+  return status;
+}
+
 slip_status slip_validation_summarise(const slip_validation *validation, slip_row_kind kind, slip_group_key key,
                                       slip_summary *out, size_t most, size_t *count, slip_error *err) {
   slip_status status = SLIP_OK;
@@ -155,13 +180,9 @@ slip_status slip_validation_summarise(const slip_validation *validation, slip_ro
   keyed *rows = arena ? slip_arena_array(arena, all, sizeof *rows) : NULL;
   scratch s = {0};
   size_t n = 0, groups = 0;
-  if (arena) {
-    s.x = slip_arena_array(arena, all, sizeof *s.x);
-    s.y = slip_arena_array(arena, all, sizeof *s.y);
-    s.order = slip_arena_array(arena, all, sizeof *s.order);
-  }
-  if (!rows || !s.x || !s.y || !s.order)
+  if (!rows)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
+  SLIP_TRY(make_scratch(arena, all, &s, err));
   for (size_t i = 0; i < all; i++) {
     const slip_checked *row = slip_validation_row(validation, i);
     if (kind == SLIP_ROW_KINDS || row->kind == kind)

@@ -76,6 +76,7 @@ static bool read_dtype(slip_train_reading *r) {
     job->dtype = SLIP_FP4;
   } else if (strstr(text, "fp8")) {
     job->dtype = SLIP_FP8;
+    job->block_scaled = strstr(text, "mx") || strstr(text, "block") || strstr(text, "-sc");
   } else if (!*text && isnan(chip->peak_flops[SLIP_FP8])) {
     slip_train_infer(r, "dtype=bf16, the chip has no fp8");
   } else if (!*text) {
@@ -146,15 +147,27 @@ static double release_year(const char *text) {
   return NAN;
 }
 
-/* A stack whose constants depend on a feature or on the chips' generation has a variant whose name ends in it:
- *   graphs   the row says that CUDA graphs or the hybrid expert dispatcher were used
- *   plain    the row says that overlap was off
- *   hopper   (or another kernel profile) the chip is of that generation */
+/* A stack whose constants depend on features or on the chips' generation has variants whose names end in them:
+ *   fused          the row says that an expert FFN runs as one kernel
+ *   overlap        the row says that expert exchanges run beside other work
+ *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
+ *   graphs         the row says that CUDA graphs were used
+ *   hybrid-graphs  both
+ *   plain          the row says that overlap was off
+ *   hopper         (or another kernel profile) the chip is of that generation
+ * The first that the catalog has is taken. */
 static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *stack) {
   const char *graphs = slip_train_fact(r, "cuda_graph"), *overlap = slip_train_fact(r, "overlap");
-  const char *dispatcher = slip_train_fact(r, "dispatcher");
-  const bool late = (graphs && strcmp(graphs, "none") != 0) || (dispatcher && strcmp(dispatcher, "hybridep") == 0);
-  const char *suffixes[] = {late ? "graphs" : NULL, overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
+  const char *dispatcher = slip_train_fact(r, "dispatcher"), *beside = slip_train_fact(r, "a2a_overlap");
+  const bool captured = graphs && strcmp(graphs, "none") != 0;
+  const bool once = dispatcher && strcmp(dispatcher, "alltoall") != 0;
+  const char *experts = slip_train_fact(r, "experts");
+  const char *suffixes[] = {experts && strcmp(experts, "fused") == 0 ? "fused" : NULL,
+                            beside && strcmp(beside, "yes") == 0 ? "overlap" : NULL,
+                            once && captured ? "hybrid-graphs" : NULL,
+                            once ? "hybrid" : NULL,
+                            captured ? "graphs" : NULL,
+                            overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
                             r->out->chip->kernels ? r->out->chip->kernels->entry.name : NULL};
   for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
     const slip_stack *found;
@@ -202,6 +215,7 @@ static void read_row(slip_train_reading *r) {
   if (!c->job.model || r->no_memory)
     return;
   out->shown.model = c->job.model->entry.name;
+  out->shown.moe = slip_model_has_experts(c->job.model);
   if (!read_dtype(r) || !read_batch(r))
     return;
   c->frozen = (task && strcmp(task, "lora") == 0) || strstr(name, "lora");
@@ -329,7 +343,7 @@ slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack,
   for (int i = 0; i < c->n_quantities; i++) {
     predicted[i] = in_unit(c, &c->quantities[i], step_s);
     if (spread)
-      spread[i] = job.stack->spread_train;
+      spread[i] = slip_train_spread(job.stack, job.model);
   }
   return SLIP_OK;
 }

@@ -250,6 +250,7 @@ bool slip_train_plan(slip_train_reading *r) {
   p->sharding = sharding_of(r);
   const char *schedule = slip_train_fact(r, "schedule");
   bool given = *slip_row_text(r->row, "tp") || *slip_row_text(r->row, "dp") || slip_train_fact(r, "tp");
+  r->out->shown.layout_known = given;
   if (r->skipped || !(given ? read_layout(r, p) : infer_layout(r, p)))
     return false;
   if (c->searched)

@@ -1,5 +1,4 @@
-/* Validation: tables are parsed one after the other, then their rows are read and predicted on all threads, each row on its own, so that
- * the outcome is the same whatever their number. */
+/* Validation: every row is predicted on all threads, each on its own, so that the outcome is the same whatever their number. */
 #include <slipstick/validate.h>
 
 #include <math.h>
@@ -8,93 +7,12 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/text.h"
-#include "calibrate/case.h"
-#include "calibrate/measured.h"
+#include "calibrate/heldout.h"
 #include "calibrate/validation.h"
 
-enum { MAX_FILE_BYTES = 256 << 20, MAX_REASON = 400 };
-
-/* One row of a table, and what came of it. */
-typedef struct task {
-  const slip_csv *table;
-  size_t index;
-  slip_row_kind kind;
-  int n; /* quantities shown */
-  bool done;
-  slip_checked shown[SLIP_MAX_QUANTITIES];
-} task;
-
-/* ---- which kind of table it is ---- */
-
-/* The columns that make a table one of a kind: all of `all`, and one of `any`. The first kind that fits is taken. */
-static const struct {
-  slip_row_kind kind;
-  const char *all[4], *any[4];
-} signatures[] = {
-    {SLIP_ROW_KERNEL, {"chip", "op", "value", "unit"}, {"op"}},
-    {SLIP_ROW_SERVING,
-     {"chip", "model", "phase"},
-     {"tokens_per_s_per_chip_in", "tokens_per_s_per_chip_out", "tpot_ms", "ttft_ms"}},
-    {SLIP_ROW_TRAINING, {"chip", "model", "seq_len"}, {"step_time_s", "tokens_per_s_per_chip", "tflops_per_chip"}},
-};
-
-slip_status slip_csv_kind(const slip_csv *table, slip_row_kind *kind, slip_error *err) {
-  for (size_t s = 0; s < sizeof signatures / sizeof *signatures; s++) {
-    bool all = true, any = false;
-    for (size_t i = 0; i < 4; i++) {
-      all = all && (!signatures[s].all[i] || slip_csv_has(table, signatures[s].all[i]));
-      any = any || (signatures[s].any[i] && slip_csv_has(table, signatures[s].any[i]));
-    }
-    if (all && any) {
-      *kind = signatures[s].kind;
-      return SLIP_OK;
-    }
-  }
-  return slip_fail_at(
-      err, SLIP_BAD_INPUT, table->file, 1, 0, NULL,
-      "no table of measurements: training needs the columns chip, model, seq_len and one of step_time_s, "
-      "tokens_per_s_per_chip, tflops_per_chip; serving chip, model, phase and one of "
-      "tokens_per_s_per_chip_in, tokens_per_s_per_chip_out, tpot_ms, ttft_ms; kernels chip, op, value, unit");
-}
+enum { Q = SLIP_MAX_QUANTITIES, MAX_REASON = 400 };
 
 /* ---- one row ---- */
-
-static const struct {
-  const char *phase; /* NULL: the row's own */
-  slip_status (*read)(const slip_case_reader *reader, const slip_row *row, slip_case *out, slip_error *err);
-  slip_status (*predict)(const slip_case *c, const slip_stack *stack, const slip_kernels *kernels,
-                         double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
-                         slip_error *err);
-} kinds[SLIP_ROW_KINDS] = {
-    [SLIP_ROW_TRAINING] = {"training", slip_read_train_case, slip_predict_train_case},
-    [SLIP_ROW_SERVING] = {NULL, slip_read_serve_case, slip_predict_serve_case},
-    [SLIP_ROW_KERNEL] = {"kernel", slip_read_kernel_case, slip_predict_kernel_case},
-};
-
-static const char *or_else(const char *text, const char *otherwise) {
-  return text ? text : otherwise;
-}
-
-/* What every row shows, whatever the reader left out. */
-static slip_status identify(const slip_case_reader *reader, const slip_row *row, slip_row_kind kind,
-                            slip_checked *s, slip_error *err) {
-  s->kind = kind;
-  s->file = row->table->file;
-  s->line = slip_row_line(row);
-  s->id = or_else(s->id, slip_row_text(row, "id"));
-  s->source = or_else(s->source, slip_row_text(row, "source"));
-  s->family = or_else(s->family, slip_source_family(reader->arena, s->source));
-  s->phase = or_else(s->phase, or_else(kinds[kind].phase, slip_row_text(row, "phase")));
-  s->chip = or_else(s->chip, slip_row_text(row, "chip"));
-  s->model = or_else(s->model, slip_row_text(row, kind == SLIP_ROW_KERNEL ? "op" : "model"));
-  s->stack = or_else(s->stack, "");
-  s->reason = or_else(s->reason, "");
-  s->inferred = or_else(s->inferred, "");
-  s->quantity = s->unit = "";
-  s->measured = s->predicted = s->lo = s->hi = NAN;
-  return s->family ? SLIP_OK : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-}
 
 /* "field: message", of what the model answered instead of a number. */
 static slip_status refuse(slip_arena *arena, const slip_error *why, slip_checked *s, slip_error *err) {
@@ -127,173 +45,98 @@ static void score(slip_checked *s, double predicted, double spread) {
   }
 }
 
-static slip_status check_row(const slip_case_reader *reader, task *t, slip_error *err) {
-  const slip_row row = {t->table, t->index};
-  double predicted[SLIP_MAX_QUANTITIES] = {NAN, NAN, NAN, NAN}, spread[SLIP_MAX_QUANTITIES] = {0};
-  slip_case c = {.kind = t->kind, .year = NAN};
+static size_t shown_of(const slip_case *c) {
+  return c->n_quantities > 1 ? (size_t)c->n_quantities : 1;
+}
+
+/* One slip_checked per quantity. `as` is the row's identity, with its reason when it is not scored. */
+static void show(const slip_case *c, const slip_checked *as, const double *predicted, const double *spread,
+                 slip_checked *out) {
+  for (size_t q = 0; q < shown_of(c); q++) {
+    slip_checked *s = &out[q];
+    *s = *as;
+    if ((int)q >= c->n_quantities)
+      continue;
+    s->quantity = c->quantities[q].name ? c->quantities[q].name : "";
+    s->unit = c->quantities[q].unit ? c->quantities[q].unit : "";
+    s->measured = c->quantities[q].measured;
+    score(s, predicted[q], spread[q]);
+  }
+}
+
+static slip_status check_row(slip_arena *arena, const slip_case *c, slip_checked *out, slip_error *err) {
+  double predicted[Q] = {NAN, NAN, NAN, NAN}, spread[Q] = {0};
+  slip_checked as = c->shown;
   slip_status status = SLIP_OK;
-  if (t->table->bad[t->index])
-    skip(&c.shown, "the row has more cells than the header, or quotes in the wrong place");
-  else
-    SLIP_TRY(kinds[t->kind].read(reader, &row, &c, err));
-  SLIP_TRY(identify(reader, &row, t->kind, &c.shown, err));
-  if (c.shown.scored && c.n_quantities == 0)
-    skip(&c.shown, "the row measures nothing that is predicted");
-  if (c.shown.scored) {
+  if (as.scored) {
     slip_error why = {0};
-    status = kinds[t->kind].predict(&c, NULL, NULL, predicted, spread, &why);
+    status = slip_workbench_predict(c, predicted, spread, &why);
     if (status == SLIP_NO_MEMORY)
       SLIP_FAIL(err, status, "out of memory");
     if (status != SLIP_OK)
-      SLIP_TRY(refuse(reader->arena, &why, &c.shown, err));
+      SLIP_TRY(refuse(arena, &why, &as, err));
   }
-  t->n = c.n_quantities > 1 ? c.n_quantities : 1;
-  for (int q = 0; q < t->n; q++) {
-    slip_checked *s = &t->shown[q];
-    *s = c.shown;
-    if (q >= c.n_quantities)
-      continue;
-    s->quantity = or_else(c.quantities[q].name, "");
-    s->unit = or_else(c.quantities[q].unit, "");
-    s->measured = c.quantities[q].measured;
-    score(s, predicted[q], spread[q]);
-  }
-  t->done = true;
+  show(c, &as, predicted, spread, out);
 cleanup:
   return status;
 }
 
 /* ---- all rows ---- */
 
-typedef struct progress_call {
-  void (*call)(double share, void *context);
-  void *context;
-} progress_call;
-
-static slip_arena *add_arena(slip_validation *v) {
-  slip_arena **larger = slip_memory_resize(v->arenas, (v->n_arenas + 1) * sizeof *v->arenas);
-  if (!larger)
-    return NULL;
-  v->arenas = larger;
-  slip_arena *arena = slip_arena_open();
-  if (arena)
-    v->arenas[v->n_arenas++] = arena;
-  return arena;
+/* The place of each row's first quantity among all; rows that were not reached have none. Returns how many there are. */
+static size_t place_rows(const slip_workbench *bench, size_t *first) {
+  size_t n = 0;
+  for (size_t i = 0; i < bench->n_rows; i++) {
+    first[i] = n;
+    n += bench->rows[i].read ? shown_of(&bench->rows[i].c) : 0;
+  }
+  return n;
 }
 
-/* SLIP_NO_MEMORY, or SLIP_INTERRUPTED when rows were left out. */
-static slip_status check_rows(const slip_catalog *catalog, task *tasks, size_t n, const volatile int *stop,
-                              progress_call progress, slip_validation *v, slip_error *err) {
+static slip_status check_rows(slip_validation *v, const size_t *first, slip_error *err) {
+  const slip_workbench *bench = v->bench;
   atomic_bool no_memory = false;
-  atomic_size_t done = 0;
-  size_t left_out = 0;
 #pragma omp parallel default(shared)
   {
     slip_arena *arena = NULL;
 #pragma omp critical(slip_validate)
-    arena = add_arena(v);
-    const slip_case_reader reader = {catalog, arena};
+    arena = slip_workbench_add_arena(v->bench);
     if (!arena)
       atomic_store(&no_memory, true);
-#pragma omp for schedule(dynamic, 4) reduction(+ : left_out)
-    for (size_t i = 0; i < n; i++) {
+#pragma omp for schedule(dynamic, 4)
+    for (size_t i = 0; i < bench->n_rows; i++) {
       slip_error ignored;
-      if ((stop && *stop) || atomic_load(&no_memory)) {
-        left_out++;
+      if (!bench->rows[i].read || atomic_load(&no_memory))
         continue;
-      }
-      if (check_row(&reader, &tasks[i], &ignored) != SLIP_OK)
+      if (check_row(arena, &bench->rows[i].c, &v->rows[first[i]], &ignored) != SLIP_OK)
         atomic_store(&no_memory, true);
-      const size_t so_far = atomic_fetch_add(&done, 1) + 1;
-      if (progress.call && so_far % 64 == 0) {
-#pragma omp critical(slip_validate)
-        progress.call((double)so_far / (double)n, progress.context);
-      }
     }
   }
-  if (atomic_load(&no_memory))
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  return left_out == 0 ? SLIP_OK
-                       : slip_fail(err, SLIP_INTERRUPTED, "stopped with %zu of %zu rows left", left_out, n);
+  return atomic_load(&no_memory) ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
 }
 
-static slip_status keep_rows(const task *tasks, size_t n, slip_validation *v, slip_error *err) {
-  size_t count = 0;
-  for (size_t i = 0; i < n; i++)
-    count += tasks[i].done ? (size_t)tasks[i].n : 0;
-  v->rows = slip_memory_resize(NULL, (count + 1) * sizeof *v->rows);
-  if (!v->rows)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  for (size_t i = 0; i < n; i++)
-    for (int q = 0; q < tasks[i].n && tasks[i].done; q++)
-      v->rows[v->n_rows++] = tasks[i].shown[q];
-  return SLIP_OK;
-}
-
-/* ---- tables ---- */
-
-static slip_status parse_builtin(slip_arena *arena, size_t i, slip_csv *out, slip_error *err) {
-  const slip_embedded_file *file = &slip_measured_files[i];
-  const char *name = slip_arena_printf(arena, "data/%s", file->path);
-  if (!name)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  return slip_csv_parse(arena, name, (const char *)file->bytes, file->size, out, err);
-}
-
-slip_status slip_csv_read(slip_arena *arena, const char *path, slip_csv *out, slip_error *err) {
-  char *bytes = NULL;
-  size_t n = 0;
-  slip_status status = slip_read_file(path, MAX_FILE_BYTES, &bytes, &n, err);
-  if (status == SLIP_OK)
-    status = slip_csv_parse(arena, path, bytes, n, out, err);
-  free(bytes);
-  return status;
-}
-
-static slip_status parse_tables(const slip_validate_job *job, slip_arena *arena, slip_csv *tables,
-                                slip_row_kind *table_kinds, size_t n, slip_error *err) {
-  slip_status status = SLIP_OK;
-  for (size_t i = 0; i < n && status == SLIP_OK; i++) {
-    status = job->n_files ? slip_csv_read(arena, job->files[i], &tables[i], err)
-                          : parse_builtin(arena, i, &tables[i], err);
-    if (status == SLIP_OK)
-      status = slip_csv_kind(&tables[i], &table_kinds[i], err);
-  }
-  return status;
-}
-
-slip_status slip_validate(const slip_validate_job *job, const volatile int *stop,
-                          void (*progress)(double share, void *context), void *context, slip_validation **out,
-                          slip_error *err) {
-  slip_status status = SLIP_OK;
-  const size_t n_tables = job->n_files ? job->n_files : slip_measured_file_count;
-  task *tasks = NULL;
-  size_t n_tasks = 0;
+/* Reads the tables and predicts them in sample. `first` gets slip_workbench rows, in the workbench's arena. */
+static slip_status open_validation(const slip_validate_job *job, bool copy, const volatile int *stop,
+                                   slip_progress progress, slip_validation **out, size_t **first, slip_error *err) {
   slip_validation *v = slip_memory_resize(NULL, sizeof *v);
   if (!v)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   *v = (slip_validation){0};
-  slip_arena *arena = add_arena(v);
-  slip_csv *tables = arena ? slip_arena_array(arena, n_tables, sizeof *tables) : NULL;
-  slip_row_kind *table_kinds = arena ? slip_arena_array(arena, n_tables, sizeof *table_kinds) : NULL;
-  if (!tables || !table_kinds)
+  slip_status status =
+      slip_workbench_open(job->catalog, copy, job->files, job->n_files, stop, progress, &v->bench, err);
+  slip_status read = status;
+  if (status != SLIP_OK && status != SLIP_INTERRUPTED)
+    goto cleanup;
+  *first = slip_arena_array(slip_workbench_arena(v->bench), v->bench->n_rows + 1, sizeof **first);
+  if (!*first)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  SLIP_TRY(parse_tables(job, arena, tables, table_kinds, n_tables, err));
-  for (size_t i = 0; i < n_tables; i++)
-    n_tasks += tables[i].n_rows;
-  tasks = slip_memory_resize(NULL, (n_tasks + 1) * sizeof *tasks);
-  if (!tasks)
+  v->n_rows = place_rows(v->bench, *first);
+  v->rows = slip_memory_resize(NULL, (v->n_rows + 1) * sizeof *v->rows);
+  if (!v->rows)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  for (size_t i = 0, at = 0; i < n_tables; i++)
-    for (size_t row = 0; row < tables[i].n_rows; row++)
-      tasks[at++] = (task){.table = &tables[i], .index = row, .kind = table_kinds[i]};
-  status = check_rows(job->catalog, tasks, n_tasks, stop, (progress_call){progress, context}, v, err);
-  if (status == SLIP_OK || status == SLIP_INTERRUPTED) {
-    const slip_status kept = keep_rows(tasks, n_tasks, v, err);
-    status = kept == SLIP_OK ? status : kept;
-  }
+  SLIP_TRY(check_rows(v, *first, err));
+  status = read;
 cleanup:
-  free(tasks);
   if (status == SLIP_OK || status == SLIP_INTERRUPTED)
     *out = v;
   else
@@ -301,12 +144,111 @@ cleanup:
   return status;
 }
 
+slip_status slip_validate(const slip_validate_job *job, const volatile int *stop,
+                          void (*progress)(double share, void *context), void *context, slip_validation **out,
+                          slip_error *err) {
+  size_t *first = NULL;
+  return open_validation(job, false, stop, (slip_progress){progress, context}, out, &first, err);
+}
+
+/* ---- held out ---- */
+
+static slip_status add_view(slip_validation *v, slip_scheme scheme, slip_error *err) {
+  slip_validation *view = slip_memory_resize(NULL, sizeof *view);
+  if (!view)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  v->views[scheme] = view;
+  *view = (slip_validation){.n_rows = v->n_rows};
+  view->rows = slip_memory_resize(NULL, (v->n_rows + 1) * sizeof *view->rows);
+  if (!view->rows)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  memcpy(view->rows, v->rows, v->n_rows * sizeof *view->rows);
+  for (size_t i = 0; i < v->n_rows; i++)
+    if (view->rows[i].scored)
+      skip(&view->rows[i], "not predicted under this scheme");
+  return SLIP_OK;
+}
+
+/* Rows of one kind under the held-out schemes. */
+static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows, const slip_held_out *held) {
+  for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
+    for (size_t r = 0; r < rows->n; r++)
+      for (size_t q = 0; q < (size_t)rows->rows[r].c->n_quantities; q++) {
+        const double residual = held->residuals[scheme][r * Q + q];
+        slip_checked *s = &v->views[scheme]->rows[first[rows->of[r]] + q];
+        if (isnan(residual) || !v->rows[first[rows->of[r]] + q].scored)
+          continue;
+        s->scored = true;
+        s->reason = "";
+        score(s, s->measured * exp(residual), held->spreads[scheme][r * Q + q]);
+      }
+}
+
+static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const size_t *first, const slip_fit_watch *watch,
+                                 slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_arena *arena = slip_arena_open();
+  slip_agenda agenda;
+  slip_fit_rows rows;
+  slip_joint *joint = NULL;
+  slip_held_out held;
+  if (!arena)
+    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  SLIP_TRY(slip_agenda_builtin(arena, kind, &agenda, err));
+  SLIP_TRY(slip_fit_rows_take(v->bench, kind, arena, &rows, err));
+  if (rows.n == 0)
+    goto cleanup;
+  SLIP_TRY(slip_joint_open(arena, &agenda, v->bench->catalog, rows.rows, rows.n, &joint, err));
+  double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
+  if (!u)
+    SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
+  slip_joint_start(joint, u);
+  SLIP_TRY(slip_hold_out(joint, &rows, kind, arena, watch, u, &held, err));
+  show_held_out(v, first, &rows, &held);
+  v->fits[kind] = held.size;
+  slip_joint_restore(joint);
+cleanup:
+  slip_arena_free(arena);
+  return status;
+}
+
+slip_status slip_validate_held_out(const slip_validate_job *job, const volatile int *stop,
+                                   void (*progress)(double share, void *context), void *context,
+                                   slip_validation **out, slip_error *err) {
+  static const slip_row_kind order[SLIP_ROW_KINDS] = {SLIP_ROW_KERNEL, SLIP_ROW_TRAINING, SLIP_ROW_SERVING};
+  static const double ends[SLIP_ROW_KINDS + 1] = {0, 0.02, 0.2, 1}; /* shares of the time that the kinds take */
+  slip_validation *v = NULL;
+  size_t *first = NULL;
+  slip_status status = open_validation(job, true, stop, (slip_progress){0}, &v, &first, err);
+  if (status != SLIP_OK)
+    goto cleanup;
+  for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
+    SLIP_TRY(add_view(v, (slip_scheme)scheme, err));
+  for (int i = 0; i < SLIP_ROW_KINDS; i++) {
+    const slip_fit_watch watch = {stop, {progress, context}, ends[i], ends[i + 1]};
+    SLIP_TRY(hold_out_kind(v, order[i], first, &watch, err));
+  }
+  *out = v;
+  v = NULL;
+cleanup:
+  slip_validation_free(v);
+  return status;
+}
+
+const slip_validation *slip_validation_of(const slip_validation *validation, slip_scheme scheme) {
+  return scheme == SLIP_IN_SAMPLE ? validation : validation->views[scheme];
+}
+
+slip_fit_size slip_validation_fit(const slip_validation *validation, slip_row_kind kind) {
+  return validation->fits[kind];
+}
+
 void slip_validation_free(slip_validation *validation) {
   if (!validation)
     return;
-  for (size_t i = 0; i < validation->n_arenas; i++)
-    slip_arena_free(validation->arenas[i]);
-  free(validation->arenas);
+  for (int scheme = 0; scheme < SLIP_SCHEMES; scheme++)
+    slip_validation_free(validation->views[scheme]);
+  slip_workbench_free(validation->bench);
   free(validation->rows);
   free(validation);
 }

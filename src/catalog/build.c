@@ -198,6 +198,7 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   const slip_node *root = reading->root;
   slip_error *err = reading->err;
   slip_status status = SLIP_OK;
+  stack->spread_train_moe = isnan(stack->spread_train_moe) ? stack->spread_train : stack->spread_train_moe;
   stack->spread_ttft = isnan(stack->spread_ttft) ? stack->spread_serve : stack->spread_ttft;
   stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;
   stack->pace_serve = isnan(stack->pace_serve) ? 1 : stack->pace_serve;

@@ -283,3 +283,20 @@ cleanup:
   slip_catalog_free(catalog);
   return status;
 }
+
+slip_status slip_catalog_copy(const slip_catalog *source, slip_catalog **out, slip_error *err) {
+  slip_catalog *catalog = NULL;
+  slip_status status = SLIP_OK;
+  SLIP_TRY(slip_catalog_new(&catalog, err));
+  for (int kind = 0; kind < SLIP_KINDS; kind++)
+    for (size_t i = 0; i < source->lists[kind].count; i++) {
+      const slip_catalog_item *item = &source->lists[kind].items[i];
+      SLIP_TRY(add_root(catalog, (slip_kind)kind, item->entry->file, item->entry->name, item->root, err));
+    }
+  SLIP_TRY(slip_catalog_finish(catalog, err));
+  *out = catalog;
+  catalog = NULL;
+cleanup:
+  slip_catalog_free(catalog);
+  return status;
+}

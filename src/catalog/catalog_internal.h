@@ -98,6 +98,10 @@ slip_status slip_catalog_add_directory(slip_catalog *catalog, const char *path, 
 /* Checks that names are unique and resolves references. */
 slip_status slip_catalog_finish(slip_catalog *catalog, slip_error *err);
 
+/* A catalog of its own with the same entries, whose numbers the caller may move: slip_catalog_lookup gives entries that are not const. The
+ * source must outlive it. O(files). */
+slip_status slip_catalog_copy(const slip_catalog *source, slip_catalog **out, slip_error *err);
+
 /* ---- lookup.c ---- */
 
 /* Equal but for the case of ASCII letters. */

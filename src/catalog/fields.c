@@ -101,6 +101,7 @@ static const slip_field kernels_fields[] = {
     GEMM("int8", SLIP_INT8),
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
+    KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
     KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
     KERNEL(attention_fraction, "of the bf16 peak: prefill attention, every query seeing very many keys"),
     KERNEL(attention_backward_fraction, "of the bf16 peak: the backward of attention, likewise"),
@@ -178,8 +179,17 @@ static const slip_field stack_fields[] = {
           "1: attention scores never reach memory; 0: they do (stacks of 2022 and before)"),
     STACK(attention_rate, PURE, 0.01, 2,
           "rate of its attention kernels relative to the best of the chip's generation; 1 when absent"),
+    STACK(gemm_rate, PURE, 0.01, 2,
+          "rate of its dense GEMMs in training relative to the kernel profile; 1 when absent"),
     STACK(grouped_rate, PURE, 0.01, 2,
           "rate of its expert GEMMs in training relative to the kernel profile; 1 when absent"),
+    STACK(scan_rate, PURE, 0.01, 2,
+          "rate of its state-space scans in training relative to their products and states; 1 when absent"),
+    WHOLE(slip_stack, "fused_experts", fused_experts, PURE, 0, 1,
+          "1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent"),
+    WHOLE(slip_stack, "dispatch_once", dispatch_once, PURE, 0, 1,
+          "1: its expert dispatcher sends a token once to each place; 0: a copy per expert by all-to-all; 1 when "
+          "absent"),
     NUMBER(slip_stack, "host_step_us", host_step_s, MICROSECOND, 0, 1e7, "host time per engine step"),
     NUMBER(slip_stack, "host_serve_layer_us", host_serve_layer_s, MICROSECOND, 0, 1e6,
            "device-side gap per layer that a captured graph leaves"),
@@ -198,6 +208,7 @@ static const slip_field stack_fields[] = {
           "time of a chip's own operators in training relative to the model's; 1 when absent"),
     STACK(pace_serve, PURE, 0.1, 10, "the same in serving; 1 when absent"),
     STACK(spread_train, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), training"),
+    STACK(spread_train_moe, PURE, 0, 5, "the same for mixtures of experts; spread_train when absent"),
     STACK(spread_serve, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), serving"),
 };
 

@@ -1,4 +1,4 @@
-/* slipstick calibrate --from FILE.csv: a stack fitted to the user's measurements. */
+/* slipstick calibrate: the catalog's own constants fitted to published rows; with --from FILE.csv a stack to the user's. */
 #include <stdio.h>
 #include <time.h>
 
@@ -35,16 +35,52 @@ static void write_answer(cli_session *session, const slip_calibration *c, const 
   }
 }
 
+/* Without --from: the constants of the catalog itself. */
+static slip_status calibrate_catalog(cli_session *session, slip_error *err) {
+  const cli_options *o = session->options;
+  slip_builtin_calibration *calibration = NULL;
+  slip_status status = SLIP_OK;
+  char date[32];
+  if (o->stack != NULL || o->cv)
+    return slip_fail(err, SLIP_BAD_INPUT, "%s goes with --from FILE.csv: without it the catalog's own constants are "
+                                          "fitted, and always held against rows not seen",
+                     o->stack != NULL ? "--stack" : "--cv");
+  SLIP_TRY(today(date, err));
+  SLIP_TRY(cli_open_catalog(session, err));
+  const slip_builtin_job job = {.catalog = session->catalog, .date = date};
+  status = slip_calibrate_builtin(&job, session->stop, cli_progress, NULL, &calibration, err);
+  cli_progress_end();
+  if (status != SLIP_OK)
+    goto cleanup;
+  if (o->output != NULL)
+    SLIP_TRY(slip_builtin_calibration_write(calibration, o->output, o->force, err));
+  if (o->output != NULL)
+    slip_text_printf(&session->notes, "slipstick: wrote %zu files below %s\n", calibration->n_files, o->output);
+  if (o->json) {
+    cli_json_begin(session, "calibrate");
+    slip_json_builtin(&session->json, calibration);
+    slip_json_string(&session->json, "written", o->output);
+    cli_json_end(session);
+  } else {
+    slip_report_builtin(calibration, &session->style, &session->out);
+  }
+cleanup:
+  slip_builtin_calibration_free(calibration);
+  return status;
+}
+
 slip_status cli_calibrate(cli_session *session, slip_error *err) {
   const cli_options *o = session->options;
   slip_calibration *calibration = NULL;
   slip_status status = SLIP_OK;
   char written[SLIP_STACK_PATH_SIZE], date[32];
-  if (o->from == NULL || o->n_positional > 0)
-    return slip_fail(err, SLIP_BAD_INPUT, "calibrate takes the table of your measurements as --from FILE.csv%s",
-                     o->from != NULL ? ", and no other argument" : "");
+  if (o->n_positional > 0)
+    return slip_fail(err, SLIP_BAD_INPUT,
+                     "calibrate takes the table of your measurements as --from FILE.csv, and no other argument");
   if (o->force && o->output == NULL)
     return slip_fail(err, SLIP_BAD_INPUT, "--force goes with --out");
+  if (o->from == NULL)
+    return calibrate_catalog(session, err);
   SLIP_TRY(cli_open_catalog(session, err));
   const slip_calibrate_job job = {
       .catalog = session->catalog, .file = o->from, .stack = o->stack, .cross_validate = o->cv};

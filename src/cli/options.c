@@ -105,7 +105,7 @@ const cli_option cli_option_table[] = {
      "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
     {"from", "FILE|COUNTRY", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_CLASSIFY), AT(from), 0, 0, NULL,
      "calibrate: the table of your measurements (CSV); classify: the country of export (US)"},
-    {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(cv), 0, 0, NULL,
+    {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
      "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
      "and model"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,

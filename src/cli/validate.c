@@ -37,22 +37,29 @@ static slip_status write_svg(const char *path, const slip_validation *validation
 static void write_answer(cli_session *session, const slip_validation *validation, slip_group_key key,
                          bool stopped) {
   const cli_options *o = session->options;
+  const slip_validation *shown = o->cv ? slip_validation_of(validation, SLIP_FOLDS) : validation;
   if (stopped)
     slip_text_add(&session->notes, "slipstick: stopped by Ctrl-C: the rows done so far, not all\n");
   if (o->json) {
     cli_json_begin(session, "validate");
     if (stopped)
       slip_json_bool(&session->json, "stopped", true);
-    slip_json_validation(&session->json, validation, key);
+    slip_json_validation(&session->json, shown, key);
+    if (o->cv)
+      slip_json_classes(&session->json, validation);
     cli_json_end(session);
   } else if (o->markdown) {
     slip_markdown_validation(validation, &session->out);
   } else {
     if (o->rows || o->worst > 0) {
-      slip_report_validation_rows(validation, (size_t)o->worst, &session->style, &session->out);
+      slip_report_validation_rows(shown, (size_t)o->worst, &session->style, &session->out);
       slip_text_add(&session->out, "\n");
     }
-    slip_report_validation(validation, key, &session->style, &session->out);
+    if (o->cv) {
+      slip_report_classes(validation, &session->style, &session->out);
+      slip_text_add(&session->out, "\nby 5 folds: ");
+    }
+    slip_report_validation(shown, key, &session->style, &session->out);
   }
 }
 
@@ -64,7 +71,7 @@ slip_status cli_validate(cli_session *session, slip_error *err) {
   SLIP_TRY(read_key(o, &key, err));
   SLIP_TRY(cli_open_catalog(session, err));
   const slip_validate_job job = {session->catalog, o->positional, o->n_positional};
-  status = slip_validate(&job, session->stop, cli_progress, NULL, &validation, err);
+  status = (o->cv ? slip_validate_held_out : slip_validate)(&job, session->stop, cli_progress, NULL, &validation, err);
   cli_progress_end();
   const bool stopped = status == SLIP_INTERRUPTED;
   if (validation == NULL)

@@ -71,10 +71,12 @@ static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   return cost;
 }
 
-slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
-                         double bytes) {
+static slip_cost gemm_cost(const slip_device *d, slip_dtype dtype, bool block_scaled, double m, double n, double k,
+                           double groups, double bytes) {
   double rows = ceil(m / groups / ROW_QUANTUM) * ROW_QUANTUM;
   double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
+  if (block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
+    fraction *= d->kernels.fp8_block_rate;
   double rate = d->peak_flops[dtype] * fraction * shape_share(d, rows, n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);
@@ -82,6 +84,11 @@ slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, doubl
   }
   double compute_s = fmax(2 * rows * groups * n * k / rate, k * d->kernels.tile_m * DEPTH_STEP_S_PER_ROW);
   return finish(compute_s, bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
+}
+
+slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
+                         double bytes) {
+  return gemm_cost(d, dtype, false, m, n, k, groups, bytes);
 }
 
 static double op_bytes(const slip_op *op) {
@@ -145,7 +152,7 @@ slip_cost slip_op_cost(const slip_device *d, const slip_op *op) {
   case SLIP_OP_GROUPED:
     if (!(op->m > 0 && op->n > 0 && op->k > 0))
       return finish(0, 0, 0);
-    return slip_gemm_cost(d, op->dtype, op->m, op->n, op->k, fmax(op->groups, 1), op_bytes(op));
+    return gemm_cost(d, op->dtype, op->block_scaled, op->m, op->n, op->k, fmax(op->groups, 1), op_bytes(op));
   case SLIP_OP_ATTENTION:
     return attention_cost(d, op, op->flops, op_bytes(op), false);
   case SLIP_OP_STREAM:
@@ -172,17 +179,17 @@ slip_cost slip_op_backward_cost(const slip_device *d, const slip_op *op) {
       return finish(0, 0, 0);
     double groups = fmax(op->groups, 1);
     double gradient_bytes = op->weight_bytes + op->read_bytes + op->write_bytes; /* dX = dY W^T */
-    slip_cost inputs = slip_gemm_cost(d, op->dtype, op->m, op->k, op->n, groups, gradient_bytes);
+    slip_cost inputs = gemm_cost(d, op->dtype, op->block_scaled, op->m, op->k, op->n, groups, gradient_bytes);
     /* dW = X^T dY: k rows, n columns, depth m / groups; accumulated in fp32, read and written */
     double weight_elements = groups * op->n * op->k;
-    slip_cost weights = slip_gemm_cost(d, op->dtype, op->k * groups, op->n, op->m / groups, groups,
-                                       op->read_bytes + op->write_bytes + 8 * weight_elements);
+    slip_cost weights = gemm_cost(d, op->dtype, op->block_scaled, op->k * groups, op->n, op->m / groups, groups,
+                                  op->read_bytes + op->write_bytes + 8 * weight_elements);
     return add(inputs, weights);
   }
   case SLIP_OP_ATTENTION:
     return attention_cost(d, op, 2.5 * op->flops, 2 * op_bytes(op), true);
   case SLIP_OP_STREAM:
-    return stream_cost(d, 2 * op_bytes(op));
+    return stream_cost(d, (op->mirrored ? 1 : 2) * op_bytes(op));
   case SLIP_OP_COLLECTIVE:
     break;
   }

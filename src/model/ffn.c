@@ -101,7 +101,8 @@ static slip_status build_moe(slip_draft *d, slip_layer_kind *kind) {
   const double hidden = (double)d->model->hidden, experts = (double)f->experts, width = (double)f->expert_width;
   const double inside = (double)f->expert_hidden;
   p->routed_experts = experts * matrices(inside, width, f->gated);
-  if (flags & SLIP_F_EXPERT_BIAS)
+  f->expert_bias = (flags & SLIP_F_EXPERT_BIAS) != 0;
+  if (f->expert_bias)
     p->routed_experts += experts * ((f->gated ? 2.0 : 1.0) * width + inside);
   p->shared_experts = matrices(hidden, (double)f->shared_width, f->gated);
   if (f->shared_width > 0 && (flags & SLIP_F_SHARED_GATE) != 0)

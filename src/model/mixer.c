@@ -178,6 +178,8 @@ static void add_scan(const slip_work *work, double heads, double key, double val
     const slip_segment *s = &work->segments[i];
     double fresh = s->sequences * s->new_tokens / cp;
     double state = s->sequences * heads * key * value * 4; /* fp32, read and written once a pass */
+    if (work->training) /* by one kernel each chunk's state is made, passed on to the next chunk, and used */
+      state = 2 * fresh / SCAN_CHUNK * heads * key * value * 4;
     slip_op *op = add_attention(list, work, s, fresh * scan_flop(heads, key, value), state, fresh * in_width,
                                 fresh * out_width);
     op->name = "state scan";

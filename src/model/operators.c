@@ -69,6 +69,7 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
   op->read_bytes = m * k * slip_dtype_bytes(op->dtype);
   op->write_bytes = m * n * SLIP_ACTIVATION_BYTES;
   op->trainable = true;
+  op->block_scaled = work->block_scaled && op->dtype == SLIP_FP8;
   return op;
 }
 
@@ -126,6 +127,7 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
                     double n, double k) {
   slip_op *op = slip_op_gemm(list, work, SLIP_PART_EXPERTS, name, work->weights.routed_experts, rows, n, k);
   op->kind = SLIP_OP_GROUPED;
+  op->block_scaled = false; /* grouped_fraction was measured on such */
   op->groups = groups;
   op->weight_bytes *= groups;
 }
@@ -139,6 +141,28 @@ static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const char *na
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
   op->fan_out = (double)ffn->top_k;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
+}
+
+/* Experts with biases clamp their gate as well (gpt-oss), which no fused activation of 2025 covers: in training it is made of single
+ * steps. In elements of 2 bytes, of the width: clamp both halves (2 and 2 read, 2 written each), sigmoid (1, 1), twice scaled
+ * (1, 1; 2, 1), gate plus one (1, 1), product (2, 1), weighted in fp32 (1, 2) and back (2, 1). The output bias, scaled by the router's
+ * fp32 weights: bias times weight (2 written), plus the row (3, 2), joined over experts (2, 2), back to bf16 (2, 1); of the hidden width
+ * (Megatron-LM, mlp.py's glu and TEGroupedMLP._apply_bias). */
+#define STEPS_READS 12.0
+#define STEPS_WRITES 10.0
+#define BIAS_READS 7.0
+#define BIAS_WRITES 7.0
+
+static void add_expert_activation(slip_op_list *list, const slip_work *work, const slip_ffn *ffn, double rows,
+                                  double width) {
+  if (work->training && work->fused_experts)
+    return;
+  if (work->training && ffn->expert_bias)
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", STEPS_READS * rows * width,
+                   STEPS_WRITES * rows * width);
+  else
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", rows * width * (ffn->gated ? 2 : 1),
+                   rows * width);
 }
 
 static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_shard *shard, const slip_work *work,
@@ -168,11 +192,18 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (!everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
-  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", 2 * rows * inner, 2 * rows * inner);
+  const double passes = work->routed_passes > 0 ? work->routed_passes : 4;
+  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", passes / 2 * rows * inner,
+                 passes / 2 * rows * inner);
+  list->ops[list->count - 1].mirrored = true;
   grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
-  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", rows * width * (ffn->gated ? 2 : 1),
-                 rows * width);
+  add_expert_activation(list, work, ffn, rows, width);
   grouped(list, work, "experts down", rows, groups, inner, width);
+  if (ffn->expert_bias && work->training && !work->fused_experts) {
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert biases", BIAS_READS * rows * inner,
+                   BIAS_WRITES * rows * inner);
+    list->ops[list->count - 1].mirrored = true;
+  }
   if (everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)

@@ -27,3 +27,10 @@ double slip_model_active_params(const slip_model *model) {
   }
   return slip_model_params(model) - idle;
 }
+
+bool slip_model_has_experts(const slip_model *model) {
+  for (int i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
+      return true;
+  return false;
+}

@@ -33,6 +33,11 @@ size_t *slip_validation_worst(const slip_validation *validation, size_t *scored)
 /* Summaries by kind, and by `by` unless it is SLIP_BY_ALL; then why rows are not scored. */
 void slip_report_validation(const slip_validation *validation, slip_group_key by, const slip_style *style,
                             slip_text *out);
+/* "in_sample", "folds", ... */
+const char *slip_scheme_name(slip_scheme scheme);
+/* Of a held-out validation: each class of rows under each scheme, and how many constants were fitted; as "held_out" in JSON. */
+void slip_report_classes(const slip_validation *validation, const slip_style *style, slip_text *out);
+void slip_json_classes(slip_json *json, const slip_validation *validation);
 /* Every row, or the `worst` ones when that is > 0. */
 void slip_report_validation_rows(const slip_validation *validation, size_t worst, const slip_style *style,
                                  slip_text *out);

@@ -11,6 +11,20 @@ slip_shard slip_plan_shard(const slip_plan *p) {
   return (slip_shard){.tp = p->tp, .cp = p->cp, .ep = p->ep, .etp = p->etp};
 }
 
+/* Reads and writes of the routed rows that are not products, dispatch to combine. A dispatcher that sends a token once also
+ * lays the rows out for the experts: a copy in and a copy out. The all-to-all's permutes (read, write), sorts by local
+ * expert (2), sorts back (2), and gathers the results (2); rows for fp8 products are padded and unpadded as well (4).
+ * (Megatron-LM, moe/token_dispatcher.py and TEGroupedMLP.) */
+static double routed_passes(const slip_train *train) {
+  if (!(train->job.stack->dispatch_once < 0.5)) /* true for NAN */
+    return 4;
+  return train->dtype == SLIP_BF16 || train->dtype == SLIP_FP32 ? 8 : 12;
+}
+
+static bool fused_experts(const slip_train *train) {
+  return train->job.stack->fused_experts > 0.5; /* false for NAN */
+}
+
 slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   slip_work work = {.n_segments = 1, .training = true, .compute = train->dtype, .kv = SLIP_BF16};
   work.segments[0] = (slip_segment){(double)p->micro_batch, (double)train->job.seq, 0};
@@ -19,7 +33,10 @@ slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   /* Tokens travel in bf16 (Megatron quantises after the dispatch) but in DeepSeek's own stack: arXiv 2412.19437,
    * section 3.3.3. */
   work.dispatch_bytes = train->dtype != SLIP_BF16 && p->schedule == SLIP_DUALPIPE ? 1 : 2;
+  work.block_scaled = train->job.block_scaled;
   work.imbalance = train->job.stack->imbalance_train;
+  work.routed_passes = routed_passes(train);
+  work.fused_experts = fused_experts(train);
   return work;
 }
 
@@ -68,6 +85,9 @@ static double overlap_of(const slip_stack *stack, slip_part part) {
 static double collective_s(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
                            double *latency) {
   slip_group group = slip_plan_group(p, op->axis);
+  if (op->collective == SLIP_EXCHANGE && train->job.stack->dispatch_once < 0.5) /* false for NAN */
+    return slip_collective_s(&train->network, SLIP_ALL_TO_ALL, group, op->tokens * op->fan_out * op->bytes,
+                             latency);
   if (op->collective == SLIP_EXCHANGE)
     return slip_exchange_s(&train->network, group, op->tokens, op->bytes, op->fan_out, op->group_limit, true,
                            latency);
@@ -76,9 +96,10 @@ static double collective_s(const slip_train *train, const slip_plan *p, const sl
   return backward && op->part == SLIP_PART_CP ? 2 * seconds : seconds;
 }
 
-/* Half-precision products whose depth is no multiple of 8 (16 bytes) run on the vector units: 78 instead of 312
- * TFLOP/s on A100 (NVIDIA A100 whitepaper; cuBLAS alignment rule). */
-#define VECTOR_UNIT_SLOWDOWN 4.0
+/* Half-precision products whose depth is no multiple of 8 (16 bytes) run on the vector units, 78 instead of 312
+ * TFLOP/s on A100 (NVIDIA A100 whitepaper; cuBLAS alignment rule), and load their operands one half at a time, so that these starve
+ * by half as well: BigScience's rows with heads of 108 and 150 ask for 8 to 10. */
+#define VECTOR_UNIT_SLOWDOWN 8.0
 
 /* Attention before flash attention: all of the square, not its causal half, and every score through memory: written by
  * the product (2 bytes), read and written by the softmax (4) and by dropout (4, and its mask 1), read by the second
@@ -97,9 +118,24 @@ static double cast_s(const slip_train *train, const slip_op *op, bool backward) 
   bool product = op->kind == SLIP_OP_GEMM || op->kind == SLIP_OP_GROUPED;
   if (!product || op->dtype == SLIP_BF16 || op->dtype == SLIP_FP32)
     return 0;
+  if (op->kind == SLIP_OP_GROUPED && fused_experts(train)) /* in the epilogue of the product before */
+    return 0;
   double elements = op->m * (backward ? op->n : op->k);
   double bytes = elements * (2 + 2 * slip_dtype_bytes(op->dtype));
   return slip_stream_s(&train->device, bytes) * train->job.stack->elementwise_passes;
+}
+
+/* What a stack's own kernels take beyond those of the chip's profile: its expert products and attention in compute, its scans in both. */
+static double slowdown_s(const slip_stack *stack, const slip_op *op, const slip_cost *cost) {
+  const bool scan = op->kind == SLIP_OP_ATTENTION && op->scores <= 0;
+  const double rate = scan                            ? stack->scan_rate
+                      : op->kind == SLIP_OP_ATTENTION ? stack->attention_rate
+                      : op->kind == SLIP_OP_GROUPED   ? stack->grouped_rate
+                      : op->kind == SLIP_OP_GEMM      ? stack->gemm_rate
+                                                      : NAN;
+  if (!(rate > 0)) /* absent, or left out of a struct */
+    return 0;
+  return fmax(cost->compute_s / rate, cost->memory_s / (scan ? rate : 1)) - fmax(cost->compute_s, cost->memory_s);
 }
 
 void slip_train_operator(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
@@ -120,11 +156,7 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
   }
   slip_cost cost = backward ? slip_op_backward_cost(&train->device, op) : slip_op_cost(&train->device, op);
   double seconds = cost.seconds;
-  double rate = op->kind == SLIP_OP_ATTENTION ? train->job.stack->attention_rate
-                : op->kind == SLIP_OP_GROUPED ? train->job.stack->grouped_rate
-                                              : NAN;
-  if (rate > 0) /* neither absent nor left out of a struct */
-    seconds += fmax(cost.compute_s / rate, cost.memory_s) - fmax(cost.compute_s, cost.memory_s);
+  seconds += slowdown_s(train->job.stack, op, &cost);
   if (op->kind == SLIP_OP_STREAM)
     seconds = cost.launch_s + (seconds - cost.launch_s) * train->job.stack->elementwise_passes;
   if (p->schedule == SLIP_DUALPIPE && p->ep > 1)
@@ -252,8 +284,7 @@ static void layer_cost(const slip_train *train, const slip_plan *p, const slip_l
   slip_layer_operators(train->job.model, kind, &shard, &work, &ops);
   run_ops(train, p, &ops, out);
   add_recompute(train, p, &ops, &out->backward);
-  /* State-space layers launch many small kernels as well: convolution, chunked scan and its states, forward and backward. */
-  bool moe = kind->ffn.kind == SLIP_FFN_MOE || kind->attention.kind == SLIP_ATTENTION_SSM;
+  bool moe = kind->ffn.kind == SLIP_FFN_MOE;
   slip_train_close_pass(train, p, moe, &out->forward);
   double device = out->backward.seconds;
   slip_train_close_pass(train, p, moe, &out->backward);

@@ -257,7 +257,7 @@ static slip_status check_memory(const slip_train *train, const slip_plan *p, con
 static void conclude(const slip_train *train, slip_train_result *out) {
   const slip_train_job *job = &train->job;
   double tokens = (double)job->seq * (double)job->batch;
-  double spread = exp(job->stack->spread_train);
+  double spread = exp(slip_train_spread(job->stack, job->model));
   out->step_low_s = out->step_s / spread;
   out->step_high_s = out->step_s * spread;
   out->tokens_per_s = tokens / out->step_s;

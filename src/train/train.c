@@ -9,6 +9,10 @@ slip_train_job slip_train_job_default(void) {
   return (slip_train_job){.seq = 4096, .batch = 1024, .dtype = SLIP_BF16, .mtp = true};
 }
 
+double slip_train_spread(const slip_stack *stack, const slip_model *model) {
+  return slip_model_has_experts(model) && stack->spread_train_moe > 0 ? stack->spread_train_moe : stack->spread_train;
+}
+
 static slip_status check_job(const slip_train_job *job, slip_error *err) {
   if (!job->model || !job->system || !job->stack)
     return slip_fail(err, SLIP_BAD_INPUT, "a training job needs a model, a system and a stack");

@@ -62,6 +62,45 @@ static double predict(const slip_case *c) {
 #define BASE "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,"
 #define DENSE "s,2025,H100-SXM-80GB,64,LLAMA3_70B,8192,128,BF16,NeMo 25.04,"
 
+/* ---- features ---- */
+
+/* The variant of a stack follows from what a row says of its recipe: the first feature that the release has a variant for. */
+static void features_choose_the_variant_of_a_stack(void **state) {
+  static const struct {
+    const char *remark, *stack;
+  } cases[] = {
+      {"container=26.02", "megatron-bridge-26.02"},
+      {"cuda_graph=none", "megatron-bridge-26.02"},
+      {"cuda_graph=transformer_engine", "megatron-bridge-26.02-graphs"},
+      {"dispatcher=hybridep", "megatron-bridge-26.02-hybrid"},
+      {"dispatcher=alltoall", "megatron-bridge-26.02"},
+      {"dispatcher=hybridep; cuda_graph=transformer_engine", "megatron-bridge-26.02-hybrid-graphs"},
+      {"dispatcher=deepep; a2a_overlap=yes", "megatron-bridge-26.02-overlap"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char cells[300];
+    int length = 0;
+    slip_append(cells, sizeof cells, &length,
+                "Megatron-Bridge (26.02),2026,GB200,64,LLAMA3_70B,8192,128,MXFP8,Megatron-Bridge,2,4,%s,10",
+                cases[i].remark);
+    slip_case c = read_row(BASE "tp,pp,remark,step_time_s", cells);
+    assert_string_equal(c.shown.stack, cases[i].stack);
+  }
+}
+
+static void scales_follow_from_the_format_s_name(void **state) {
+  (void)state;
+  assert_true(read_row(BASE "tp,pp,step_time_s", "s,2026,GB200,64,LLAMA3_70B,8192,128,MXFP8,NeMo 25.04,2,4,10")
+                  .train.job.block_scaled);
+  assert_true(read_row(BASE "tp,pp,step_time_s", "s,2026,GB200,64,LLAMA3_70B,8192,128,FP8-MX,NeMo 25.04,2,4,10")
+                  .train.job.block_scaled);
+  assert_false(read_row(BASE "tp,pp,step_time_s", "s,2026,GB200,64,LLAMA3_70B,8192,128,FP8-CS,NeMo 25.04,2,4,10")
+                   .train.job.block_scaled);
+  assert_false(read_row(BASE "tp,pp,step_time_s", "s,2026,GB200,64,LLAMA3_70B,8192,128,BF16,NeMo 25.04,2,4,10")
+                   .train.job.block_scaled);
+}
+
 /* ---- empty cells ---- */
 
 static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences(void **state) {
@@ -312,6 +351,8 @@ int main(void) {
       cmocka_unit_test(full_sharding_takes_the_whole_batch_of_a_replica),
       cmocka_unit_test(a_tpu_without_a_layout_shards_over_all_chips_and_recomputes),
       cmocka_unit_test(eight_chips_without_a_layout_replicate_where_that_fits),
+      cmocka_unit_test(features_choose_the_variant_of_a_stack),
+      cmocka_unit_test(scales_follow_from_the_format_s_name),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
       cmocka_unit_test(notes_say_the_same_as_a_remark),

@@ -98,6 +98,19 @@ static void a_grouped_product_runs_at_its_own_fraction(void **state) {
   close_to(bytes.memory_s, (10 * 1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
 }
 
+/* Scales of blocks: the same product at the profile's rate for them, forward and backward; bf16 has no scales. */
+static void scales_of_blocks_run_at_their_own_rate(void **state) {
+  slip_device d = toy();
+  slip_op op = {
+      .kind = SLIP_OP_GEMM, .dtype = SLIP_FP8, .m = 1280, .n = 1280, .k = 4000, .groups = 1, .trainable = true};
+  double tensor = slip_op_cost(&d, &op).compute_s, tensor_back = slip_op_backward_cost(&d, &op).compute_s;
+  op.block_scaled = true;
+  close_to(slip_op_cost(&d, &op).compute_s, tensor); /* the profile does not say */
+  d.kernels.fp8_block_rate = 0.8;
+  close_to(slip_op_cost(&d, &op).compute_s, tensor / 0.8);
+  close_to(slip_op_backward_cost(&d, &op).compute_s, tensor_back / 0.8);
+}
+
 static void each_format_has_its_peak_and_fraction(void **state) {
   slip_device d = toy();
   double bf16 = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, 0).compute_s;
@@ -161,6 +174,15 @@ static void backward_is_two_products(void **state) {
 }
 
 /* A stream moves its bytes at memory_fraction: 1 GB at 0.5 TB/s. Backward moves twice as many. */
+/* A permutation's backward is the permutation back. */
+static void a_mirrored_stream_moves_its_bytes_once(void **state) {
+  slip_device d = toy();
+  slip_op op = {.kind = SLIP_OP_STREAM, .read_bytes = 3e9, .write_bytes = 1e9};
+  close_to(slip_op_backward_cost(&d, &op).memory_s, 2 * slip_op_cost(&d, &op).memory_s);
+  op.mirrored = true;
+  close_to(slip_op_backward_cost(&d, &op).memory_s, slip_op_cost(&d, &op).memory_s);
+}
+
 static void a_stream_is_bytes_over_bandwidth(void **state) {
   slip_device d = toy();
   slip_op op = {.kind = SLIP_OP_STREAM, .read_bytes = 0.75e9, .write_bytes = 0.25e9};
@@ -225,10 +247,12 @@ int main(void) {
       cmocka_unit_test(depth_has_a_pace),
       cmocka_unit_test(rows_are_padded_in_each_group),
       cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
+      cmocka_unit_test(scales_of_blocks_run_at_their_own_rate),
       cmocka_unit_test(each_format_has_its_peak_and_fraction),
       cmocka_unit_test(time_grows_with_every_size),
       cmocka_unit_test(time_falls_with_every_rate),
       cmocka_unit_test(backward_is_two_products),
+      cmocka_unit_test(a_mirrored_stream_moves_its_bytes_once),
       cmocka_unit_test(a_stream_is_bytes_over_bandwidth),
       cmocka_unit_test(published_rows_are_met),
       cmocka_unit_test(ascend_910c_reaches_its_published_share),

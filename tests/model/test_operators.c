@@ -134,6 +134,58 @@ static void an_expert_layer_by_hand(void **state) {
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
 }
 
+/* gpt-oss in training: 128 experts whole on one rank, 4 per token of 2,880; 1,024 tokens make 4,096 rows. Its biased experts take
+ * 22 passes over the width and 14 over the hidden rows in single steps; one fused kernel takes none; no bias no steps. */
+static void biased_experts_take_single_steps(void **state) {
+  const slip_model *model = model_named("gpt-oss-120b");
+  slip_work work = training(model, 1, 1024);
+  const slip_shard whole = {1, 1, 1, 1};
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+  const slip_op *act = op_named(&list, "expert activation"), *bias = op_named(&list, "expert biases");
+  close_to(act->read_bytes + act->write_bytes, 22 * 4096.0 * 2880 * 2);
+  close_to(bias->read_bytes + bias->write_bytes, 14 * 4096.0 * 2880 * 2);
+  assert_true(bias->mirrored && !act->mirrored);
+  work.fused_experts = true;
+  slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_true(strcmp(list.ops[i].name, "expert activation") != 0 &&
+                strcmp(list.ops[i].name, "expert biases") != 0);
+  work.fused_experts = false;
+  model = model_named("qwen3-30b-a3b"); /* 8 of 128 experts, width 768 */
+  slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+  act = op_named(&list, "expert activation");
+  close_to(act->read_bytes + act->write_bytes, 3 * 8192.0 * 768 * 2);
+}
+
+/* Rows of the experts are copied so often between dispatch and combine as the work says, four times when it does not. */
+static void routed_rows_are_copied_as_often_as_the_work_says(void **state) {
+  const slip_model *model = model_named("qwen3-30b-a3b"); /* hidden 2,048, 8 experts per token */
+  slip_work work = training(model, 1, 1024);
+  const slip_shard whole = {1, 1, 1, 1};
+  slip_op_list list;
+  for (int passes = 0; passes <= 12; passes += 6) {
+    work.routed_passes = passes;
+    slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+    const slip_op *permute = op_named(&list, "permute tokens");
+    close_to(permute->read_bytes + permute->write_bytes, (passes ? passes : 4) * 8192.0 * 2048 * 2);
+    assert_true(permute->mirrored);
+  }
+}
+
+/* In training a state of fp32 per chunk of 128 tokens is made, passed on and used: four times through memory. Nemotron 3 Nano: 64
+ * heads of 64, state 128. */
+static void training_scans_keep_a_state_per_chunk(void **state) {
+  const slip_model *model = model_named("nemotron-3-nano");
+  slip_work work = training(model, 1, 1024);
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &list);
+  const slip_op *scan = op_named(&list, "state scan");
+  const double states = 1024.0 / 128 * 64 * 64 * 128 * 4, inner = 64 * 64, groups = 8 * 128;
+  close_to(scan->read_bytes + scan->weight_bytes + scan->write_bytes,
+           4 * states + 1024 * (inner + 2 * groups) * 2 + 1024 * inner * 2);
+}
+
 /* Few tokens visit few experts: one token of one sequence touches top_k of them. */
 static void one_token_visits_its_experts_only(void **state) {
   const slip_model *model = model_named("deepseek-v3");
@@ -272,6 +324,9 @@ int main(void) {
       cmocka_unit_test(the_list_does_the_work_of_the_model),
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(biased_experts_take_single_steps),
+      cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
+      cmocka_unit_test(training_scans_keep_a_state_per_chunk),
       cmocka_unit_test(one_token_visits_its_experts_only),
       cmocka_unit_test(two_tensor_ranks_halve_the_products),
       cmocka_unit_test(context_ranks_share_the_sequence),

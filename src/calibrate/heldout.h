@@ -1,0 +1,43 @@
+/* Predictions of rows by constants that were fitted without them. */
+#ifndef SLIP_CALIBRATE_HELDOUT_H
+#define SLIP_CALIBRATE_HELDOUT_H
+
+#include "calibrate/joint.h"
+#include "calibrate/workbench.h"
+
+/* Rows of a workbench that a fit of their kind can use. */
+typedef struct slip_fit_rows {
+  slip_fit_row *rows;
+  size_t *of; /* index of each in the workbench */
+  size_t n;
+} slip_fit_rows;
+/* Scored rows of the kind that the model answers, under the constants as they are. In the arena. SLIP_NO_MEMORY. */
+slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_arena *arena, slip_fit_rows *out,
+                               slip_error *err);
+
+/* ln(predicted / measured) and the half-width of the 80% interval, n * SLIP_MAX_QUANTITIES each; NAN where a scheme has no figure. */
+typedef struct slip_held_out {
+  double *residuals[SLIP_SCHEMES], *spreads[SLIP_SCHEMES];
+  slip_fit_size size;
+} slip_held_out;
+
+typedef struct slip_fit_watch {
+  const volatile int *stop;
+  slip_progress progress;
+  double from, to; /* share of the caller's progress that is told */
+} slip_fit_watch;
+
+/* Fits all rows (u gets the unknowns), the folds, and each source family left out; leaves the catalog at u. Schemes FOLDS, FAMILIES and OBSERVED
+ * of *out are filled, in the arena; u has slip_joint_unknowns and is started from. */
+slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row_kind kind, slip_arena *arena,
+                          const slip_fit_watch *watch, double *u, slip_held_out *out, slip_error *err);
+
+/* Figures whose intervals are of one kind: 1 for times to first token, and for training mixtures of experts; else 0. */
+int slip_spread_class(const slip_case *c, int quantity);
+/* Half-width of the 80% interval of a stack (of an operator, for kernels) from residuals: its own 80% quantile, and that of all rows of the kind,
+ * which counts as SLIP_POOL_ROWS rows. `use` NULL: all rows. NAN without any. O(n log n). */
+#define SLIP_POOL_ROWS 8.0
+double slip_spread_from(const slip_fit_rows *rows, const double *residuals, const bool *use, const char *of,
+                        int spread_class, double *scratch);
+
+#endif

@@ -1,0 +1,605 @@
+#include "calibrate/joint.h"
+
+#include <math.h>
+#include <nlopt.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "calibrate/constants.h"
+#include "calibrate/linear.h"
+#include "calibrate/workbench.h"
+
+/* An unknown that moves a constant: its field's, its entry's, its own. */
+enum { FIELD, ENTRY, OWN, PARTS };
+
+enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
+
+#define STEP 0.05      /* of derivatives, in ln or logit */
+#define TRUST 2.0      /* farthest that one round moves an unknown */
+#define FARTHEST 6.0   /* from the prior */
+#define FARTHEST_START 3.0
+#define ENOUGH 1e-4    /* relative gain of a round at which the fit ends */
+
+/* ---- a constant and its places ---- */
+
+typedef struct bound_constant {
+  slip_joint_constant shown;
+  double **places, *originals; /* in the catalog, and what stood there */
+  size_t n_places;
+  double **followers; /* keep their ratio to the constant */
+  double *ratios, *follower_originals;
+  size_t n_followers;
+  size_t unknown[PARTS]; /* the unknowns that move it; SIZE_MAX: there is none */
+  double steep;         /* of the logit between bounds, against ln */
+  double sd[PARTS];     /* how far one unit of each moves its transformed value */
+  size_t *rows;        /* that depend on it, ascending */
+  double *derivatives; /* d residual / d transformed value, rows * Q */
+} bound_constant;
+
+struct slip_joint {
+  const slip_agenda *agenda;
+  slip_catalog *catalog;
+  const slip_fit_row *rows;
+  size_t n_rows;
+  bound_constant *constants;
+  slip_joint_constant *shown; /* copies, for callers */
+  size_t n_constants, n_unknowns;
+  bool differentiated;
+  slip_arena *arena;
+};
+
+size_t slip_joint_unknowns(const slip_joint *joint) {
+  return joint->n_unknowns;
+}
+
+size_t slip_joint_constants(const slip_joint *joint, const slip_joint_constant **out) {
+  for (size_t i = 0; i < joint->n_constants; i++)
+    joint->shown[i] = joint->constants[i].shown;
+  *out = joint->shown;
+  return joint->n_constants;
+}
+
+/* How far the unknowns move its transformed value. */
+static double moved_by(const bound_constant *c, const double *u) {
+  double sum = 0;
+  for (int part = 0; part < PARTS; part++)
+    if (c->unknown[part] != SIZE_MAX)
+      sum += c->sd[part] * u[c->unknown[part]];
+  return sum;
+}
+
+/* The transformed value, in which priors are normal: ln x; logit of a share; logit of where x lies between bounds, at the prior as steep as
+ * ln x. */
+static double transformed(const bound_constant *c, double x) {
+  const slip_agenda_field *f = c->shown.field;
+  if (f->transform == SLIP_LOGIT)
+    return log(x / (1 - x));
+  return f->bounded ? log((x - f->low) / (f->high - x)) / c->steep : log(x);
+}
+
+static double restored(const bound_constant *c, double y) {
+  const slip_agenda_field *f = c->shown.field;
+  if (f->transform == SLIP_LOGIT)
+    return 1 / (1 + exp(-y));
+  return f->bounded ? f->low + (f->high - f->low) / (1 + exp(-y * c->steep)) : exp(y);
+}
+
+static double steepness(const slip_agenda_field *f) {
+  return f->bounded ? f->prior * (f->high - f->low) / ((f->prior - f->low) * (f->high - f->prior)) : 1;
+}
+
+static void set(bound_constant *c, double value) {
+  c->shown.now = value;
+  for (size_t p = 0; p < c->n_places; p++)
+    *c->places[p] = value;
+  for (size_t p = 0; p < c->n_followers; p++)
+    *c->followers[p] = value * c->ratios[p];
+}
+
+void slip_joint_move(slip_joint *joint, const double *u) {
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    bound_constant *c = &joint->constants[i];
+    set(c, restored(c, transformed(c, c->shown.shared->prior) + moved_by(c, u)));
+  }
+}
+
+double slip_joint_common(const slip_joint *joint, const double *u, size_t field) {
+  const slip_agenda_field *f = &joint->agenda->fields[field];
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    if (c->shown.field == f && c->unknown[FIELD] != SIZE_MAX)
+      return restored(c, transformed(c, f->prior) + f->common_sd * u[c->unknown[FIELD]]);
+  }
+  return f->prior;
+}
+
+void slip_joint_start(const slip_joint *joint, double *u) {
+  memset(u, 0, joint->n_unknowns * sizeof *u);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
+    if (isfinite(by) && c->sd[OWN] > 0)
+      u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
+  }
+}
+
+void slip_joint_restore(slip_joint *joint) {
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    bound_constant *c = &joint->constants[i];
+    for (size_t p = 0; p < c->n_places; p++)
+      *c->places[p] = c->originals[p];
+    for (size_t p = 0; p < c->n_followers; p++)
+      *c->followers[p] = c->follower_originals[p];
+  }
+}
+
+/* ---- binding ---- */
+
+static slip_status no_memory(slip_error *err) {
+  return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+}
+
+static double *member(void *object, const slip_field *field) {
+  return (double *)(void *)((char *)object + field->offset);
+}
+
+static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *owner, void **out, slip_error *err) {
+  slip_entry *entry = slip_catalog_lookup(joint->catalog, owner->kind, owner->entry);
+  const char *file = joint->agenda->file;
+  if (!entry)
+    return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "there is no %s '%s' in the catalog",
+                        slip_kind_name(owner->kind), owner->entry);
+  *out = entry; /* the first member of its struct */
+  if (owner->kind != SLIP_KIND_SYSTEM)
+    return SLIP_OK;
+  slip_system *system = (slip_system *)(void *)entry;
+  for (int i = 0; i < system->n_levels; i++)
+    if (strcmp(system->levels[i].name, owner->level) == 0) {
+      *out = &system->levels[i];
+      return SLIP_OK;
+    }
+  return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "system '%s' has no level '%s'", owner->entry,
+                      owner->level);
+}
+
+static const slip_field *field_of_kind(slip_kind kind, const char *name) {
+  size_t n;
+  const slip_field *fields = kind == SLIP_KIND_SYSTEM ? slip_level_fields(&n) : slip_kind_fields(kind, &n);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(fields[i].name, name) == 0)
+      return &fields[i];
+  return NULL;
+}
+
+static slip_status bind_followers(const slip_joint *joint, const slip_agenda_owner *owner, void *object,
+                                  bound_constant *c) {
+  const double leader = *member(object, c->shown.field->field);
+  for (size_t i = 0; i < joint->agenda->n_followers; i++) {
+    const slip_agenda_follower *f = &joint->agenda->followers[i];
+    const slip_field *field = field_of_kind(owner->kind, f->name);
+    if (strcmp(f->leader, c->shown.field->name) != 0 || !field || field->offset < 0)
+      continue;
+    double *place = member(object, field);
+    if (!(*place > 0) || !(leader > 0))
+      continue;
+    c->followers[c->n_followers] = place;
+    c->follower_originals[c->n_followers] = *place;
+    c->ratios[c->n_followers++] = *place / leader;
+  }
+  return SLIP_OK;
+}
+
+/* A row depends on a stack that it runs on, on the kernel profile of its chip, on a network of its system. */
+static bool depends(const slip_case *c, const slip_agenda_owner *owner, const void *entry) {
+  switch (owner->kind) {
+  case SLIP_KIND_STACK:
+    return (const void *)c->stack == entry;
+  case SLIP_KIND_KERNELS:
+    return c->chip && (const void *)c->chip->kernels == entry;
+  default: {
+    const slip_system *system = c->kind == SLIP_ROW_KERNEL    ? c->kernel.system
+                                : c->kind == SLIP_ROW_SERVING ? c->serve.job.system
+                                                              : NULL;
+    return (const void *)system == entry;
+  }
+  }
+}
+
+static slip_status bind_rows(slip_joint *joint, bound_constant *c, slip_error *err) {
+  const slip_agenda_constant *shared = c->shown.shared;
+  c->rows = slip_arena_array(joint->arena, joint->n_rows + 1, sizeof *c->rows);
+  if (!c->rows)
+    return no_memory(err);
+  for (size_t r = 0; r < joint->n_rows; r++)
+    for (size_t k = 0; k < shared->n_owners; k++) {
+      const slip_entry *entry =
+          slip_catalog_lookup(joint->catalog, shared->owners[k].kind, shared->owners[k].entry);
+      if (depends(joint->rows[r].c, &shared->owners[k], entry)) {
+        c->rows[c->shown.n_rows++] = r;
+        break;
+      }
+    }
+  c->derivatives = slip_arena_array(joint->arena, c->shown.n_rows * Q + 1, sizeof *c->derivatives);
+  return c->derivatives ? SLIP_OK : no_memory(err);
+}
+
+static slip_status bind(slip_joint *joint, size_t i, slip_error *err) {
+  const slip_agenda_constant *shared = &joint->agenda->constants[i];
+  bound_constant *c = &joint->constants[i];
+  slip_status status = SLIP_OK;
+  c->shown.field = &joint->agenda->fields[shared->field];
+  c->shown.shared = shared;
+  c->steep = steepness(c->shown.field);
+  c->sd[FIELD] = c->shown.field->common_sd;
+  c->sd[ENTRY] = c->shown.field->entry_sd;
+  c->sd[OWN] = c->shown.field->own_sd;
+  c->unknown[FIELD] = c->unknown[ENTRY] = SIZE_MAX;
+  c->unknown[OWN] = i;
+  const size_t most = shared->n_owners * (joint->agenda->n_followers + 1);
+  c->places = slip_arena_array(joint->arena, shared->n_owners, sizeof *c->places);
+  c->originals = slip_arena_array(joint->arena, shared->n_owners, sizeof *c->originals);
+  c->followers = slip_arena_array(joint->arena, most, sizeof *c->followers);
+  c->ratios = slip_arena_array(joint->arena, most, sizeof *c->ratios);
+  c->follower_originals = slip_arena_array(joint->arena, most, sizeof *c->follower_originals);
+  if (!c->originals || !c->follower_originals || !c->places || !c->followers || !c->ratios)
+    return no_memory(err);
+  for (size_t k = 0; k < shared->n_owners; k++) {
+    void *object = NULL;
+    SLIP_TRY(find_owner(joint, &shared->owners[k], &object, err));
+    c->places[c->n_places] = member(object, c->shown.field->field);
+    c->originals[c->n_places] = *c->places[c->n_places];
+    c->n_places++;
+    SLIP_TRY(bind_followers(joint, &shared->owners[k], object, c));
+  }
+  SLIP_TRY(bind_rows(joint, c, err));
+cleanup:
+  return status;
+}
+
+static bool same_entry(const slip_agenda_constant *a, const slip_agenda_constant *b) {
+  return a->owners[0].kind == b->owners[0].kind && strcmp(a->owners[0].entry, b->owners[0].entry) == 0;
+}
+
+/* Constants of one field, and of one entry, are moved by one unknown more. */
+static void number_unknowns(slip_joint *joint) {
+  joint->n_unknowns = joint->n_constants;
+  for (int part = FIELD; part <= ENTRY; part++)
+    for (size_t i = 0; i < joint->n_constants; i++) {
+      bound_constant *c = &joint->constants[i];
+      if (!(c->sd[part] > 0))
+        continue;
+      for (size_t k = 0; k < i && c->unknown[part] == SIZE_MAX; k++) {
+        const bound_constant *other = &joint->constants[k];
+        if (other->sd[part] > 0 && (part == FIELD ? other->shown.field == c->shown.field
+                                                  : same_entry(other->shown.shared, c->shown.shared)))
+          c->unknown[part] = other->unknown[part];
+      }
+      if (c->unknown[part] == SIZE_MAX)
+        c->unknown[part] = joint->n_unknowns++;
+    }
+}
+
+slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_catalog *catalog,
+                            const slip_fit_row *rows, size_t n_rows, slip_joint **out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_joint *joint = slip_arena_alloc(arena, sizeof *joint);
+  if (!joint)
+    return no_memory(err);
+  *joint = (slip_joint){.agenda = agenda, .catalog = catalog, .rows = rows, .n_rows = n_rows, .arena = arena};
+  joint->n_constants = agenda->n_constants;
+  joint->constants = slip_arena_array(arena, joint->n_constants + 1, sizeof *joint->constants);
+  joint->shown = slip_arena_array(arena, joint->n_constants + 1, sizeof *joint->shown);
+  if (!joint->constants || !joint->shown)
+    return no_memory(err);
+  for (size_t i = 0; i < joint->n_constants; i++)
+    SLIP_TRY(bind(joint, i, err));
+  number_unknowns(joint);
+  *out = joint;
+cleanup:
+  return status;
+}
+
+/* ---- residuals and derivatives ---- */
+
+static bool predict(const slip_fit_row *row, double out[Q]) {
+  double predicted[Q] = {NAN, NAN, NAN, NAN};
+  slip_error ignored;
+  const slip_status status = slip_workbench_predict(row->c, predicted, NULL, &ignored);
+  for (int q = 0; q < Q; q++) {
+    out[q] = NAN;
+    if (!row->used[q])
+      continue;
+    out[q] = status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / row->c->quantities[q].measured) : SLIP_MISFIT;
+    if (!isfinite(out[q]))
+      out[q] = SLIP_MISFIT;
+  }
+  return status != SLIP_NO_MEMORY;
+}
+
+slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_error *err) {
+  atomic_bool failed = false;
+#pragma omp parallel for schedule(dynamic, 4) default(shared)
+  for (size_t r = 0; r < joint->n_rows; r++)
+    if (!predict(&joint->rows[r], &out[r * Q]))
+      atomic_store(&failed, true);
+  return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
+}
+
+/* Central, by STEP to each side. */
+static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_error *err) {
+  const double at = c->shown.now, y = transformed(c, at);
+  atomic_bool failed = false;
+  for (int side = 0; side < 2; side++) {
+    set(c, restored(c, y + (side ? STEP : -STEP)));
+#pragma omp parallel for schedule(dynamic, 1) default(shared)
+    for (size_t k = 0; k < c->shown.n_rows; k++) {
+      double here[Q];
+      if (!predict(&joint->rows[c->rows[k]], here))
+        atomic_store(&failed, true);
+      for (int q = 0; q < Q; q++) {
+        double *d = &c->derivatives[k * Q + (size_t)q];
+        *d = side ? (here[q] - *d) / (2 * STEP) : here[q];
+      }
+    }
+  }
+  set(c, at);
+  return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
+}
+
+static slip_status differentiate_all(slip_joint *joint, slip_error *err) {
+  slip_status status = SLIP_OK;
+  for (size_t i = 0; i < joint->n_constants; i++)
+    SLIP_TRY(differentiate(joint, &joint->constants[i], err));
+  joint->differentiated = true;
+cleanup:
+  return status;
+}
+
+/* ---- the loss ---- */
+
+typedef struct problem {
+  const slip_joint *joint;
+  const bool *in;
+  const double *at;      /* unknowns where the rows were linearised */
+  const double *there;   /* residuals there */
+  double *linear, *pull; /* residuals of the linearised rows; d loss / d residual */
+} problem;
+
+static double sd_of(const slip_joint *joint, size_t r) {
+  const double own = joint->agenda->row_sd, range = joint->rows[r].range / SLIP_Z80;
+  return sqrt(own * own + range * range);
+}
+
+/* Of all rows that count, each weighing one, shared among its figures. pull, when not NULL, gets the derivatives. */
+static double loss(const slip_joint *joint, const bool *in, const double *residuals, double *pull) {
+  double sum = 0;
+  for (size_t r = 0; r < joint->n_rows; r++) {
+    const double sd = sd_of(joint, r);
+    for (size_t k = r * Q; k < (r + 1) * Q; k++) {
+      if (pull)
+        pull[k] = 0;
+      if (isnan(residuals[k]) || (in && !in[r]))
+        continue;
+      const double z = residuals[k] / sd, weight = 1.0 / joint->rows[r].n_used;
+      sum += weight * slip_huber(z);
+      if (pull)
+        pull[k] = weight * fmax(-SLIP_HUBER, fmin(SLIP_HUBER, z)) / sd;
+    }
+  }
+  return sum;
+}
+
+static double prior_loss(const double *u, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += 0.5 * u[i] * u[i];
+  return sum;
+}
+
+static void linearise(const problem *p, const double *u) {
+  const slip_joint *joint = p->joint;
+  memcpy(p->linear, p->there, joint->n_rows * Q * sizeof *p->linear);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    const double by = moved_by(c, u) - moved_by(c, p->at);
+    if (by == 0)
+      continue;
+    for (size_t k = 0; k < c->shown.n_rows; k++)
+      for (size_t q = 0; q < Q; q++)
+        p->linear[c->rows[k] * Q + q] += by * c->derivatives[k * Q + q];
+  }
+}
+
+/* The signature is NLopt's. */
+static double linear_loss(unsigned n, const double *u, double *gradient, void *data) {
+  const problem *p = data;
+  const slip_joint *joint = p->joint;
+  linearise(p, u);
+  const double value = loss(joint, p->in, p->linear, p->pull) + prior_loss(u, n);
+  if (!gradient)
+    return value;
+  memcpy(gradient, u, n * sizeof *u);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    double sum = 0;
+    for (size_t k = 0; k < c->shown.n_rows; k++)
+      for (size_t q = 0; q < Q; q++) {
+        const size_t at = c->rows[k] * Q + q;
+        if (p->pull[at] != 0)
+          sum += p->pull[at] * c->derivatives[k * Q + q];
+      }
+    for (int part = 0; part < PARTS; part++)
+      if (c->unknown[part] != SIZE_MAX)
+        gradient[c->unknown[part]] += sum * c->sd[part];
+  }
+  return value;
+}
+
+/* The least loss of the linearised rows within TRUST of `at`, into u. */
+static slip_status minimise_linear(problem *p, double *u, double *bounds, slip_error *err) {
+  const size_t n = p->joint->n_unknowns;
+  double value;
+  nlopt_opt optimiser = nlopt_create(NLOPT_LD_LBFGS, (unsigned)n);
+  if (!optimiser)
+    return no_memory(err);
+  for (size_t i = 0; i < n; i++) {
+    bounds[i] = fmax(-FARTHEST, p->at[i] - TRUST);
+    bounds[n + i] = fmin(FARTHEST, p->at[i] + TRUST);
+    u[i] = p->at[i];
+  }
+  nlopt_set_min_objective(optimiser, linear_loss, p);
+  nlopt_set_lower_bounds(optimiser, bounds);
+  nlopt_set_upper_bounds(optimiser, bounds + n);
+  nlopt_set_xtol_abs1(optimiser, 1e-5);
+  nlopt_set_ftol_rel(optimiser, 1e-9);
+  nlopt_set_maxeval(optimiser, INNER_EVALUATIONS);
+  const nlopt_result result = nlopt_optimize(optimiser, u, &value);
+  nlopt_destroy(optimiser);
+  return result == NLOPT_OUT_OF_MEMORY ? no_memory(err) : SLIP_OK;
+}
+
+/* ---- the fit ---- */
+
+typedef struct space {
+  double *at, *to, *middle, *bounds, *there, *trial, *linear, *pull;
+} space;
+
+static bool make_space(double *memory, size_t n, size_t figures, space *out) {
+  *out = (space){.at = memory, .to = memory + n, .middle = memory + 2 * n, .bounds = memory + 3 * n};
+  out->there = memory + 5 * n;
+  out->trial = out->there + figures;
+  out->linear = out->trial + figures;
+  out->pull = out->linear + figures;
+  return true;
+}
+
+/* Moves towards `to`, half as far each time the true loss is not less. Returns the loss reached. */
+static slip_status step(slip_joint *joint, const slip_joint_job *job, const space *s, double *u, double *value,
+                        slip_error *err) {
+  const size_t n = joint->n_unknowns;
+  slip_status status = SLIP_OK;
+  double share = 1;
+  for (int halving = 0; halving <= HALVINGS; halving++, share /= 2) {
+    for (size_t i = 0; i < n; i++)
+      s->middle[i] = s->at[i] + share * (s->to[i] - s->at[i]);
+    slip_joint_move(joint, s->middle);
+    SLIP_TRY(slip_joint_residuals(joint, s->trial, err));
+    const double here = loss(joint, job->in, s->trial, NULL) + prior_loss(s->middle, n);
+    if (here < *value) {
+      *value = here;
+      memcpy(u, s->middle, n * sizeof *u);
+      memcpy(s->there, s->trial, joint->n_rows * Q * sizeof *s->there);
+      break;
+    }
+  }
+cleanup:
+  return status;
+}
+
+slip_status slip_joint_fit(slip_joint *joint, const slip_joint_job *job, double *u, double *residuals,
+                           slip_error *err) {
+  const size_t n = joint->n_unknowns, figures = joint->n_rows * Q;
+  const int most = job->most_rounds > 0 ? job->most_rounds : USUAL_ROUNDS;
+  slip_status status = SLIP_OK;
+  space s;
+  double *memory = slip_memory_resize(NULL, (5 * n + 4 * figures + 1) * sizeof *memory);
+  if (!memory)
+    return no_memory(err);
+  make_space(memory, n, figures, &s);
+  slip_joint_move(joint, u);
+  SLIP_TRY(slip_joint_residuals(joint, s.there, err));
+  double value = loss(joint, job->in, s.there, NULL) + prior_loss(u, n);
+  for (int round = 0; round < most && n > 0; round++) {
+    const double before = value;
+    if (job->stop && *job->stop)
+      SLIP_FAIL(err, SLIP_INTERRUPTED, "stopped before the fit was done");
+    slip_joint_move(joint, u);
+    if (!job->keep_derivatives || !joint->differentiated)
+      SLIP_TRY(differentiate_all(joint, err));
+    memcpy(s.at, u, n * sizeof *u);
+    problem p = {joint, job->in, s.at, s.there, s.linear, s.pull};
+    SLIP_TRY(minimise_linear(&p, s.to, s.bounds, err));
+    SLIP_TRY(step(joint, job, &s, u, &value, err));
+    if (!(before - value > ENOUGH * before))
+      break;
+  }
+  slip_joint_move(joint, u);
+  memcpy(residuals, s.there, figures * sizeof *residuals);
+cleanup:
+  free(memory);
+  return status;
+}
+
+/* ---- what is left to be known ---- */
+
+/* d residual / d unknown of one figure, dense, into g[n]. Derivatives of all constants stand in `dense` (constants x figures). */
+static void gradient_of(const slip_joint *joint, const double *dense, size_t k, double *g) {
+  const size_t figures = joint->n_rows * Q;
+  memset(g, 0, joint->n_unknowns * sizeof *g);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const double d = dense[i * figures + k];
+    const bound_constant *c = &joint->constants[i];
+    for (int part = 0; part < PARTS && d != 0; part++)
+      if (c->unknown[part] != SIZE_MAX)
+        g[c->unknown[part]] += d * c->sd[part];
+  }
+}
+
+/* The Gauss-Newton Hessian: identity of the priors, and each figure's outer product by its weight in Huber's loss. */
+static void hessian(const slip_joint *joint, const bool *in, const double *residuals, const double *dense, double *g,
+                    double *h) {
+  const size_t n = joint->n_unknowns;
+  memset(h, 0, n * n * sizeof *h);
+  for (size_t i = 0; i < n; i++)
+    h[i * n + i] = 1;
+  for (size_t k = 0; k < joint->n_rows * Q; k++) {
+    const size_t r = k / Q;
+    if (isnan(residuals[k]) || (in && !in[r]))
+      continue;
+    const double sd = sd_of(joint, r), z = fabs(residuals[k]) / sd;
+    const double weight = (z <= SLIP_HUBER ? 1 : SLIP_HUBER / z) / joint->rows[r].n_used / (sd * sd);
+    gradient_of(joint, dense, k, g);
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; g[i] != 0 && j < n; j++)
+        h[i * n + j] += weight * g[i] * g[j];
+  }
+}
+
+slip_status slip_joint_posterior(slip_joint *joint, const slip_joint_job *job, const double *residuals,
+                                 double *constant_sd, double *effective, slip_error *err) {
+  const size_t n = joint->n_unknowns, figures = joint->n_rows * Q;
+  slip_status status = SLIP_OK;
+  double *memory = slip_memory_resize(NULL, (n * n + n + joint->n_constants * figures + 1) * sizeof *memory);
+  if (!memory)
+    return no_memory(err);
+  double *h = memory, *g = h + n * n, *dense = g + n;
+  SLIP_TRY(differentiate_all(joint, err));
+  memset(dense, 0, joint->n_constants * figures * sizeof *dense);
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    for (size_t k = 0; k < c->shown.n_rows; k++)
+      for (size_t q = 0; q < Q; q++) {
+        const double d = c->derivatives[k * Q + q];
+        dense[i * figures + c->rows[k] * Q + q] = isnan(d) ? 0 : d;
+      }
+  }
+  hessian(joint, job->in, residuals, dense, g, h);
+  slip_invert(h, n);
+  *effective = 0;
+  for (size_t i = 0; i < n; i++)
+    *effective += 1 - h[i * n + i];
+  for (size_t i = 0; i < joint->n_constants; i++) {
+    const bound_constant *c = &joint->constants[i];
+    double variance = 0;
+    for (int a = 0; a < PARTS; a++)
+      for (int b = 0; b < PARTS; b++)
+        if (c->unknown[a] != SIZE_MAX && c->unknown[b] != SIZE_MAX)
+          variance += c->sd[a] * c->sd[b] * h[c->unknown[a] * n + c->unknown[b]];
+    constant_sd[i] = sqrt(variance);
+  }
+cleanup:
+  free(memory);
+  return status;
+}
