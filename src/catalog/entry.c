@@ -109,9 +109,8 @@ slip_status slip_text_child(slip_arena *arena, const slip_node *map, const char 
   return slip_node_is_null(node) ? SLIP_OK : slip_text_read(arena, node, out, err);
 }
 
-/* One of `count` words. */
-static slip_status read_word(const slip_node *node, const char *const *words, size_t count, size_t *out,
-                             slip_error *err) {
+slip_status slip_word_read(const slip_node *node, const char *const *words, size_t count, size_t *out,
+                           slip_error *err) {
   for (size_t i = 0; i < count && node->kind == SLIP_NODE_SCALAR; i++) {
     if (strcmp(node->text, words[i]) == 0) {
       *out = i;
@@ -199,7 +198,7 @@ slip_status slip_entry_read_head(slip_reading *reading, const char *stem, slip_e
   SLIP_TRY(slip_text_child(reading->arena, root, "summary", &entry->summary, reading->err));
   if (at) {
     size_t i = 0;
-    SLIP_TRY(read_word(at, statuses, sizeof statuses / sizeof statuses[0], &i, reading->err));
+    SLIP_TRY(slip_word_read(at, statuses, sizeof statuses / sizeof statuses[0], &i, reading->err));
     entry->status = statuses[i];
   }
   SLIP_TRY(read_aliases(reading, entry));
@@ -223,7 +222,7 @@ slip_status slip_fact_read_source(slip_reading *reading, const slip_node *map, s
   SLIP_TRY(slip_text_child(arena, map, "note", &fact->note, err));
   for (int i = 0; i < SLIP_CONFIDENCES; i++)
     names[i] = slip_confidence_name((slip_confidence)i);
-  SLIP_TRY(read_word(slip_node_get(map, "confidence"), names, SLIP_CONFIDENCES, &confidence, err));
+  SLIP_TRY(slip_word_read(slip_node_get(map, "confidence"), names, SLIP_CONFIDENCES, &confidence, err));
   fact->confidence = (slip_confidence)confidence;
   if (fact->url[0] && strncmp(fact->url, "http://", 7) != 0 && strncmp(fact->url, "https://", 8) != 0) {
     status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(map, "url"), "starts with http:// or https://");

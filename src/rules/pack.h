@@ -221,9 +221,6 @@ slip_status pack_read_date(const slip_node *map, const char *key, slip_date *out
 /* A list of texts, or one text. *out of *count. */
 slip_status pack_read_texts(slip_rules *rules, const slip_node *node, const char *const **out, size_t *count,
                             slip_error *err);
-/* One of `count` words; *out is its index. */
-slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out,
-                           slip_error *err);
 bool pack_is_country(const char *code);      /* two capital letters */
 size_t pack_country_index(const char *code); /* of such: under SLIP_PACK_COUNTRIES */
 

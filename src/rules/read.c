@@ -34,24 +34,6 @@ slip_status pack_keys(const slip_node *map, const pack_key *keys, size_t count, 
   return SLIP_OK;
 }
 
-slip_status pack_read_word(const slip_node *node, const char *const *words, size_t count, int *out,
-                           slip_error *err) {
-  slip_text legal = {0};
-  for (size_t i = 0; i < count; i++) {
-    if (node->kind == SLIP_NODE_SCALAR && strcmp(node->text, words[i]) == 0) {
-      *out = (int)i;
-      slip_text_free(&legal);
-      return SLIP_OK;
-    }
-    slip_text_printf(&legal, "%s%s", i ? ", " : "", words[i]);
-  }
-  const slip_status status = legal.failed
-                                 ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
-                                 : slip_node_fail(err, SLIP_BAD_INPUT, node, "must be one of: %s", legal.data);
-  slip_text_free(&legal);
-  return status;
-}
-
 slip_status pack_read_date(const slip_node *map, const char *key, slip_date *out, slip_error *err) {
   const slip_node *node = slip_node_get(map, key);
   *out = 0;
@@ -225,9 +207,9 @@ static slip_status read_input(slip_rules *rules, const slip_node *node, pack_inp
                                   {"scale", false}, {"values", false}, {"varies", false}};
   static const char *const types[] = {"number", "text", "truth", "country"};
   slip_status status = SLIP_OK;
-  int type = 0;
+  size_t type = 0;
   SLIP_TRY(PACK_KEYS(node, keys, "an input", err));
-  SLIP_TRY(pack_read_word(slip_node_get(node, "type"), types, COUNT_OF(types), &type, err));
+  SLIP_TRY(slip_word_read(slip_node_get(node, "type"), types, COUNT_OF(types), &type, err));
   input->type = (slip_value_type)type;
   input->public.id = slip_node_get(node, "id")->text;
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &input->public.title, err));
@@ -416,10 +398,10 @@ static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_
   static const char *const layers[] = {"L0", "L1", "L2", "L3", "L4", "L5", "L6"};
   static const char *const takes[] = {"first", "each"};
   slip_status status = SLIP_OK;
-  int layer = 0, take = 0;
+  size_t layer = 0, take = 0;
   SLIP_TRY(PACK_KEYS(node, keys, "a decision", err));
-  SLIP_TRY(pack_read_word(slip_node_get(node, "layer"), layers, COUNT_OF(layers), &layer, err));
-  SLIP_TRY(pack_read_word(slip_node_get(node, "takes"), takes, COUNT_OF(takes), &take, err));
+  SLIP_TRY(slip_word_read(slip_node_get(node, "layer"), layers, COUNT_OF(layers), &layer, err));
+  SLIP_TRY(slip_word_read(slip_node_get(node, "takes"), takes, COUNT_OF(takes), &take, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &decision->public.title, err));
   const slip_node *list = slip_node_get(node, "outcomes");
   if (list->kind != SLIP_NODE_SEQUENCE || list->count < 1 || list->count > 60)

@@ -17,7 +17,7 @@ static slip_status read_period(slip_rules *rules, const slip_node *node, bool of
   static const pack_key with[] = {{"from", true}, {"to", false}, {"is", true}, {"because", true}};
   static const pack_key without[] = {{"from", true}, {"to", false}, {"because", true}};
   slip_status status = SLIP_OK;
-  int is = SLIP_ENFORCED;
+  size_t is = SLIP_ENFORCED;
   if (of_enforcement)
     SLIP_TRY(PACK_KEYS(node, with, "a period of enforcement", err));
   else
@@ -26,7 +26,7 @@ static slip_status read_period(slip_rules *rules, const slip_node *node, bool of
   SLIP_TRY(pack_read_date(node, "to", &period->to, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "because", &period->because, err));
   if (of_enforcement)
-    SLIP_TRY(pack_read_word(slip_node_get(node, "is"), enforcements, 3, &is, err));
+    SLIP_TRY(slip_word_read(slip_node_get(node, "is"), enforcements, 3, &is, err));
   period->enforcement = (slip_enforcement)is;
   if (period->to && period->to < period->from)
     status = slip_node_fail(err, SLIP_BAD_INPUT, node, "contradictory: it ends before it begins");
@@ -127,7 +127,7 @@ cleanup:
 
 static slip_status read_head(slip_rules *rules, const slip_node *node, slip_rule *rule, slip_error *err) {
   slip_status status = SLIP_OK;
-  int certainty = 0;
+  size_t certainty = 0;
   const slip_node *unpublished = slip_node_get(node, "never_published"), *flag = slip_node_get(node, "flag");
   rule->id = slip_node_get(node, "id")->text;
   rule->file = node->file;
@@ -137,7 +137,7 @@ static slip_status read_head(slip_rules *rules, const slip_node *node, slip_rule
   SLIP_TRY(slip_text_child(rules->arena, node, "citation", &rule->citation, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "source", &rule->source, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "url", &rule->url, err));
-  SLIP_TRY(pack_read_word(slip_node_get(node, "certainty"), certainties, 5, &certainty, err));
+  SLIP_TRY(slip_word_read(slip_node_get(node, "certainty"), certainties, 5, &certainty, err));
   rule->certainty = (slip_certainty)certainty;
   if (unpublished)
     SLIP_TRY(slip_node_bool(unpublished, &rule->never_published, err));
