@@ -218,6 +218,8 @@ static void the_same_question_gives_the_same_answer(void **unused) {
   char a[SLIP_HASH_SIZE], b[SLIP_HASH_SIZE];
   slip_case *c = case_of_item("h200", "from=US to=CN"), *d = case_of_item("h200", "to=CN from=US"),
             *other = case_of_item("h200", "from=US to=MO");
+  /* FIPS 180-4, the example of "abc". */
+  assert_string_equal(slip_hash(a, "abc", 3), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   assert_string_equal(slip_case_hash(c, a), slip_case_hash(d, b));
   assert_string_not_equal(slip_case_hash(c, a), slip_case_hash(other, b));
   slip_verdict *v = classify(c, "2026-03-01"), *w = classify(d, "2026-03-01");
