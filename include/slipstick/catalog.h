@@ -129,8 +129,10 @@ typedef struct slip_chip {
   double cores; /* SMs, AI cores, CUs, of the package: for wave quantisation */
   double peak_flops[SLIP_DTYPES]; /* dense, per package; int4 is bf16's, in which it computes */
   double memory_bytes;            /* usable by software, per package */
-  double memory_bytes_per_s;      /* per package */
-  double tdp_w;                   /* per package */
+  double
+      memory_exposed_bytes; /* as the driver reports it: data sheets mean 2^30 bytes by a GB of HBM; memory_bytes when absent */
+  double memory_bytes_per_s; /* per package */
+  double tdp_w;              /* per package */
   double idle_w;
   double die_mm2; /* all compute dies */
   double price_usd;
@@ -201,19 +203,27 @@ typedef struct slip_stack {
   /* serving */
   double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
-  double two_batch_overlap;  /* share of expert traffic hidden behind the other half batch */
+  double host_sequence_s;    /* host time per sequence of a step: scheduling, sampling, streaming; 0 when absent */
+  double
+      request_s; /* of a request outside all steps, before its first token is out: server, tokenizer, queues between
+                     * processes; 0 when absent */
+  double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
+  double
+      exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
-  double draft_acceptance;     /* accepted draft tokens per drafted token (MTP) */
-  double max_sequences;        /* running sequences per replica */
-  double dispatch_s;           /* fixed time of one expert dispatch or combine beyond the fabric's latency */
+  double
+      reserve_output; /* share of its output that a request must find room for in the cache before it runs; 1 when absent */
+  double draft_acceptance; /* accepted draft tokens per drafted token (MTP) */
+  double max_sequences;    /* running sequences per replica */
+  double dispatch_s;       /* fixed time of one expert dispatch or combine beyond the fabric's latency */
   double
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
   double spread_train, spread_serve;
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
-  double spread_ttft; /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
 } slip_stack;

@@ -28,7 +28,7 @@ const char *slip_bound_name(slip_bound bound);
 typedef struct slip_device {
   const slip_chip *chip;
   double peak_flops[SLIP_DTYPES]; /* NAN where the chip has no such unit or no published rate */
-  double memory_bytes, memory_bytes_per_s;
+  double memory_bytes, memory_exposed_bytes, memory_bytes_per_s;
   double cores; /* NAN: not known, wave quantisation is left out */
   double
       gemm_fraction[SLIP_DTYPES]; /* sustained fraction of peak, inherited from bf16's when the profile has none */

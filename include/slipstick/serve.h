@@ -20,11 +20,12 @@ typedef struct slip_serve_plan {
   int64_t tp, pp, dp, ep;
   int64_t batch; /* running sequences of the instance; 0: the largest that memory and the objectives allow */
   int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
+  int64_t poll;  /* steps between two looks for new requests; 0 or 1: before every step */
   bool disaggregated;
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);
-/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,disaggregate=yes". As slip_plan_parse. */
+/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,poll=30,disaggregate=yes". As slip_plan_parse. */
 slip_status slip_serve_plan_parse(const char *text, slip_serve_plan *out, slip_error *err);
 int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size);
 
@@ -46,6 +47,9 @@ typedef struct slip_serve_job {
                    * drafts with a head of one of its own layers (EAGLE and kin) */
   double
       accepted; /* drafted tokens accepted per step; not above 0: a, a^2, ... of them by the stack's acceptance a */
+  double rounds; /* of a closed loop: requests that each client sends, the first all at once; 0: very many */
+  double
+      length_spread; /* standard deviation of the requests' durations over their mean: what pulls clients that began together apart */
   bool ignore_memory; /* memory neither refuses nor limits the batch: for runs that were measured and so did fit */
 } slip_serve_job;
 
@@ -139,6 +143,7 @@ typedef struct slip_loop {
   double ttft_s, tpot_s; /* means; tpot over the osl - 1 tokens after the first */
   double
       burst_ttft_s; /* mean, when all arrive at once: the first round of a benchmark, that steady state does not see */
+  double rounds_ttft_s; /* mean over the job's rounds; ttft_s when it names none */
   double
       prefill_steps; /* share of steps that carry a prefill chunk; of the prefill lanes' time when disaggregated */
   int64_t chips;     /* in the loop */
@@ -151,7 +156,10 @@ typedef struct slip_loop {
  * A prompt waits for the step under way, for those before it (M/G/1 with the arrival theorem's (N-1)/N: nobody waits for himself),
  * then for its own passes. What exceeds the scheduler's or the memory's sequences waits outside. requests: >= 1; infinity is
  * saturation (ttft_s infinite). plan->batch > 0 caps the running sequences of the instance. SLIP_INFEASIBLE as slip_serve_decode.
- * O(log) steps. */
+ * plan->poll = p: prompts wait for the next of every p steps as well, and those that came meanwhile are taken in together.
+ * Rounds: all clients begin at once, and S seconds of prefill set them apart; in round k their requests still arrive within
+ * W = min(T, sqrt(S^2 + 12 k (length_spread T)^2)) of the period T = requests / requests_per_s, so that prefill meets T / W times the mean rate; the first
+ * round waits as burst_ttft_s says. O(log) steps. */
 slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
                                    slip_loop *out, slip_error *err);
 /* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. */

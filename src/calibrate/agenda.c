@@ -319,7 +319,7 @@ static slip_status read_kind(const slip_node *node, slip_row_kind *out, slip_err
 
 slip_status slip_agenda_parse(slip_arena *arena, const char *file, const char *bytes, size_t n, slip_agenda *out,
                               slip_error *err) {
-  static const char *const legal[] = {"rows", "row_sd", "fields", "shared", "follow", NULL};
+  static const char *const legal[] = {"rows", "row_sd", "ttft_sd", "fields", "shared", "follow", NULL};
   const slip_node *root = NULL, *node = NULL;
   slip_status status = SLIP_OK;
   reading r = {.arena = arena, .out = out, .err = err};
@@ -330,6 +330,10 @@ slip_status slip_agenda_parse(slip_arena *arena, const char *file, const char *b
   SLIP_TRY(read_kind(node, &out->rows, err));
   SLIP_TRY(need(root, "row_sd", &node, err));
   SLIP_TRY(slip_node_double(node, 1e-3, 3, &out->row_sd, err));
+  out->ttft_sd = out->row_sd;
+  node = slip_node_get(root, "ttft_sd");
+  if (node)
+    SLIP_TRY(slip_node_double(node, 1e-3, 3, &out->ttft_sd, err));
   SLIP_TRY(need(root, "fields", &node, err));
   SLIP_TRY(read_fields(&r, node));
   SLIP_TRY(need(root, "shared", &node, err));

@@ -20,9 +20,9 @@ extern const size_t slip_calibration_file_count;
 
 typedef struct slip_agenda_field {
   const char *name;
-  const slip_field *field;  /* of its kind */
-  double prior;             /* SI */
-  bool bounded;             /* the value stays between low and high, SI */
+  const slip_field *field; /* of its kind */
+  double prior;            /* SI */
+  bool bounded;            /* the value stays between low and high, SI */
   double low, high;
   double common_sd, entry_sd, own_sd; /* of the transformed value; 0: there is no such part */
   slip_transform transform;
@@ -53,7 +53,8 @@ typedef struct slip_agenda_follower {
 typedef struct slip_agenda {
   const char *file;
   slip_row_kind rows;
-  double row_sd; /* of ln(predicted / measured): what belongs to a row and is not learnt */
+  double row_sd;  /* of ln(predicted / measured): what belongs to a row and is not learnt */
+  double ttft_sd; /* the same of a time to first token, which hangs on the queue; row_sd when absent */
   const slip_agenda_field *fields;
   size_t n_fields;
   const slip_agenda_constant *constants;

@@ -23,6 +23,7 @@ typedef struct slip_train_case {
   double flop_per_token; /* of the source's own convention, to turn tflops_per_chip into time */
   double devices;        /* that the source divides its rates by: chips, or the dies of a package */
   bool frozen;           /* the matrices are frozen (LoRA): their gradients are neither made nor sent nor applied */
+  bool unfused_attention; /* the row says that scores go through memory, whatever the stack can do */
   double full_share; /* share of the layers that full recompute is done for, when the plan's recompute is full */
 } slip_train_case;
 
@@ -42,10 +43,10 @@ typedef struct slip_serve_case {
       speculation_known; /* false: the row does not say whether drafts were used; both are predicted, the centre is scored */
   slip_serve_phase phase;
   double instances, prefill_instances; /* that share the concurrency; prefill_instances: of a disaggregated loop */
-  double
-      rounds; /* requests that each client sends, the first all at once; infinity: only the steady state is measured */
-  bool balanced;  /* tokens were spread evenly over the experts by hand */
-  double counted; /* input tokens that the source counts per token computed: cache hits included or not */
+  double memory_share;                 /* of a chip that the engine was told to fill; 0: as its stack does */
+  bool in_process; /* the load generator calls the engine itself, which preempts rather than reserve: MLPerf */
+  bool balanced;   /* tokens were spread evenly over the experts by hand */
+  double counted;  /* input tokens that the source counts per token computed: cache hits included or not */
 } slip_serve_case;
 
 enum { SLIP_MAX_KERNEL_OPS = 4 };

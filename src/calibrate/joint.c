@@ -367,8 +367,11 @@ typedef struct problem {
   double *linear, *pull; /* residuals of the linearised rows; d loss / d residual */
 } problem;
 
-static double sd_of(const slip_joint *joint, size_t r) {
-  const double own = joint->agenda->row_sd, range = joint->rows[r].range / SLIP_Z80;
+/* Of the figure k = r * Q + its quantity. */
+static double sd_of(const slip_joint *joint, size_t k) {
+  const size_t r = k / Q;
+  const bool waits = joint->agenda->rows == SLIP_ROW_SERVING && strcmp(joint->rows[r].c->quantities[k % Q].name, "ttft_ms") == 0;
+  const double own = waits ? joint->agenda->ttft_sd : joint->agenda->row_sd, range = joint->rows[r].range / SLIP_Z80;
   return sqrt(own * own + range * range);
 }
 
@@ -376,13 +379,12 @@ static double sd_of(const slip_joint *joint, size_t r) {
 static double loss(const slip_joint *joint, const bool *in, const double *residuals, double *pull) {
   double sum = 0;
   for (size_t r = 0; r < joint->n_rows; r++) {
-    const double sd = sd_of(joint, r);
     for (size_t k = r * Q; k < (r + 1) * Q; k++) {
       if (pull)
         pull[k] = 0;
       if (isnan(residuals[k]) || (in && !in[r]))
         continue;
-      const double z = residuals[k] / sd, weight = 1.0 / joint->rows[r].n_used;
+      const double sd = sd_of(joint, k), z = residuals[k] / sd, weight = 1.0 / joint->rows[r].n_used;
       sum += weight * slip_huber(z);
       if (pull)
         pull[k] = weight * fmax(-SLIP_HUBER, fmin(SLIP_HUBER, z)) / sd;
@@ -558,7 +560,7 @@ static void hessian(const slip_joint *joint, const bool *in, const double *resid
     const size_t r = k / Q;
     if (isnan(residuals[k]) || (in && !in[r]))
       continue;
-    const double sd = sd_of(joint, r), z = fabs(residuals[k]) / sd;
+    const double sd = sd_of(joint, k), z = fabs(residuals[k]) / sd;
     const double weight = (z <= SLIP_HUBER ? 1 : SLIP_HUBER / z) / joint->rows[r].n_used / (sd * sd);
     gradient_of(joint, dense, k, g);
     for (size_t i = 0; i < n; i++)

@@ -344,8 +344,8 @@ static const struct {
     {"trt-llm", "TensorRT-LLM"},
     {"tensorrt", "TensorRT-LLM"}, /* MLPerf submissions with language models */
     {"nemo", "Megatron-Bridge"},
-    {"nvidia-release", "Megatron-Bridge"}, /* MLPerf: NVIDIA's containers train with NeMo */
-    {"ngc-pytorch", "Megatron-Bridge"},
+    {"nvidia-release", "NeMo"}, /* MLPerf: NVIDIA's containers train with NeMo */
+    {"ngc-pytorch", "NeMo"},
     {"megatron-core", "Megatron-LM"},
     {"mcore", "Megatron-LM"},
     {"modellink", "MindSpeed-LLM"},

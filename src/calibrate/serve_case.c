@@ -107,6 +107,13 @@ static slip_dtype narrowest(const slip_chip *chip) {
   return !isnan(chip->peak_flops[SLIP_FP4]) ? SLIP_FP4 : !isnan(chip->peak_flops[SLIP_FP8]) ? SLIP_FP8 : SLIP_BF16;
 }
 
+static slip_harness harness_of(slip_serve_reading *r) {
+  bool bad = false;
+  double tp = slip_row_number(r->row, "tp", &bad);
+  return slip_serve_harness(text_of(r, "source"), text_of(r, "framework"), r->out->shown.chip, r->out->shown.model,
+                            isnan(tp) ? 0 : (int64_t)tp);
+}
+
 static void read_formats(slip_serve_reading *r) {
   slip_serve_job *job = &r->out->serve.job;
   const char *weights = text_of(r, "weights_dtype"), *kv = text_of(r, "kv_dtype");
@@ -135,7 +142,9 @@ static void read_formats(slip_serve_reading *r) {
    * submissions take it, vLLM and SGLang keep the cache as released unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
   const char *framework = text_of(r, "framework");
-  bool follows = is_mlperf(r) || strncmp(framework, "trt", 3) == 0 || strncmp(framework, "TensorRT", 8) == 0;
+  const slip_harness harness = harness_of(r);
+  bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
+                 strncmp(framework, "TensorRT", 8) == 0;
   bool quantised = asked == SLIP_FP4 || (follows && asked == SLIP_FP8);
   if (quantised && !ascend) {
     job->kv = SLIP_FP8;
@@ -145,11 +154,41 @@ static void read_formats(slip_serve_reading *r) {
 
 /* ---- drafts ---- */
 
+/* InferenceX's configurations, scripts and pull requests say what its rows in other tables do not (docs/measured.md). Dates are ISO, so
+ * that their order is that of the texts. */
+static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
+  static const struct {
+    const char *framework, *chip, *model,
+        *before; /* how the names begin; the first date of a configuration that drafts */
+  } none[] = {{"sglang", "h200", "deepseek", "2026-05"},
+              {"sglang", "", "glm-5", "2026-04-18"},
+              {"sglang", "", "qwen3.5", "2026-04"}};
+  const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;
+  const char *measured = slip_serve_fact(r, "measured");
+  if (d->known || !measured || !strstr(text_of(r, "source"), "InferenceX"))
+    return;
+  if (strcmp(text_of(r, "pd_disagg"), "yes") == 0) {
+    d->known = true;
+  } else if (strncmp(framework, "trtllm", 6) == 0) { /* when drafting came in, and the image it moved to */
+    bool bad = false;
+    d->known = true;
+    d->on = strstr(framework, "1.2.0rc6.post3") || strncmp(measured, "2026-01-14", 10) == 0;
+    d->drafts = !d->on ? 0 : slip_row_number(r->row, "dp", &bad) > 1 ? 1 : 3;
+  }
+  for (size_t i = 0; i < sizeof none / sizeof *none && !d->known; i++)
+    d->known = strncmp(framework, none[i].framework, strlen(none[i].framework)) == 0 &&
+               strncmp(chip, none[i].chip, strlen(none[i].chip)) == 0 &&
+               strncmp(model, none[i].model, strlen(none[i].model)) == 0 && strcmp(measured, none[i].before) < 0;
+  if (d->known)
+    slip_serve_infer(r, "drafts=%lld by InferenceX's configurations", (long long)d->drafts);
+}
+
 static void read_drafts(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
   slip_draft_text d = slip_serve_drafts(text_of(r, "speculative"));
   bool own = c->job.model->mtp_modules > 0;
   const char *fact = slip_serve_fact(r, "drafts");
+  drafts_of_inferencex(r, &d);
   if (!d.known) {
     /* Without drafting modules a row would name its draft model; MLPerf's rules up to 5.1 and tables of saturated throughput have none,
      * and a prefill pool drafts nothing. */
@@ -177,9 +216,8 @@ static void read_lengths(slip_serve_reading *r) {
     isl = slip_mlperf_input_tokens(text_of(r, "model"));
     if (!isnan(isl))
       slip_serve_infer(r, "isl=%.0f, the data set's mean", isl);
-    else if (!isnan(
-                 osl)) { /* questions and answers of the OpenOrca kind are of a like length; no mean is published */
-      isl = osl;
+    else if (!isnan(osl) && strstr(text_of(r, "model"), "70b")) {
+      isl = osl; /* questions and answers of OpenOrca are of a like length; no mean is published */
       slip_serve_infer(r, "isl=osl");
     }
   }
@@ -199,8 +237,10 @@ static void read_lengths(slip_serve_reading *r) {
     slip_serve_skip(r, "%s is blank", isnan(isl) ? "isl" : "osl");
     return;
   }
-  if (!isnan(ratio) && ratio <= 1)
+  if (!isnan(ratio) && ratio <= 1) { /* the mean of lengths even between 2 ratio - 1 and 1 of the nominal */
     isl *= ratio, osl *= ratio;
+    c->job.length_spread = (1 - ratio) / sqrt(3) / ratio;
+  }
   if (!(isl >= 1 && isl <= 1e7 && osl >= 1 && osl <= 1e7)) {
     slip_serve_skip(r, "isl %g or osl %g is not from 1 to 1e7", isl, osl);
     return;
@@ -213,7 +253,8 @@ static void read_lengths(slip_serve_reading *r) {
   }
   c->job.prefix_hit = isnan(hit) ? 0 : hit;
   double rounds = slip_serve_fact_number(r, "rounds");
-  c->rounds = isnan(rounds) ? INFINITY : rounds;
+  c->job.rounds = isnan(rounds) ? 0 : rounds;
+  c->in_process = is_mlperf(r);
   const char *routing = slip_serve_fact(r, "routing");
   c->balanced = routing && strcmp(routing, "forced-balanced") == 0;
   c->counted = slip_serve_fact(r, "cached_counted") ? 1 / (1 - c->job.prefix_hit) : 1;
@@ -235,6 +276,7 @@ static double read_concurrency(slip_serve_reading *r, double chips) {
   if (rate > 0 && tpot > 0 && chips > 0) {
     n = rate * chips / osl * ((isnan(ttft) ? 0 : ttft) + tpot * (osl - 1)) / 1e3;
     slip_serve_infer(r, "concurrency=%.0f by Little's law over the row", n);
+    r->out->serve.job.ignore_memory = true; /* all of them ran */
     return fmax(1, n);
   }
   return NAN;
@@ -286,6 +328,21 @@ static void read_load(slip_serve_reading *r) {
     c->concurrency = 1;
 }
 
+/* How the source set up the engine. Pools of a disaggregated row have their own settings, which are not known. */
+static void read_harness(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  const slip_harness h = harness_of(r);
+  if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
+    return;
+  c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;
+  c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
+  if (c->plan.chunk > 0)
+    slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
+  c->memory_share = h.memory_share;
+  if (c->plan.poll > 0)
+    slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
+}
+
 /* Batches of pools and caps, once the plan is known. */
 static void read_batch(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
@@ -319,6 +376,8 @@ static void read_quantities(slip_serve_reading *r) {
              {"ttft_ms", "ms", false}};
   slip_case *out = r->out;
   bool waits = slip_serve_fact(r, "scenario") == NULL || strcmp(slip_serve_fact(r, "scenario"), "offline") != 0;
+  const char *tpot = slip_serve_fact(r, "tpot");
+  bool label = tpot && strcmp(tpot, "rounded-label") == 0;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     double value = number_of(r, all[i].name);
     if (isnan(value) || out->n_quantities >= SLIP_MAX_QUANTITIES)
@@ -327,12 +386,16 @@ static void read_quantities(slip_serve_reading *r) {
       slip_serve_skip(r, "%s %g is not above 0", all[i].name, value);
       continue;
     }
+    if (label && i == 2)
+      continue; /* what the configuration was tuned to stay under */
     if (!waits && i >= 2)
       continue; /* everything was queued at once: times are those of the queue */
     if (r->per_die && all[i].per_chip)
       value *= out->chip->ranks;
     out->quantities[out->n_quantities++] = (slip_quantity){all[i].name, all[i].unit, value};
   }
+  if (out->n_quantities == 0 && label)
+    slip_serve_skip(r, "tpot_ms is a rounded objective, not a measurement");
   if (out->n_quantities == 0)
     slip_serve_skip(r, "no rate and no latency to compare with");
 }
@@ -341,6 +404,9 @@ static void read_row(slip_serve_reading *r) {
   const char *not_scored = slip_serve_fact(r, "not_scored");
   if (not_scored)
     slip_serve_skip(r, "%s", not_scored);
+  const char *division = slip_serve_fact(r, "division");
+  if (division && strcmp(division, "open") == 0)
+    slip_serve_skip(r, "MLPerf's open division: the model may be another");
   read_phase(r);
   read_names(r);
   read_quantities(r);
@@ -355,8 +421,10 @@ static void read_row(slip_serve_reading *r) {
   if (r->out->shown.scored)
     slip_serve_read_plan(r);
   r->out->shown.disaggregated = r->out->serve.plan.disaggregated;
-  if (r->out->shown.scored)
+  if (r->out->shown.scored) {
+    read_harness(r);
     read_batch(r);
+  }
 }
 
 slip_status slip_read_serve_case(const slip_case_reader *reader, const slip_row *row, slip_case *out,

@@ -60,6 +60,8 @@ static const struct {
     {"not_scored", "simulated perfect", "projection"},
     {"not_scored", "regression baseline", "regression-floor"},
     {"drafts", "no MTP", "none"},
+    {"division", "open division", "open"},
+    {"tpot", "nominal SLO", "rounded-label"},
     {"scenario", "scenario Offline", "offline"},
     {"scenario", "scenario Server", "server"},
     {"scenario", "scenario Interactive", "interactive"},
@@ -117,6 +119,42 @@ bool slip_serve_layout_fact(slip_serve_reading *r, const char *key, slip_pool_la
     *out = strcmp(key, "prefill") == 0 ? (slip_pool_layout){n, tp, dp, ep} : (slip_pool_layout){m, tp2, dp2, ep2};
   }
   return out->instances >= 1 && out->tp >= 1 && out->dp >= 1 && out->ep >= 1;
+}
+
+slip_harness slip_serve_harness(const char *source, const char *framework, const char *chip, const char *model,
+                                int64_t tp) {
+  /* benchmarks/single_node/NAME.sh of github.com/SemiAnalysisAI/InferenceX: dsr1_fp8_b200, dsr1_fp8_h200, glm5_fp8_b200, qwen3.5_fp8_b200,
+   * dsr1_fp4_b200_trt, dsr1_fp8_h200_trt. chip and model: how the names begin; the first that fits holds. */
+  static const struct {
+    const char *source, *framework, *chip, *model;
+    int64_t tp; /* 0: any */
+    slip_harness set;
+  } harnesses[] = {
+      {"InferenceX", "sglang", "b200", "glm", 0, {.chunk = 32768, .fp8_cache = true}},
+      {"InferenceX",
+       "sglang",
+       "b200",
+       "deepseek",
+       4,
+       {.chunk = 8192, .poll = 10, .poll_few = 10, .fp8_cache = true, .memory_share = 0.95}},
+      {"InferenceX",
+       "sglang",
+       "b200",
+       "",
+       0,
+       {.chunk = 32768, .poll = 30, .poll_few = 10, .poll_from = 16, .fp8_cache = true}},
+      {"InferenceX", "sglang", "b300", "", 0, {.chunk = 32768, .fp8_cache = true}},
+      {"InferenceX", "sglang", "", "", 0, {.chunk = 32768}},
+      {"InferenceX", "trtllm", "b200", "deepseek", 0, {.own_prompt = true}},
+  };
+  for (size_t i = 0; i < sizeof harnesses / sizeof *harnesses; i++)
+    if (strstr(source, harnesses[i].source) &&
+        strncmp(framework, harnesses[i].framework, strlen(harnesses[i].framework)) == 0 &&
+        strncmp(chip, harnesses[i].chip, strlen(harnesses[i].chip)) == 0 &&
+        strncmp(model, harnesses[i].model, strlen(harnesses[i].model)) == 0 &&
+        (harnesses[i].tp == 0 || harnesses[i].tp == tp))
+      return harnesses[i].set;
+  return (slip_harness){0};
 }
 
 double slip_mlperf_input_tokens(const char *model) {

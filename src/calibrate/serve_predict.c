@@ -56,9 +56,7 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   out->out_per_s_per_chip = rate * (double)job->osl;
   out->in_per_s_per_chip = rate * (double)job->isl;
   out->tpot_s = at.tpot_s;
-  out->ttft_s = at.ttft_s;
-  if (!isinf(c->rounds) && at.burst_ttft_s > at.ttft_s)
-    out->ttft_s += (at.burst_ttft_s - at.ttft_s) / c->rounds;
+  out->ttft_s = at.rounds_ttft_s;
 cleanup:
   return status;
 }
@@ -131,10 +129,14 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   slip_serve_figures with, without;
   if (stack)
     job.stack = stack;
-  slip_stack even = *job.stack;
-  even.imbalance_serve = 1;
+  slip_stack set = *job.stack;
   if (c->serve.balanced)
-    job.stack = &even;
+    set.imbalance_serve = 1;
+  if (c->serve.memory_share > 0)
+    set.memory_share = c->serve.memory_share;
+  if (c->serve.in_process)
+    set.request_s = set.reserve_output = 0;
+  job.stack = &set;
   if (kernels) {
     chip.kernels = kernels;
     system.chip = &chip;

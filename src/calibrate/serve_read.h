@@ -29,6 +29,20 @@ typedef struct slip_pool_layout {
 /* The fact `key` ("prefill" or "decode"), from the remark or the notes' sentence on workers. */
 bool slip_serve_layout_fact(slip_serve_reading *r, const char *key, slip_pool_layout *out);
 
+/* How a source set up the engine, where its rows do not say and its published scripts do (docs/measured.md). 0: its default. */
+typedef struct slip_harness {
+  int64_t chunk;   /* tokens prefilled per step */
+  bool own_prompt; /* the chunk is the row's own prompt and one token for each request in flight */
+  int64_t poll; /* steps between two looks for requests, from `poll_from` requests in flight on; poll_few below */
+  int64_t poll_few;
+  double poll_from;
+  bool fp8_cache;
+  double memory_share; /* of a chip's memory */
+} slip_harness;
+/* tp: of the row; 0 not given. */
+slip_harness slip_serve_harness(const char *source, const char *framework, const char *chip, const char *model,
+                                int64_t tp);
+
 /* Mean input tokens of the data set of an MLPerf Inference benchmark; NAN for others. */
 double slip_mlperf_input_tokens(const char *model);
 

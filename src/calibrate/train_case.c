@@ -65,6 +65,16 @@ static bool read_quantity(slip_train_reading *r) {
 
 /* ---- format ---- */
 
+/* MLPerf's LLM rounds of 2024 and early 2025 compute in fp8 on every GPU that has it; fp4 came with v5.1, whose rows stay open (NVIDIA, "Blackwell
+ * sweeps MLPerf Training v5.1", 2025-11: the first calculations in FP4). Google's rows do not say whether they use int8. */
+static bool in_fp8_by_round(const slip_train_reading *r) {
+  static const char *const rounds[] = {"MLPerf Training v4.0", "MLPerf Training v4.1", "MLPerf Training v5.0"};
+  for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
+    if (strncmp(r->out->shown.source, rounds[i], strlen(rounds[i])) == 0)
+      return strcmp(r->out->chip->entry.vendor, "Google") != 0 && !isnan(r->out->chip->peak_flops[SLIP_FP8]);
+  return false;
+}
+
 static bool read_dtype(slip_train_reading *r) {
   const char *text = slip_train_lower(r, slip_row_text(r->row, "dtype"));
   slip_train_job *job = &r->out->train.job;
@@ -79,6 +89,9 @@ static bool read_dtype(slip_train_reading *r) {
     job->block_scaled = strstr(text, "mx") || strstr(text, "block") || strstr(text, "-sc");
   } else if (!*text && isnan(chip->peak_flops[SLIP_FP8])) {
     slip_train_infer(r, "dtype=bf16, the chip has no fp8");
+  } else if (!*text && in_fp8_by_round(r)) {
+    job->dtype = SLIP_FP8;
+    slip_train_infer(r, "dtype=fp8, as every MLPerf round before fp4");
   } else if (!*text) {
     return slip_train_skip(r, "dtype is missing");
   } else if (strcmp(text, "bf16") != 0 && strcmp(text, "fp16") != 0) {
@@ -153,6 +166,7 @@ static double release_year(const char *text) {
  *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
  *   graphs         the row says that CUDA graphs were used
  *   hybrid-graphs  both
+ *   legacy         the framework's text names its older model classes (MindSpeed-LLM's Legacy beside Mcore)
  *   plain          the row says that overlap was off
  *   hopper         (or another kernel profile) the chip is of that generation
  * The first that the catalog has is taken. */
@@ -167,6 +181,7 @@ static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *sta
                             once && captured ? "hybrid-graphs" : NULL,
                             once ? "hybrid" : NULL,
                             captured ? "graphs" : NULL,
+                            strstr(slip_row_text(r->row, "framework"), "Legacy") ? "legacy" : NULL,
                             overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
                             r->out->chip->kernels ? r->out->chip->kernels->entry.name : NULL};
   for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -189,6 +204,8 @@ static bool choose_stack(slip_train_reading *r) {
   double release = release_year(slip_row_text(r->row, "source"));
   if (isnan(release))
     release = release_year(framework);
+  if (release < year - 1) /* of a library named along; false for NAN */
+    release = NAN;
   r->out->year = isnan(release) ? year + 0.5 : release;
   r->out->stack = slip_resolve_stack(r->reader->catalog, r->out->chip, framework, r->out->year, true);
   if (!r->out->stack)
@@ -204,7 +221,7 @@ static void read_row(slip_train_reading *r) {
   slip_case *out = r->out;
   slip_train_case *c = &out->train;
   const char *task = slip_train_fact(r, "task"), *mtp = slip_train_fact(r, "mtp");
-  const char *unscored = slip_train_fact(r, "not_scored");
+  const char *unscored = slip_train_fact(r, "not_scored"), *attention = slip_train_fact(r, "attention");
   const char *name = slip_train_lower(r, slip_row_text(r->row, "model"));
   bool usable = read_quantity(r);
   if (unscored)
@@ -218,6 +235,7 @@ static void read_row(slip_train_reading *r) {
   out->shown.moe = slip_model_has_experts(c->job.model);
   if (!read_dtype(r) || !read_batch(r))
     return;
+  c->unfused_attention = attention && strcmp(attention, "unfused") == 0;
   c->frozen = (task && strcmp(task, "lora") == 0) || strstr(name, "lora");
   const slip_train_convention *convention = slip_train_convention_of(out->shown.source);
   c->job.mtp = mtp ? strcmp(mtp, "off") != 0 : convention->mtp && !strstr(name, "no mtp");
@@ -330,7 +348,10 @@ slip_status slip_predict_train_case(const slip_case *c, const slip_stack *stack,
   slip_train_job job = c->train.job;
   slip_chip chip = *c->chip;
   slip_system system = *job.system;
-  job.stack = stack ? stack : c->stack;
+  slip_stack plain = *(stack ? stack : c->stack);
+  if (c->train.unfused_attention)
+    plain.flash_attention = 0;
+  job.stack = &plain;
   if (kernels) {
     chip.kernels = kernels;
     system.chip = &chip;

@@ -201,6 +201,10 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   stack->spread_train_moe = isnan(stack->spread_train_moe) ? stack->spread_train : stack->spread_train_moe;
   stack->spread_ttft = isnan(stack->spread_ttft) ? stack->spread_serve : stack->spread_ttft;
   stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;
+  stack->host_sequence_s = isnan(stack->host_sequence_s) ? 0 : stack->host_sequence_s;
+  stack->exchange_cores = isnan(stack->exchange_cores) ? 0 : stack->exchange_cores;
+  stack->request_s = isnan(stack->request_s) ? 0 : stack->request_s;
+  stack->reserve_output = isnan(stack->reserve_output) ? 1 : stack->reserve_output;
   stack->pace_serve = isnan(stack->pace_serve) ? 1 : stack->pace_serve;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "for_chip", &stack->for_chip, err));

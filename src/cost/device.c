@@ -53,6 +53,8 @@ slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error
     out->gemm_fraction[i] = isnan(fraction) ? chip->kernels->gemm_fraction[SLIP_BF16] : fraction;
   }
   out->memory_bytes = chip->memory_bytes / chip->ranks;
+  out->memory_exposed_bytes = chip->memory_exposed_bytes > 0 ? chip->memory_exposed_bytes / chip->ranks
+                                                             : out->memory_bytes; /* not for NAN */
   out->memory_bytes_per_s = chip->memory_bytes_per_s / chip->ranks;
   out->cores = chip->cores / chip->ranks;
 cleanup:

@@ -41,6 +41,25 @@ static const struct {
   double m, n, rate;
 } tiles[] = {{1, 1, 1}, {0.5, 1, 0.92}, {0.5, 0.5, 0.84}, {0.25, 0.5, 0.7}, {0.125, 0.5, 0.55}};
 
+/* Groups of a grouped product are not of one size: routing and the libraries' own benchmarks (DeepGEMM's draws each group's rows evenly
+ * from 0.7 to 1.3 of the mean) spread them, and each group ends in a part of a tile. */
+#define GROUP_LEAST 0.7
+#define GROUP_MOST 1.3
+
+/* Integral of ceil from 0 to x. */
+static double ceil_integral(double x) {
+  double whole = floor(x);
+  return whole * (whole + 1) / 2 + (whole + 1) * (x - whole);
+}
+
+/* Tiles of `tile` rows (of at least ROW_QUANTUM) that a product of `rows` rows takes; of a group, the mean over sizes spread evenly from
+ * GROUP_LEAST to GROUP_MOST of `rows`. */
+static double row_tiles(double rows, double tile, bool grouped) {
+  double whole = fmax(tile, ROW_QUANTUM), low = GROUP_LEAST * rows / whole, high = GROUP_MOST * rows / whole;
+  double count = grouped ? (ceil_integral(high) - ceil_integral(low)) / (high - low) : ceil(rows / whole);
+  return count * whole / tile;
+}
+
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
@@ -49,9 +68,9 @@ static double shape_share(const slip_device *d, double rows_per_group, double n,
   double best = 0;
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
-    double count = groups * ceil(rows_per_group / tile_m) * ceil(n / tile_n);
-    double padding =
-        waves ? groups * rows_per_group * n / (count * tile_m * tile_n) : 1; /* useful share of the tiles */
+    double count = groups * row_tiles(rows_per_group, tile_m, groups > 1) * ceil(n / tile_n);
+    double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) /* useful share of the tiles */
+                           : rows_per_group / (row_tiles(rows_per_group, ROW_QUANTUM, groups > 1) * ROW_QUANTUM);
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
       double work = count * splits[s], depth = k / splits[s];
       double fill = waves ? work / (ceil(work / d->cores) * d->cores) : 1;
@@ -73,7 +92,7 @@ static slip_cost finish(double compute_s, double memory_s, double launch_s) {
 
 static slip_cost gemm_cost(const slip_device *d, slip_dtype dtype, bool block_scaled, double m, double n, double k,
                            double groups, double bytes) {
-  double rows = ceil(m / groups / ROW_QUANTUM) * ROW_QUANTUM;
+  double rows = m / groups;
   double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
   if (block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
     fraction *= d->kernels.fp8_block_rate;

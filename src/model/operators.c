@@ -132,12 +132,13 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
   op->weight_bytes *= groups;
 }
 
-static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const char *name, double tokens,
-                         double bytes_per_element) {
+/* Serving waits for the rank that gets most: it receives (and returns) `imbalance` times what each sends. */
+static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const slip_work *work, const char *name,
+                         double tokens, double bytes_per_element) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
   op->collective = SLIP_EXCHANGE;
   op->axis = SLIP_AXIS_EP;
-  op->tokens = tokens;
+  op->tokens = work->training ? tokens : tokens * work->imbalance;
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
   op->fan_out = (double)ffn->top_k;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
@@ -172,6 +173,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   /* One attention replica over all the experts' ranks, serving: every rank holds every token already, so nothing is
    * dispatched; each rank adds what its experts make of them, and one all-reduce sums (as vLLM, SGLang and TensorRT-LLM do). */
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
+  bool dispatched = shard->ep > 1 && !everywhere;
   double routed = everywhere ? tokens : own;
   slip_op *router =
       slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
@@ -187,18 +189,25 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
-  if (shard->ep > 1 && !everywhere)
-    add_exchange(list, ffn, "dispatch", own, work->dispatch_bytes);
+  if (dispatched)
+    add_exchange(list, ffn, work, "dispatch", own, work->dispatch_bytes);
   if (!everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
-  const double passes = work->routed_passes > 0 ? work->routed_passes : 4;
-  slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", passes / 2 * rows * inner,
-                 passes / 2 * rows * inner);
-  list->ops[list->count - 1].mirrored = true;
+  double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
+  if (work->training) {
+    const double passes = work->routed_passes > 0 ? work->routed_passes : 4;
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", passes / 2 * rows * inner,
+                   passes / 2 * rows * inner);
+    list->ops[list->count - 1].mirrored = true;
+  } else if (dispatched) { /* what came in, sorted by expert */
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "scatter tokens", rows * inner * carried, rows * inner * carried);
+  }
   grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
   add_expert_activation(list, work, ffn, rows, width);
   grouped(list, work, "experts down", rows, groups, inner, width);
+  if (!work->training) /* serving's grouped GEMMs gather their rows themselves; the weighted sum over a token's experts is left */
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "sum experts", rows * inner, fmin(rows, routed) * inner);
   if (ffn->expert_bias && work->training && !work->fused_experts) {
     slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert biases", BIAS_READS * rows * inner,
                    BIAS_WRITES * rows * inner);
@@ -207,7 +216,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (everywhere)
     add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, "combine", own, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,
@@ -217,16 +226,22 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     bool cut_by_tp = shard->ep == 1 || everywhere;
     double cut = cut_by_tp ? (double)shard->tp : 1;
     double rows_shared = cut_by_tp ? tokens : own;
+    int first = list->count;
     add_mlp(list, work, SLIP_PART_SHARED_EXPERT, "shared up", "shared down", work->weights.shared_experts,
             ffn->gated, rows_shared, hidden, (double)ffn->shared_width / cut);
+    for (int i = first; i < list->count;
+         i++) /* on a second stream beside the routed experts (vLLM, SGLang, TensorRT-LLM) */
+      list->ops[i].hidden_start = !work->training;
   }
 }
 
 /* ---- layer ---- */
 
-static void add_norm(slip_op_list *list, double tokens, double hidden) {
-  /* one fused kernel: reads the branch and the residual, writes the new residual and its norm */
+static void add_norm(slip_op_list *list, const slip_work *work, int64_t tp, double tokens, double hidden) {
+  /* one fused kernel: reads the branch and the residual, writes the new residual and its norm. Serving engines do it at the end of the
+   * all-reduce before it (TensorRT-LLM, FlashInfer's allreduce fusion in vLLM and SGLang). */
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "residual and norm", 2 * tokens * hidden, 2 * tokens * hidden);
+  list->ops[list->count - 1].hidden_start = !work->training && tp > 1;
 }
 
 void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
@@ -236,7 +251,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   double tokens = slip_work_tokens(work) / (double)shard->cp; /* that this rank's replica share handles */
   double norm_tokens = work->training ? tokens / (double)shard->tp : tokens;
   if (kind->attention.kind != SLIP_ATTENTION_NONE) {
-    add_norm(out, norm_tokens, hidden);
+    add_norm(out, work, shard->tp, norm_tokens, hidden);
     slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
     add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
     if (shard->cp > 1) {
@@ -248,7 +263,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   }
   if (kind->ffn.kind == SLIP_FFN_NONE)
     return;
-  add_norm(out, norm_tokens, hidden);
+  add_norm(out, work, shard->tp, norm_tokens, hidden);
   if (kind->ffn.kind == SLIP_FFN_DENSE) {
     add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
             hidden, (double)kind->ffn.width / (double)shard->tp);

@@ -15,6 +15,7 @@ typedef struct lane {
   double tokens;      /* of a prompt in one chunk */
   double past;        /* cached before it, mean */
   double most_shared; /* prompts that fit a chunk */
+  double poll;        /* steps between two looks for new requests, >= 1 */
 } lane;
 
 static lane make_lane(const slip_serve *serve, const slip_serve_plan *plan) {
@@ -26,16 +27,13 @@ static lane make_lane(const slip_serve *serve, const slip_serve_plan *plan) {
                 .passes = pass.passes,
                 .tokens = pass.tokens,
                 .past = pass.past,
-                .most_shared = pass.sequences};
+                .most_shared = pass.sequences,
+                .poll = fmax(1, (double)plan->poll)};
 }
 
 /* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
- * one. `spread` is the part of it that all lanes share out among themselves: experts and their traffic. */
-typedef struct step_time {
-  double all, spread;
-} step_time;
-
-static step_time time_step(const lane *l, double running, double prompts) {
+ * one. */
+static double step_s(const lane *l, double running, double prompts) {
   slip_step step = {.decoding = running > 0 ? fmax(1, running) : 0, .context = slip_serve_mean_context(l->serve)};
   if (prompts > 0) {
     step.prefill_sequences = prompts;
@@ -44,11 +42,7 @@ static step_time time_step(const lane *l, double running, double prompts) {
   }
   slip_step_cost cost;
   slip_serve_step(l->serve, l->plan, &step, &cost);
-  return (step_time){cost.seconds, cost.parts[SLIP_PART_EXPERTS] + cost.parts[SLIP_PART_EP]};
-}
-
-static double step_s(const lane *l, double running, double prompts) {
-  return time_step(l, running, prompts).all;
+  return cost.seconds;
 }
 
 /* The arrival theorem: an arriving request meets the loop as it is without him (Reiser and Lavenberg 1980). */
@@ -60,6 +54,7 @@ static double others(double requests) {
 typedef struct state {
   double rate; /* requests/s of the lane */
   double step, tpot, ttft, prefill_share;
+  double decode, mixed, shared; /* a step without and with a chunk; prompts in a chunk */
 } state;
 
 /* Sequences at which every step carries a full chunk: more could not be fed. */
@@ -67,50 +62,82 @@ static double most_fed(const lane *l) {
   return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
 }
 
-/* Lanes of one instance step together (their experts are the same), so a prompt in any holds up all: with f the share of a lane's
- * steps that carry a chunk, 1 - (1 - f)^dp of all steps take its attention, but its share of the experts' work is only f. */
-static double mixed_step(const lane *l, step_time decode, step_time mixed, double f) {
-  double any = 1 - pow(1 - f, (double)l->plan->dp);
-  double spread = fmax(0, mixed.spread - decode.spread), own = fmax(0, mixed.all - decode.all - spread);
-  return any * own + f * spread;
+/* Wait of an arriving prompt before its own chunk: for the step under way, then for the chunks before it (M/G/1; nobody waits for
+ * himself). */
+static double queue_s(const lane *l, double requests, double rate, const state *at) {
+  double service = l->passes * at->mixed, busy = fmin(1, rate * service / at->shared);
+  double under_way = busy * service / 2 + (1 - busy) * at->decode / 2;
+  double full = fmin(1, busy * at->shared / l->most_shared); /* load when every chunk is full */
+  double unseen = (l->poll - 1) / 2 * at->step;              /* until the scheduler looks */
+  return (under_way / fmax(1e-6, 1 - others(requests) * full) + unseen) * others(requests);
 }
 
+/* Lanes of one instance step together, and engines fill their chunks in the same steps (TensorRT-LLM's attention_dp_config balances them,
+ * SGLang holds decoding on all replicas while one prefills), so that f of an instance's steps carry prompts, not 1 - (1 - f)^dp. */
 static void solve_lane(const lane *l, double running, double requests, state *out) {
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
-  double least = fmax(1, finished * l->passes), shared = fmin(least, l->most_shared), f = 0;
-  step_time decoding = time_step(l, running, 0), mixed = decoding;
-  double decode = decoding.all, step = decode;
+  double least = fmax(1, finished * fmax(l->passes, l->poll)), shared = fmin(least, l->most_shared), f = 0;
+  double decode = step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */
   /* Prompts that arrive while a mixed step runs share the next: more per chunk, fewer chunks. A few rounds settle it. */
   for (int round = 0; round < 12; round++) {
-    mixed = time_step(l, beside, shared);
+    mixed = step_s(l, beside, shared);
     f = fmin(1, finished * l->passes / shared);
-    step = decode + mixed_step(l, decoding, mixed, f) * interference * others(requests);
-    double next = fmin(l->most_shared, fmax(least, finished * mixed.all / step));
-    if (fabs(next - shared) <= 1e-6 * shared)
+    step = decode + f * fmax(0, mixed - decode) * interference * others(requests);
+    double next = fmin(l->most_shared, fmax(least, finished * mixed / step));
+    if (fabs(next - shared) <= 1e-3 * shared)
       break;
     shared = (shared + next) / 2;
   }
-  out->step = step;
-  out->rate = finished / step;
-  out->tpot = step / l->serve->tokens_per_step;
-  out->prefill_share = f;
-  double service = l->passes * mixed.all, busy = fmin(1, out->rate * service / shared);
-  double residual = (busy * service / 2 + (1 - busy) * decode / 2) * others(requests);
-  double full = fmin(1, busy * shared / l->most_shared); /* load when every chunk is full */
-  double queue = residual / fmax(1e-6, 1 - others(requests) * full);
-  out->ttft = queue + service;
+  *out = (state){.step = step,
+                 .rate = finished / step,
+                 .tpot = step / l->serve->tokens_per_step,
+                 .prefill_share = f,
+                 .decode = decode,
+                 .mixed = mixed,
+                 .shared = shared};
+  out->ttft = queue_s(l, requests, out->rate, out) + l->passes * mixed + l->serve->job.stack->request_s;
 }
 
-/* All of a lane's requests arrive together: full chunks one after the other; the mean prompt waits for half of them. */
-static double burst_s(const lane *l, double requests) {
+/* All of a lane's requests arrive together: full chunks one after the other, in *all_s; the mean prompt waits for half of them. */
+static double burst_s(const lane *l, double requests, double *all_s) {
+  *all_s = INFINITY;
   if (isinf(requests))
     return INFINITY;
   double shared = fmin(l->most_shared, fmax(1, requests));
-  double chunks = fmax(1, requests / shared);
-  return l->passes * step_s(l, 0, shared) * (chunks + 1) / 2;
+  double chunks = fmax(1, requests / shared), pass = l->passes * step_s(l, 0, shared);
+  *all_s = pass * chunks;
+  return pass * (chunks + 1) / 2 + l->serve->job.stack->request_s;
+}
+
+/* Waiting and prefilling of a prompt on a lane that meets `crowd` times its mean rate. `beside` decode meanwhile; at most all_s / 2, as long as
+ * all at once would wait. */
+static double crowded_s(const lane *l, double requests, const state *at, double beside, double crowd,
+                        double all_s) {
+  state then = *at;
+  then.shared = fmin(l->most_shared, fmax(at->shared, at->rate * crowd * l->passes * at->mixed));
+  then.mixed = step_s(l, beside, then.shared);
+  return fmin(queue_s(l, requests, at->rate * crowd, &then), all_s / 2 + at->step * l->poll) +
+         l->passes * then.mixed;
+}
+
+/* Mean over the rounds of a benchmark, from what its first and its steady state wait; `lane` prefills at->rate. */
+static double rounds_s(const lane *l, double requests, const state *at, double beside, double period, double first,
+                       double all_s, double steady) {
+  const slip_serve_job *job = &l->serve->job;
+  double rounds = job->rounds, drift = job->length_spread * period, sum = 0;
+  if (!(rounds >= 1) || isinf(rounds) || isinf(period))
+    return steady;
+  const int samples = 3; /* the sum over the later rounds by the midpoint rule */
+  double calm = crowded_s(l, requests, at, beside, 1, all_s);
+  for (int i = 0; i < samples && drift > 0; i++) {
+    double k = 0.5 + (rounds - 1) * (i + 0.5) / samples;
+    double window = fmin(period, sqrt(all_s * all_s + 12 * k * drift * drift));
+    sum += crowded_s(l, requests, at, beside, period / window, all_s) - calm;
+  }
+  return (first + (rounds - 1) * (steady + sum / samples)) / rounds;
 }
 
 /* The largest value in [0, most] at which the loop holds no more than the requests; solve fills *at for it. Requests held grow with the
@@ -118,15 +145,26 @@ static double burst_s(const lane *l, double requests) {
 typedef double (*held_at)(const void *context, double running, state *at);
 
 static double settle(held_at held, const void *context, double requests, double most, state *at) {
-  if (held(context, most, at) <= requests)
+  double low = 0, high = most, below = -requests, above = held(context, most, at) - requests;
+  if (above <= 0)
     return most;
-  double low = 0, high = most;
+  int side =
+      0; /* false position with the Illinois weights; bisection where the far end holds more than can be said */
   for (int i = 0; i < 60 && high - low > 1e-7 * high; i++) {
-    double middle = (low + high) / 2;
-    if (held(context, middle, at) <= requests)
-      low = middle;
-    else
-      high = middle;
+    double x = isinf(above) ? (low + high) / 2 : (low * above - high * below) / (above - below);
+    x = fmin(fmax(x, low + 1e-8 * high), high * (1 - 1e-8));
+    double over = held(context, x, at) - requests;
+    if (over <= 0) {
+      low = x, below = over;
+      above = side < 0 && !isinf(above) ? above / 2 : above;
+      side = -1;
+    } else {
+      high = x, above = over;
+      below = side > 0 ? below / 2 : below;
+      side = 1;
+    }
+    if (fabs(over) <= 1e-9 * requests)
+      return x;
   }
   held(context, (low + high) / 2, at);
   return (low + high) / 2;
@@ -180,7 +218,10 @@ slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_pla
   double most = fmin(most_running(&c.lane, &pool.memory), most_fed(&c.lane));
   double running = settle(held_by_one, &c, requests, most, &at);
   fill(out, &at, running * c.lane.lanes, at.rate * c.lane.lanes, requests);
-  out->burst_ttft_s = burst_s(&c.lane, requests / c.lane.lanes);
+  double all_s;
+  out->burst_ttft_s = burst_s(&c.lane, requests / c.lane.lanes, &all_s);
+  out->rounds_ttft_s = rounds_s(&c.lane, requests, &at, running * others(requests), requests / out->requests_per_s,
+                                out->burst_ttft_s, all_s, out->ttft_s);
   out->chips = pool.instance_chips;
 cleanup:
   return status;
@@ -206,10 +247,10 @@ static void solve_prefill(const two_pools *c, double rate, state *at) {
     shared = (shared + next) / 2;
     service = l->passes * step_s(l, 0, shared);
   }
-  double busy = fmin(1, rate * service / shared), full = fmin(1, rate * service / l->most_shared);
-  double waiting = busy * service / 2 * others(c->requests) / fmax(1e-6, 1 - others(c->requests) * full);
-  at->ttft = waiting + service;
-  at->prefill_share = busy;
+  state met = {.rate = rate, .mixed = service / l->passes, .shared = shared};
+  at->ttft = queue_s(l, c->requests, rate, &met) + service + l->serve->job.stack->request_s;
+  at->prefill_share = fmin(1, rate * service / shared);
+  at->mixed = met.mixed, at->shared = shared;
 }
 
 static double held_by_two(const void *context, double running, state *at) {
@@ -245,7 +286,11 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
   state at;
   double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
   fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
-  out->burst_ttft_s = burst_s(&c.prefill, requests / c.prefill_lanes) + c.handover_s + at.step;
+  double all_s, later = c.handover_s + at.step;
+  out->burst_ttft_s = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
+  state prefilling = {.rate = at.rate * c.decode_lanes / c.prefill_lanes, .mixed = at.mixed, .shared = at.shared};
+  out->rounds_ttft_s = rounds_s(&c.prefill, requests, &prefilling, 0, requests / out->requests_per_s,
+                                out->burst_ttft_s, all_s, out->ttft_s);
   out->chips = (int64_t)((double)a.instance_chips * n_prefill + (double)b.instance_chips * n_decode);
 cleanup:
   return status;

@@ -48,7 +48,10 @@ static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) 
     else if (a->kind == SLIP_ATTENTION_SSM)
       heads = fmax(heads, (double)a->ssm_heads);
   }
-  double context = (double)(serve->job.isl + serve->job.osl);
+  /* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and
+   * half of their outputs on average. */
+  const double context =
+      (double)serve->job.isl + (double)serve->job.osl * (1 + serve->job.stack->reserve_output) / 2;
   return slip_model_kv_bytes(model, context, serve->kv) / fmin((double)p->tp, heads) / (double)p->pp;
 }
 
@@ -68,7 +71,7 @@ static double pass_bytes(const slip_serve *serve, const slip_serve_plan *p, doub
 void slip_serve_memory_of(const slip_serve *serve, const slip_serve_plan *p, double tokens, double sequences,
                           slip_serve_memory *out) {
   const slip_stack *stack = serve->job.stack;
-  out->capacity = serve->device.memory_bytes * stack->memory_share;
+  out->capacity = serve->device.memory_exposed_bytes * stack->memory_share;
   out->weights = weight_bytes(serve, p);
   out->buffers = pass_bytes(serve, p, tokens);
   double one = sequence_bytes(serve, p);

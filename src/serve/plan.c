@@ -20,6 +20,7 @@ static const struct plan_key {
     {"tp", offsetof(slip_serve_plan, tp), 1},       {"pp", offsetof(slip_serve_plan, pp), 1},
     {"dp", offsetof(slip_serve_plan, dp), 1},       {"ep", offsetof(slip_serve_plan, ep), 1},
     {"batch", offsetof(slip_serve_plan, batch), 0}, {"chunk", offsetof(slip_serve_plan, chunk), 0},
+    {"poll", offsetof(slip_serve_plan, poll), 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -36,7 +37,7 @@ static slip_status set_key(slip_serve_plan *plan, const slip_item *item, unsigne
     index = KEYS;
   if (index < 0)
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
-                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk disaggregate");
+                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk poll disaggregate");
   if (*seen & (1u << index))
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key, "is given twice; keep one");
   *seen |= 1u << index;
@@ -116,8 +117,9 @@ static slip_status check_experts(const slip_model *model, const slip_serve_plan 
 
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *p, slip_error *err) {
   const slip_model *model = serve->job.model;
-  if (p->tp < 1 || p->pp < 1 || p->dp < 1 || p->ep < 1 || p->batch < 0 || p->chunk < 0)
-    return slip_fail(err, SLIP_INFEASIBLE, "tp, pp, dp and ep must be at least 1, batch and chunk at least 0");
+  if (p->tp < 1 || p->pp < 1 || p->dp < 1 || p->ep < 1 || p->batch < 0 || p->chunk < 0 || p->poll < 0)
+    return slip_fail(err, SLIP_INFEASIBLE,
+                     "tp, pp, dp and ep must be at least 1, batch, chunk and poll at least 0");
   int64_t ranks_per_chip = (int64_t)serve->job.system->chip->ranks;
   int64_t ranks = p->tp * p->pp * p->dp;
   if (ranks % ranks_per_chip != 0)

@@ -64,6 +64,17 @@ static double all_reduce_s(const slip_serve *serve, slip_group group, double byt
   return own;
 }
 
+/* What an operator whose start is hidden takes of the rank's compute and bandwidth. */
+static slip_cost hidden_start_cost(const slip_device *d, const slip_op *op) {
+  slip_cost cost = slip_op_cost(d, op);
+  cost.launch_s = 0;
+  if (op->kind == SLIP_OP_GEMM)
+    cost.compute_s = fmin(cost.compute_s, op->flops / (d->peak_flops[op->dtype] * d->gemm_fraction[op->dtype]));
+  cost.seconds = fmax(cost.compute_s, cost.memory_s);
+  cost.bound = cost.compute_s > cost.memory_s ? SLIP_BOUND_COMPUTE : SLIP_BOUND_MEMORY;
+  return cost;
+}
+
 void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, const slip_op *op, bool prefill,
                          double times, slip_step_cost *cost) {
   const slip_stack *stack = serve->job.stack;
@@ -84,7 +95,7 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
     add_time(cost, op->part, bound, seconds * times);
     return;
   }
-  slip_cost one = slip_op_cost(&serve->device, op);
+  slip_cost one = op->hidden_start ? hidden_start_cost(&serve->device, op) : slip_op_cost(&serve->device, op);
   double seconds = one.seconds;
   if (op->kind == SLIP_OP_STREAM)
     seconds = one.launch_s + (seconds - one.launch_s) * stack->elementwise_passes;
@@ -140,7 +151,11 @@ static void overlap_batches(const slip_serve *serve, const slip_serve_plan *plan
   part.prefill_sequences /= 2;
   part.decoding /= 2;
   add_pass(serve, plan, &part, &half);
-  double traffic = 2 * half.parts[SLIP_PART_EP];
+  /* The kernels that carry prompts' traffic hold some cores all the while, so that what computes beside them has the others. */
+  double cores = step->prefill_sequences > 0 ? serve->job.stack->exchange_cores : 0;
+  add_time(&half, SLIP_PART_EP, SLIP_BOUND_COMPUTE, half.bounds[SLIP_BOUND_COMPUTE] * cores / (1 - cores));
+  double lost = half.bounds[SLIP_BOUND_COMPUTE] * cores;
+  double traffic = 2 * (half.parts[SLIP_PART_EP] - lost);
   double hidden = fmin(traffic * share, 2 * half.seconds - traffic);
   if (!(2 * half.seconds - hidden < cost->seconds))
     return;
@@ -170,7 +185,7 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
              send * (double)(plan->pp - 1));
   }
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * (double)model->layers);
-  double host = stack->host_step_s;
+  double host = stack->host_step_s + stack->host_sequence_s * (step->decoding + step->prefill_sequences);
   if (step->prefill_sequences >
       0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
     for (int i = 0; i < model->n_kinds; i++) {

@@ -69,10 +69,16 @@ static void add_time(slip_pass *pass, slip_part part, slip_bound bound, double s
   pass->seconds += seconds;
 }
 
-static double overlap_of(const slip_stack *stack, slip_part part) {
-  switch (part) {
+/* Share of a collective that the stack hides. Products are overlapped with tensor parallelism through buffers that ranks map from each other,
+ * which ends with the fast domain (Transformer Engine's userbuffers). */
+static double overlap_of(const slip_train *train, const slip_plan *p, const slip_op *op) {
+  const slip_stack *stack = train->job.stack;
+  const slip_group group = slip_plan_group(p, op->axis);
+  switch (op->part) {
   case SLIP_PART_TP:
-    return stack->overlap_tp;
+    return strcmp(train->network.levels[slip_group_level(&train->network, group)].name, "scale-out") == 0
+               ? 0
+               : stack->overlap_tp;
   case SLIP_PART_CP:
     return stack->overlap_cp;
   case SLIP_PART_EP:
@@ -146,7 +152,7 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
     if (op->part == SLIP_PART_EP && p->schedule == SLIP_DUALPIPE)
       add_time(pass, op->part, bound, seconds); /* hidden as a whole when the pass is closed */
     else
-      add_time(pass, op->part, bound, seconds * (1 - overlap_of(train->job.stack, op->part)));
+      add_time(pass, op->part, bound, seconds * (1 - overlap_of(train, p, op)));
     return;
   }
   slip_op whole;

@@ -301,6 +301,9 @@ static void refused_rows_say_why(void **state) {
   assert_refused("a,s,H800,attn_prefill,bf16,\"{\"\"heads_cfg\"\":\"\"32-8\"\",\"\"seq_len\"\":9}\",9,us,",
                  "heads_cfg");
   assert_refused("a,s,H200,allreduce,,\"{\"\"bytes\"\":8,\"\"ranks\"\":1}\",9,us,", "ranks");
+  assert_refused(
+      "a,s,A100 SXM 80GB,allreduce,,\"{\"\"bytes\"\":8,\"\"ranks\"\":16,\"\"ranks_per_node\"\":8}\",9,us,",
+      "network between its nodes");
   assert_refused("a,s,H200,memcpy,,\"{\"\"bytes\"\":8}\",9,us,", "no link");
   assert_refused(ROW("a,s,H200,gemm,bf16,%s,10,us,timing=host", gemm), "host");
 #undef ROW

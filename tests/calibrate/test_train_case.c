@@ -101,6 +101,36 @@ static void scales_follow_from_the_format_s_name(void **state) {
                    .train.job.block_scaled);
 }
 
+/* MLPerf before v5.1 computes in fp8; v5.1 has fp4 as well, Google does not say. */
+static void mlperf_rounds_before_fp4_are_in_fp8(void **state) {
+#define LORA "source,year,chip,n_chips,model,seq_len,global_batch_seqs,framework,tp,pp,cp,remark,step_time_s"
+  (void)state;
+  slip_case c = read_row(LORA, "MLPerf Training v5.0 llama2_70b_lora,2025,H200-SXM-141GB,8,Llama2-70B "
+                               "LoRA,8192,8,NVIDIA Release 24.09,2,1,1,task=lora,3.4");
+  assert_true(c.shown.scored && c.train.job.dtype == SLIP_FP8);
+  assert_non_null(strstr(c.shown.inferred, "dtype=fp8"));
+  assert_string_equal(c.shown.stack, "nemo-24"); /* NVIDIA's containers train with NeMo */
+  /* a release more than a year older than the round is of a library named along */
+  c = read_row(LORA, "MLPerf Training v5.0 llama2_70b_lora,2025,GB200,4,Llama2-70B LoRA,8192,8,PyTorch NVIDIA "
+                     "Release 23.09,1,1,2,task=lora,3");
+  assert_string_equal(c.shown.stack, "nemo-25");
+  c = read_row(LORA, "MLPerf Training v5.1 llama2_70b_lora,2025,GB200,4,Llama2-70B LoRA,8192,8,NVIDIA Release "
+                     "25.09,1,1,2,task=lora,3");
+  assert_reason(&c, "dtype is missing");
+#undef LORA
+}
+
+/* Scores through memory: never faster, and slower the longer the sequence. */
+static void unfused_attention_writes_its_scores(void **state) {
+#define LONG "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,tp,pp,remark,step_time_s"
+  (void)state;
+  const char *const fused = "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,,10";
+  const char *const unfused = "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,attention=unfused,10";
+  const slip_case a = read_row(LONG, fused), b = read_row(LONG, unfused);
+  assert_true(predict(&b) > 1.2 * predict(&a));
+#undef LONG
+}
+
 /* ---- empty cells ---- */
 
 static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences(void **state) {
@@ -353,6 +383,8 @@ int main(void) {
       cmocka_unit_test(eight_chips_without_a_layout_replicate_where_that_fits),
       cmocka_unit_test(features_choose_the_variant_of_a_stack),
       cmocka_unit_test(scales_follow_from_the_format_s_name),
+      cmocka_unit_test(mlperf_rounds_before_fp4_are_in_fp8),
+      cmocka_unit_test(unfused_attention_writes_its_scores),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
       cmocka_unit_test(notes_say_the_same_as_a_remark),

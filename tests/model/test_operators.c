@@ -102,7 +102,8 @@ static void a_dense_layer_by_hand(void **state) {
 }
 
 /* DeepSeek-V3 decode on 32 expert ranks, 64 sequences each: 2,048 tokens visit 8 of 256 experts, so that a rank's 8 experts see
- * 64 * 8 = 512 rows; with a hot rank of 1.25, 640. Every expert is visited: 1 - (1 - 8/256)^2048 = 1. */
+ * 64 * 8 = 512 rows; with a hot rank of 1.25, 640, and its dispatch takes as long as one of 80 tokens. Every expert is visited:
+ * 1 - (1 - 8/256)^2048 = 1. */
 static void an_expert_layer_by_hand(void **state) {
   const slip_model *model = model_named("deepseek-v3");
   slip_work work = training(model, 64, 1);
@@ -124,7 +125,7 @@ static void an_expert_layer_by_hand(void **state) {
   assert_int_equal(up->dtype, SLIP_FP8);
   close_to(up->weight_bytes, 8.0 * 4096 * 7168);
   assert_int_equal(dispatch->collective, SLIP_EXCHANGE);
-  assert_true(dispatch->tokens == 64 && dispatch->fan_out == 8 && dispatch->bytes == 7168 &&
+  assert_true(dispatch->tokens == 80 && dispatch->fan_out == 8 && dispatch->bytes == 7168 &&
               dispatch->group_limit == 4);
   assert_true(combine->bytes == 2 * 7168);
   /* absorbed MLA: 128 heads on a latent of 512 + 64 elements, 4,097 keys; the cache is read once for all heads */
@@ -132,6 +133,24 @@ static void an_expert_layer_by_hand(void **state) {
   assert_true(attention->decode && attention->mla);
   close_to(attention->flops, 2.0 * 64 * 4097 * 128 * (576 + 512));
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
+}
+
+/* Serving over tensor-parallel ranks: the norm is done at the end of the all-reduce before it, the shared expert beside the routed ones.
+ * Neither holds on one rank without a shared expert, nor in training. */
+static void some_starts_are_hidden_in_serving(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 1, 64);
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  slip_op_list list;
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_false(list.ops[i].hidden_start);
+  work.training = false;
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  assert_true(op_named(&list, "residual and norm")->hidden_start && op_named(&list, "shared up")->hidden_start);
+  assert_false(op_named(&list, "experts up")->hidden_start);
+  slip_layer_operators(model, kind, &(slip_shard){1, 1, 1, 1}, &work, &list);
+  assert_false(op_named(&list, "residual and norm")->hidden_start);
 }
 
 /* gpt-oss in training: 128 experts whole on one rank, 4 per token of 2,880; 1,024 tokens make 4,096 rows. Its biased experts take
@@ -324,6 +343,7 @@ int main(void) {
       cmocka_unit_test(the_list_does_the_work_of_the_model),
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(biased_experts_take_single_steps),
       cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
       cmocka_unit_test(training_scans_keep_a_state_per_chunk),

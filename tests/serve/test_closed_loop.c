@@ -155,6 +155,74 @@ static void a_burst_waits_for_half_of_its_chunks(void **state) {
   toy_close(&t);
 }
 
+/* The server and its tokenizer come before every first token and hold up nobody else. */
+static void a_request_passes_the_server_first(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  double alone = loop_of(&t, "tp=1,chunk=512", 1).ttft_s;
+  slip_serve_free(t.serve);
+  t.stack.request_s = 0.25;
+  slip_serve_job job = slip_serve_job_default();
+  job.model = slip_model_of(t.file), job.system = &t.system, job.stack = &t.stack;
+  job.isl = ISL, job.osl = OSL, job.speculate = false;
+  t.serve = serve_open(&job);
+  slip_loop loop = loop_of(&t, "tp=1,chunk=512", 1);
+  assert_near(loop.ttft_s, alone + 0.25, 1e-5);
+  assert_near(loop.requests_per_s * (loop.ttft_s + loop.tpot_s * (OSL - 1)), 1, 1e-6);
+  toy_close(&t);
+}
+
+/* A scheduler that looks for requests every 31st step makes each wait 15 steps more, less his own share of the loop; and those that
+ * came meanwhile go together, so that fewer steps carry prompts. */
+static void prompts_wait_until_the_scheduler_looks(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop each = loop_of(&t, "tp=1,chunk=512", 16), seldom = loop_of(&t, "tp=1,chunk=512,poll=31", 16);
+  assert_near(seldom.ttft_s - each.ttft_s, 15 * seldom.tpot_s * 15 / 16, 0.1);
+  slip_loop together = loop_of(&t, "tp=1,poll=31", 16);
+  assert_true(together.prefill_steps < 0.5 * seldom.prefill_steps);
+  toy_close(&t);
+}
+
+/* Replicas of attention step together and take their prompts in the same steps: with 16 sequences in each of two lanes and one prompt to a
+ * chunk, f = 16 / (OSL - 1) of the instance's steps carry prompts, in both lanes. */
+static void lanes_prefill_in_the_same_steps(void **state) {
+  toy t;
+  toy_open(&t, SMALL_MOE);
+  slip_serve_plan plan = serve_plan_of("tp=1,dp=2,ep=2,chunk=512");
+  double f = 16.0 / (OSL - 1), decode = seconds_of(&t, &plan, 0, 16), mixed = seconds_of(&t, &plan, 1, 16);
+  slip_loop loop = loop_of(&t, "tp=1,dp=2,ep=2,chunk=512,batch=32", INFINITY);
+  assert_near(loop.prefill_steps, f, 1e-9);
+  assert_near(loop.tpot_s, decode + f * (mixed - decode), 1e-9);
+  toy_close(&t);
+}
+
+static slip_loop rounds_of(toy *t, double rounds, double spread) {
+  slip_serve_free(t->serve);
+  slip_serve_job job = slip_serve_job_default();
+  job.model = slip_model_of(t->file), job.system = &t->system, job.stack = &t->stack;
+  job.isl = ISL, job.osl = OSL, job.speculate = false;
+  job.rounds = rounds, job.length_spread = spread;
+  t->serve = serve_open(&job);
+  return loop_of(t, "tp=1,chunk=512", 32);
+}
+
+/* One round is the burst; a few are its share of them and the steady state; and where lengths differ little, clients that began together
+ * still crowd prefill in later rounds. */
+static void a_benchmark_is_its_rounds(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop steady = rounds_of(&t, 0, 0), burst = rounds_of(&t, 1, 0), equal = rounds_of(&t, 10, 0);
+  assert_near(steady.rounds_ttft_s, steady.ttft_s, 1e-12);
+  assert_near(burst.rounds_ttft_s, burst.burst_ttft_s, 1e-12);
+  assert_near(equal.rounds_ttft_s, (equal.burst_ttft_s + 9 * equal.ttft_s) / 10, 1e-12);
+  slip_loop some = rounds_of(&t, 10, 0.05), mixed = rounds_of(&t, 10, 10);
+  assert_true(some.rounds_ttft_s > equal.rounds_ttft_s);
+  assert_near(mixed.rounds_ttft_s, equal.rounds_ttft_s,
+              1e-12); /* spread over the whole period: as if never together */
+  toy_close(&t);
+}
+
 /* Disaggregated: decode steps never carry a prompt, and the loop delivers no more than its prefill instances do. */
 static void pools_do_not_disturb_each_other(void **state) {
   toy t;
@@ -198,6 +266,10 @@ int main(void) {
       cmocka_unit_test(more_clients_never_get_less_done),
       cmocka_unit_test(what_exceeds_the_batch_waits),
       cmocka_unit_test(a_burst_waits_for_half_of_its_chunks),
+      cmocka_unit_test(a_request_passes_the_server_first),
+      cmocka_unit_test(prompts_wait_until_the_scheduler_looks),
+      cmocka_unit_test(lanes_prefill_in_the_same_steps),
+      cmocka_unit_test(a_benchmark_is_its_rounds),
       cmocka_unit_test(pools_do_not_disturb_each_other),
       cmocka_unit_test(nonsense_is_refused),
   };

@@ -126,7 +126,7 @@ static void the_host_is_waited_for_not_added(void **state) {
   job.stack = &stack;
   slip_serve_plan plan = serve_plan_of("tp=1");
   slip_step step = {.decoding = 1, .context = 1024};
-  stack.host_step_s = stack.host_serve_layer_s = 0;
+  stack.host_step_s = stack.host_serve_layer_s = stack.host_sequence_s = 0;
   slip_serve *serve = serve_open(&job);
   double device = step_s(serve, &plan, step);
   slip_serve_free(serve);
@@ -137,22 +137,47 @@ static void the_host_is_waited_for_not_added(void **state) {
   close_to(cost.seconds, 0.02);
   close_to(cost.parts[SLIP_PART_HOST], 0.02 - device);
   slip_serve_free(serve);
-  stack.host_step_s = 0, stack.host_serve_layer_s = 10e-6; /* gaps of a captured graph do add: 32 layers */
+  stack.host_sequence_s = 0.001; /* and 1 ms for its one sequence */
+  serve = serve_open(&job);
+  slip_serve_step(serve, &plan, &step, &cost);
+  close_to(cost.seconds, 0.021);
+  slip_serve_free(serve);
+  stack.host_step_s = stack.host_sequence_s = 0,
+  stack.host_serve_layer_s = 10e-6; /* gaps of a captured graph do add: 32 layers */
   serve = serve_open(&job);
   close_to(step_s(serve, &plan, step), device + 32 * 10e-6);
   slip_serve_free(serve);
 }
 
-static void step_with_overlap(double share, const slip_step *step, slip_step_cost *cost) {
+static void step_with_overlap_on(double share, double cores, const slip_step *step, slip_step_cost *cost) {
   slip_serve_job job = serve_job_of("deepseek-v3", "hgx-h800", "deepseek-serve-2025");
   slip_stack stack = *job.stack;
   stack.two_batch_overlap = share;
+  stack.exchange_cores = cores;
   stack.host_step_s = stack.host_serve_layer_s = stack.host_layer_s = stack.host_moe_layer_s = 0;
   job.stack = &stack;
   slip_serve *serve = serve_open(&job);
   slip_serve_plan plan = serve_plan_of("tp=1,dp=32,ep=32");
   slip_serve_step(serve, &plan, step, cost);
   slip_serve_free(serve);
+}
+
+static void step_with_overlap(double share, const slip_step *step, slip_step_cost *cost) {
+  step_with_overlap_on(share, 0, step, cost);
+}
+
+/* Kernels that hold a fifth of the cores for prompts' traffic leave four fifths to computing, which takes 1 / 0.8 as long; those of decode hold
+ * none. */
+static void hidden_traffic_of_prompts_takes_cores(void **state) {
+  slip_step prompts = {.prefill_sequences = 4, .prefill_tokens = 4096}, tokens = {.decoding = 128, .context = 4096};
+  slip_step_cost free, held;
+  step_with_overlap(0.9, &prompts, &free);
+  step_with_overlap_on(0.9, 0.2, &prompts, &held);
+  close_to(held.bounds[SLIP_BOUND_COMPUTE], free.bounds[SLIP_BOUND_COMPUTE] / 0.8);
+  close_to(held.seconds, free.seconds + free.bounds[SLIP_BOUND_COMPUTE] * (1 / 0.8 - 1));
+  step_with_overlap(0.9, &tokens, &free);
+  step_with_overlap_on(0.9, 0.2, &tokens, &held);
+  close_to(held.seconds, free.seconds);
 }
 
 /* Two half batches take 2 T(half) without the `two_batch_overlap` of their expert traffic that each hides behind the other. */
@@ -208,8 +233,9 @@ static void every_node_of_the_explanation_is_the_sum_of_its_children(void **stat
 /* ---- memory ---- */
 
 /* Llama 3.1 70B in bf16, tp 8, on H200: a token's cache is 80 layers x 8 heads x (128 + 128) x 2 bytes = 327,680, an eighth
- * on each rank. A request of 4096 + 1024 tokens: 209.7 MB a rank.
- *   room = (141 GB x memory_share - weights - one pass) x kv_memory_share */
+ * on each rank. SGLang reserves nothing for outputs: a running request holds 4096 + 1024 / 2 tokens on average, 188.7 MB a rank.
+ * H200's driver reports 143,771 MiB = 150.75 GB.
+ *   room = (150.75 GB x memory_share - weights - one pass) x kv_memory_share */
 static void cache_capacity_by_hand(void **state) {
   slip_serve_job job = serve_job_of("llama-3.1-70b", "hgx-h200", "sglang-2026");
   slip_stack stack = *job.stack;
@@ -220,9 +246,9 @@ static void cache_capacity_by_hand(void **state) {
   slip_pool pool;
   double tpot;
   assert_int_equal(slip_serve_decode(serve, &plan, &pool, &tpot, NULL), SLIP_OK);
-  const double request = 327680.0 / 8 * 5120;
+  const double request = 327680.0 / 8 * (4096 + 512);
   assert_near(pool.memory.weights, 2 * slip_model_params(job.model) / 8, 0.001); /* norms are not cut */
-  close_to(pool.memory.capacity, 141e9 * stack.memory_share);
+  close_to(pool.memory.capacity, 150.75e9 * stack.memory_share);
   double room = pool.memory.capacity - pool.memory.weights - pool.memory.buffers;
   assert_near(pool.memory.sequences_max, floor(room * stack.kv_memory_share / request),
               0.01);                                            /* buffers of the final batch differ */
@@ -230,6 +256,12 @@ static void cache_capacity_by_hand(void **state) {
   close_to(pool.memory.kv_cache, (double)pool.plan.batch * request);
   close_to(pool.memory.total, pool.memory.weights + pool.memory.kv_cache + pool.memory.buffers);
   assert_true(pool.memory.total <= pool.memory.capacity);
+  slip_serve_free(serve);
+  stack.reserve_output = 1; /* room for the whole output beforehand: 5120 tokens each */
+  double let_in = pool.memory.sequences_max;
+  serve = serve_open(&job);
+  assert_int_equal(slip_serve_decode(serve, &plan, &pool, &tpot, NULL), SLIP_OK);
+  assert_near(pool.memory.sequences_max, let_in * (4096 + 512) / 5120, 0.01);
   slip_serve_free(serve);
 }
 
@@ -242,9 +274,9 @@ static void a_latent_cache_is_not_cut_by_tensor_parallelism(void **state) {
   double tpot;
   slip_serve_plan tensor = serve_plan_of("tp=16,ep=16,batch=16"), data = serve_plan_of("tp=1,dp=16,ep=16,batch=16");
   assert_int_equal(slip_serve_decode(serve, &tensor, &pool, &tpot, NULL), SLIP_OK);
-  close_to(pool.memory.kv_cache, 16 * 70272.0 * 5120);
+  close_to(pool.memory.kv_cache, 16 * 70272.0 * (4096 + 512));
   assert_int_equal(slip_serve_decode(serve, &data, &pool, &tpot, NULL), SLIP_OK);
-  close_to(pool.memory.kv_cache, 70272.0 * 5120);
+  close_to(pool.memory.kv_cache, 70272.0 * (4096 + 512));
   slip_serve_free(serve);
 }
 
@@ -497,6 +529,7 @@ int main(void) {
       cmocka_unit_test(a_step_grows_with_batch_context_and_prompt),
       cmocka_unit_test(faster_memory_links_and_cores_never_slow_a_step),
       cmocka_unit_test(the_host_is_waited_for_not_added),
+      cmocka_unit_test(hidden_traffic_of_prompts_takes_cores),
       cmocka_unit_test(two_batch_overlap_hides_expert_traffic),
       cmocka_unit_test(small_batches_are_not_split),
       cmocka_unit_test(every_node_of_the_explanation_is_the_sum_of_its_children),

@@ -130,12 +130,26 @@ static void scans_run_at_the_rate_of_the_stack(void **state) {
   fail_msg("there is no scan");
 }
 
+/* Eight ranks share the toy's fast domain; sixteen do not, and their collectives are not hidden whatever the stack can do. */
+static void tensor_parallel_traffic_hides_within_the_fast_domain_only(void **state) {
+  slip_stack hiding = stack;
+  (void)state;
+  hiding.overlap_tp = 0.75;
+  const double inside = layer_of(slip_model_of(moe), &stack, SLIP_BF16, "tp=8").forward.parts[SLIP_PART_TP];
+  close_to(layer_of(slip_model_of(moe), &hiding, SLIP_BF16, "tp=8").forward.parts[SLIP_PART_TP], inside / 4);
+  toy.levels[0].ranks = 4;
+  const double across = layer_of(slip_model_of(moe), &stack, SLIP_BF16, "tp=8").forward.parts[SLIP_PART_TP];
+  close_to(layer_of(slip_model_of(moe), &hiding, SLIP_BF16, "tp=8").forward.parts[SLIP_PART_TP], across);
+  toy.levels[0].ranks = 8;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(copies_travel_alone_or_once_to_each_place),
       cmocka_unit_test(an_all_to_all_permutes_twice_as_often),
       cmocka_unit_test(fused_experts_have_no_activation_of_their_own),
       cmocka_unit_test(dense_products_run_at_the_rate_of_the_stack),
+      cmocka_unit_test(tensor_parallel_traffic_hides_within_the_fast_domain_only),
       cmocka_unit_test(scans_run_at_the_rate_of_the_stack),
   };
   return cmocka_run_group_tests(tests, open_toys, close_toys);
