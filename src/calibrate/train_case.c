@@ -179,8 +179,8 @@ static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *sta
   const char *suffixes[] = {experts && strcmp(experts, "fused") == 0 ? "fused" : NULL,
                             beside && strcmp(beside, "yes") == 0 ? "overlap" : NULL,
                             once && captured ? "hybrid-graphs" : NULL,
-                            once ? "hybrid" : NULL,
-                            captured ? "graphs" : NULL,
+                            once && !captured ? "hybrid" : NULL,
+                            captured && !once ? "graphs" : NULL,
                             strstr(slip_row_text(r->row, "framework"), "Legacy") ? "legacy" : NULL,
                             overlap && strcmp(overlap, "off") == 0 ? "plain" : NULL,
                             r->out->chip->kernels ? r->out->chip->kernels->entry.name : NULL};

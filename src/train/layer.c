@@ -182,13 +182,23 @@ static void hide(slip_pass *pass, slip_part part, double seconds) {
   pass->seconds -= seconds;
 }
 
-void slip_train_close_pass(const slip_train *train, const slip_plan *p, bool moe, slip_pass *pass) {
+/* Launches of a layer: of an expert layer, those around its experts and those of each expert that the rank holds (Transformer Engine's
+ * GroupedLinear calls cuBLAS for one after the other). */
+static double host_s(const slip_train *train, const slip_plan *p, const slip_ffn *ffn) {
+  const slip_stack *stack = train->job.stack;
+  if (ffn->kind != SLIP_FFN_MOE)
+    return stack->host_layer_s;
+  const double each = stack->host_expert_s > 0 ? stack->host_expert_s : 0; /* 0 for NAN */
+  return stack->host_moe_layer_s + each * slip_expert_slots(ffn, p->ep);
+}
+
+void slip_train_close_pass(const slip_train *train, const slip_plan *p, const slip_ffn *ffn, slip_pass *pass) {
   if (p->schedule == SLIP_DUALPIPE && pass->parts[SLIP_PART_EP] > 0) {
     double compute =
         pass->seconds - pass->parts[SLIP_PART_EP] - pass->parts[SLIP_PART_TP] - pass->parts[SLIP_PART_CP];
     hide(pass, SLIP_PART_EP, fmin(pass->parts[SLIP_PART_EP], compute));
   }
-  double host = moe ? train->job.stack->host_moe_layer_s : train->job.stack->host_layer_s;
+  double host = host_s(train, p, ffn);
   if (host > pass->seconds) /* the device waits for the host: max(host, device), not a sum */
     add_time(pass, SLIP_PART_HOST, SLIP_BOUND_HOST, host - pass->seconds);
 }
@@ -290,10 +300,9 @@ static void layer_cost(const slip_train *train, const slip_plan *p, const slip_l
   slip_layer_operators(train->job.model, kind, &shard, &work, &ops);
   run_ops(train, p, &ops, out);
   add_recompute(train, p, &ops, &out->backward);
-  bool moe = kind->ffn.kind == SLIP_FFN_MOE;
-  slip_train_close_pass(train, p, moe, &out->forward);
+  slip_train_close_pass(train, p, &kind->ffn, &out->forward);
   double device = out->backward.seconds;
-  slip_train_close_pass(train, p, moe, &out->backward);
+  slip_train_close_pass(train, p, &kind->ffn, &out->backward);
   /* half of the launches that the host is late with are those of weight gradients */
   out->weight_gradient_s += fmax(0, out->backward.seconds - device) / 2;
   keep_activations(train, p, kind, &shard, out);

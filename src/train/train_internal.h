@@ -69,7 +69,7 @@ slip_group slip_plan_expert_dp_group(const slip_plan *plan);
 void slip_train_operator(const slip_train *train, const slip_plan *plan, const slip_op *op, bool backward,
                          slip_pass *pass);
 /* What the host and hidden communication leave: closes a layer's pass. `moe`: the layer has experts. */
-void slip_train_close_pass(const slip_train *train, const slip_plan *plan, bool moe, slip_pass *pass);
+void slip_train_close_pass(const slip_train *train, const slip_plan *plan, const slip_ffn *ffn, slip_pass *pass);
 
 /* Traffic and optimizer of one step on a stage with these parameters per rank. */
 typedef struct slip_step_extras {

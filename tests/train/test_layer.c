@@ -130,6 +130,16 @@ static void scans_run_at_the_rate_of_the_stack(void **state) {
   fail_msg("there is no scan");
 }
 
+/* 16 experts over 8 ranks are 2 on each: the host takes 1 s for the layer and 0.25 s for each of them, forward and backward. */
+static void the_host_launches_each_expert(void **state) {
+  slip_stack slow = stack;
+  (void)state;
+  slow.host_moe_layer_s = 1, slow.host_expert_s = 0.25;
+  close_to(layer_of(slip_model_of(moe), &slow, SLIP_BF16, "ep=8").forward.seconds, 1.5);
+  close_to(layer_of(slip_model_of(moe), &slow, SLIP_BF16, "ep=8").backward.seconds, 1.5);
+  close_to(layer_of(slip_model_of(moe), &slow, SLIP_BF16, "ep=2").forward.seconds, 3);
+}
+
 /* Eight ranks share the toy's fast domain; sixteen do not, and their collectives are not hidden whatever the stack can do. */
 static void tensor_parallel_traffic_hides_within_the_fast_domain_only(void **state) {
   slip_stack hiding = stack;
@@ -150,6 +160,7 @@ int main(void) {
       cmocka_unit_test(fused_experts_have_no_activation_of_their_own),
       cmocka_unit_test(dense_products_run_at_the_rate_of_the_stack),
       cmocka_unit_test(tensor_parallel_traffic_hides_within_the_fast_domain_only),
+      cmocka_unit_test(the_host_launches_each_expert),
       cmocka_unit_test(scans_run_at_the_rate_of_the_stack),
   };
   return cmocka_run_group_tests(tests, open_toys, close_toys);
