@@ -113,7 +113,7 @@ static slip_status classify_item(cli_session *session, const slip_rules *rules, 
                                  slip_error *err) {
   const cli_options *o = session->options;
   slip_classified c = {.catalog = session->catalog, .rules = rules};
-  slip_headroom *headroom = NULL;
+  slip_headroom *headroom = NULL, *policy = NULL;
   slip_status status = SLIP_OK;
   SLIP_TRY(read_ask(o, &c.ask, err));
   SLIP_TRY(cli_classify_item(session->catalog, name, &c.item, err));
@@ -121,6 +121,8 @@ static slip_status classify_item(cli_session *session, const slip_rules *rules, 
   SLIP_TRY(slip_classify(rules, c.facts, &c.ask, &c.verdict, err));
   SLIP_TRY(slip_rules_headroom(rules, c.facts, &c.ask, "class", &headroom, err));
   c.headroom = headroom;
+  if (is_headroom && slip_verdict_find(c.verdict, "policy") != NULL)
+    SLIP_TRY(slip_rules_headroom(rules, c.facts, &c.ask, "policy", &policy, err));
   if (o->log != NULL)
     SLIP_TRY(cli_classify_log(session, &c, err));
   if (o->json) {
@@ -130,15 +132,21 @@ static slip_status classify_item(cli_session *session, const slip_rules *rules, 
       slip_json_object(&session->json, "headroom");
       slip_json_headroom(&session->json, headroom);
       slip_json_object_end(&session->json);
+      if (policy != NULL) {
+        slip_json_object(&session->json, "policy_headroom");
+        slip_json_headroom(&session->json, policy);
+        slip_json_object_end(&session->json);
+      }
     }
     cli_json_end(session);
   } else if (is_headroom) {
-    slip_report_headroom(&c, &session->style, &session->out);
+    slip_report_headroom(&c, policy, &session->style, &session->out);
   } else {
     slip_report_classified(&c, o->explain, &session->style, &session->out);
   }
 cleanup:
   slip_headroom_free(headroom);
+  slip_headroom_free(policy);
   slip_verdict_free(c.verdict);
   slip_case_free(c.facts);
   return status;

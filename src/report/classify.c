@@ -96,8 +96,8 @@ static void report_citation(const slip_finding *finding, const slip_style *style
                    slip_text_status_name(finding->text_status), slip_date_format(effective, rule->effective));
   if (rule->expiry)
     slip_text_printf(&line, " until %s", slip_date_format(expiry, rule->expiry));
-  if (finding->enforcement != SLIP_ENFORCED)
-    slip_text_printf(&line, "; enforcement: %s", slip_enforcement_name(finding->enforcement));
+  slip_text_printf(&line, "; %s%s", finding->enforcement == SLIP_ENFORCEMENT_UNKNOWN ? "enforcement " : "",
+                   slip_enforcement_name(finding->enforcement));
   if (finding->because[0] != '\0')
     slip_text_printf(&line, " (%s)", finding->because);
   slip_text_printf(&line, "; %s", slip_certainty_name(rule->certainty));
@@ -418,13 +418,7 @@ static void report_distances(const slip_headroom *h, const slip_style *style, sl
   slip_table_free(table);
 }
 
-void slip_report_headroom(const slip_classified *c, const slip_style *style, slip_text *out) {
-  char date[SLIP_DATE_SIZE];
-  const slip_headroom *h = c->headroom;
-  slip_text_printf(out, "%s (%s) on %s: distance to each bound in force\n\n", c->item->title, c->item->name,
-                   slip_date_format(date, c->ask.date));
-  report_distances(h, style, out);
-  report_breaks(h, true, style, out);
+static void report_variants(const slip_headroom *h, const slip_style *style, slip_text *out) {
   for (size_t i = 0; i < h->n_variants; i++) {
     const slip_variant *v = &h->variants[i];
     slip_text line = {0};
@@ -436,6 +430,19 @@ void slip_report_headroom(const slip_classified *c, const slip_style *style, sli
     slip_text_add(out, i == 0 ? "\n" : "");
     paragraph(out, style, 4, &line);
   }
+}
+
+void slip_report_headroom(const slip_classified *c, const slip_headroom *policy, const slip_style *style,
+                          slip_text *out) {
+  char date[SLIP_DATE_SIZE];
+  const slip_headroom *h = c->headroom;
+  slip_text_printf(out, "%s (%s) on %s: distance to each bound in force\n\n", c->item->title, c->item->name,
+                   slip_date_format(date, c->ask.date));
+  report_distances(h, style, out);
+  report_breaks(h, true, style, out);
+  report_variants(h, style, out);
+  if (policy != NULL)
+    report_variants(policy, style, out);
   slip_text_add(out,
                 "\nDistances between an item and the text of a rule; no advice on what to build, buy or ship.\n");
   slip_report_rule_data(c->rules, c->ask.date, style, out);

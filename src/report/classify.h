@@ -22,8 +22,10 @@ void slip_report_classified(const slip_classified *c, bool explain, const slip_s
 /* Into an object that is open. The derivation of each rule that is not hidden is a tree. */
 void slip_json_classified(slip_json *json, const slip_classified *c);
 
-/* The distance of each quantity from each bound, break-points, and the nearest variants. */
-void slip_report_headroom(const slip_classified *c, const slip_style *style, slip_text *out);
+/* The distance of each quantity from each bound, break-points, and the nearest variants of another class; with `policy`
+ * (NULL: none) those of another review policy, too. */
+void slip_report_headroom(const slip_classified *c, const slip_headroom *policy, const slip_style *style,
+                          slip_text *out);
 void slip_json_headroom(slip_json *json, const slip_headroom *headroom);
 
 /* The answer of a decision in one cell: an outcome, or those that are possible. */

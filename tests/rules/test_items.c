@@ -220,6 +220,26 @@ static void the_nearest_variant_is_the_nearest(void **unused) {
   slip_case_free(c);
 }
 
+/* The B200 with every certification given: case by case begins under 21,000 TPP and 6,500 GB/s together, a corner of two bounds. */
+static void the_nearest_variant_may_lie_in_a_corner(void **unused) {
+  slip_error err = {0};
+  slip_headroom *h = NULL;
+  const slip_ask ask = {.date = day(DATE)};
+  slip_case *c = case_of_item(
+      "b200",
+      TO_CN " volume=1 cn_units_before=0 us_units=10 cert_parameters=yes cert_us_available=yes cert_us_supply=yes "
+            "cert_foundry=yes cert_end_use=yes cert_kyc=yes cert_remote_access=yes cert_remote_users=yes "
+            "cert_weights=yes cert_us_lab=yes");
+  OK(slip_rules_headroom(pack, c, &ask, "policy", &h, &err), &err);
+  assert_int_equal(h->n_variants, 1);
+  assert_string_equal(h->variants[0].outcome, "case by case");
+  const double tpp = log(36000.0 / 21000), dram = log(8000.0 / 6500);
+  assert_true(fabs(h->variants[0].change - sqrt(tpp * tpp + dram * dram)) < 1e-5);
+  assert_int_equal(h->variants[0].n_parameters, 2);
+  slip_headroom_free(h);
+  slip_case_free(c);
+}
+
 /* The headroom leaves the case as it found it. */
 static void headroom_does_not_change_the_case(void **unused) {
   slip_error err = {0};
@@ -267,6 +287,7 @@ int main(void) {
       cmocka_unit_test(nothing_is_ever_cleared),
       cmocka_unit_test(every_rule_is_cited),
       cmocka_unit_test(the_nearest_variant_is_the_nearest),
+      cmocka_unit_test(the_nearest_variant_may_lie_in_a_corner),
       cmocka_unit_test(headroom_does_not_change_the_case),
       cmocka_unit_test(the_derivation_is_a_tree_down_to_numbers),
   };
