@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 DEMO = compare deepseek-v3 cloudmatrix384 gb200-nvl72 hgx-h200 hgx-h20 atlas-800t-a2
 
-.PHONY: accuracy help demo test build debug asan bench fuzz lint format install clean packages demo-command
+.PHONY: accuracy calibrate help demo test build debug asan bench fuzz lint format install clean packages demo-command
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,8 +43,11 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (600) with clang
 	cmake --build --preset fuzz
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
-accuracy: build ## make docs/accuracy.md anew from data/measured
-	build/slipstick validate --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
+calibrate: build ## fit the built-in constants anew to data/measured (data/calibration says which)
+	build/slipstick calibrate --out data --force
+
+accuracy: build ## make docs/accuracy.md anew from data/measured, held out too (minutes)
+	build/slipstick validate --cv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

@@ -144,7 +144,7 @@ slip_status slip_calibration_write(const slip_calibration *calibration, const ch
 /* A constant of the catalog, shared by some entries, as fitted to published rows (data/calibration/ says which and with what prior). */
 typedef struct slip_builtin_constant {
   const char *field, *unit;
-  const char *shared; /* "stacks/NAME, stacks/NAME": who has it */
+  const char *shared;          /* "stacks/NAME, stacks/NAME": who has it */
   double prior, before, after; /* in the unit of the file; before: of the first that shares it, NAN: it had none */
   double posterior_sd;         /* of the transformed value */
   bool is_share;               /* transformed by logit, else by ln */
@@ -157,12 +157,13 @@ typedef struct slip_builtin_stage {
   const slip_builtin_constant *constants;
   size_t n_constants;
   slip_fit_size size;
-  slip_fit_errors before, after, folds, unseen; /* in sample as the catalog was, as fitted; held out by folds; a source family unseen */
+  slip_fit_errors before, after, folds,
+      unseen; /* in sample as the catalog was, as fitted; held out by folds; a source family unseen */
 } slip_builtin_stage;
 
 typedef struct slip_builtin_calibration {
   slip_builtin_stage stages[SLIP_ROW_KINDS]; /* in the order of fitting: kernels, training, serving */
-  size_t n_files; /* of the catalog, that change */
+  size_t n_files;                            /* of the catalog, that change */
   void *memory;
 } slip_builtin_calibration;
 

@@ -52,10 +52,11 @@ typedef struct slip_cost {
   slip_bound bound;
 } slip_cost;
 
-/* m x k by k x n, `groups` of them sharing the m rows evenly.
- *   compute = 2 m' n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at
+/* m x k by k x n, `groups` of them sharing the m rows.
+ *   compute = 2 m n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at
  *   which one core walks the depth of a tile
- * m' is m rounded up to 64 rows in each group; share = padding * fill * d / (d + depth_half) at the best choice of
+ * Rows fill whole tiles (of 64 rows at the least), in each group: sizes of groups spread evenly from 0.7 to 1.3 of their mean, as
+ * DeepGEMM's benchmark draws them and routing does, so that each group ends in a part of a tile. share = padding * fill * d / (d + depth_half) at the best choice of
  * tile (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the
  * tiles, and of the cores' time over their waves. Grows with m, n and k.
  *   memory = (weights + in + out bytes) / (bandwidth * weight_read_fraction)

@@ -45,10 +45,10 @@ typedef struct slip_validation slip_validation;
 /* With which constants a row is predicted. */
 typedef enum slip_scheme {
   SLIP_IN_SAMPLE, /* those of the catalog, to whose fit the built-in rows may have contributed */
-  SLIP_FOLDS,     /* fitted to four fifths of the rows, of which it is none: five folds; rows of one source family, model (kernels: operator)
+  SLIP_FOLDS, /* fitted to four fifths of the rows, of which it is none: five folds; rows of one source family, model (kernels: operator)
                    * and chip stay together */
-  SLIP_FAMILIES,  /* fitted to all rows but those of its source family */
-  SLIP_OBSERVED,  /* the same, then updated by one row of its own stack and chip (calibrate.h, slip_observe_train); that row is not scored.
+  SLIP_FAMILIES, /* fitted to all rows but those of its source family */
+  SLIP_OBSERVED, /* the same, then updated by one row of its own stack and chip (calibrate.h, slip_observe_train); that row is not scored.
                    * Training and serving only */
   SLIP_SCHEMES
 } slip_scheme;
@@ -115,7 +115,8 @@ slip_status slip_validation_summarise(const slip_validation *validation, slip_ro
 /* Whether the model puts measurements in the right order: pairs of which one is more than 15% above the other. */
 typedef struct slip_order {
   size_t configurations, configurations_right; /* of one chip, stack, source family, kind and quantity */
-  size_t systems, systems_right; /* of one source family, model and quantity on different chips (kernels: same operator) */
+  size_t systems,
+      systems_right; /* of one source family, model and quantity on different chips (kernels: same operator) */
 } slip_order;
 
 /* Classes overlap: "training", "training, mixture of experts", "TPOT, drafts known", ... */

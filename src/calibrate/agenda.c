@@ -67,15 +67,20 @@ static slip_status read_scale(const slip_node *node, slip_transform *out, slip_e
   if (status != SLIP_OK)
     return status;
   if (strcmp(text, "positive") != 0 && strcmp(text, "share") != 0)
-    return slip_node_fail(err, SLIP_BAD_INPUT, node, "is positive (ln is normal) or share (logit is), not '%s'", text);
+    return slip_node_fail(err, SLIP_BAD_INPUT, node, "is positive (ln is normal) or share (logit is), not '%s'",
+                          text);
   *out = strcmp(text, "share") == 0 ? SLIP_LOGIT : SLIP_LOG;
   return SLIP_OK;
+}
+
+/* From the unit of the file. All alike, so that what is equal there is equal in SI. */
+static double si(const slip_field *f, double value) {
+  return value * f->multiply / f->divide;
 }
 
 static slip_status read_bounds(const reading *r, const slip_node *node, slip_agenda_field *out) {
   const slip_node *low = slip_node_get(node, "low"), *high = slip_node_get(node, "high");
   const slip_field *f = out->field;
-  const double si = f->multiply / f->divide;
   slip_status status = SLIP_OK;
   if (!low && !high)
     return SLIP_OK;
@@ -83,7 +88,7 @@ static slip_status read_bounds(const reading *r, const slip_node *node, slip_age
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "low and high go together, with scale: positive");
   SLIP_TRY(slip_node_double(low, f->low, f->high, &out->low, r->err));
   SLIP_TRY(slip_node_double(high, f->low, f->high, &out->high, r->err));
-  out->low *= si, out->high *= si;
+  out->low = si(f, out->low), out->high = si(f, out->high);
   out->bounded = true;
   if (!(out->low < out->prior && out->prior < out->high))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "the prior is not between low and high");
@@ -92,7 +97,8 @@ cleanup:
 }
 
 static slip_status read_field(reading *r, const slip_node *node, slip_agenda_field *out) {
-  static const char *const legal[] = {"prior", "common_sd", "entry_sd", "own_sd", "scale", "why", "low", "high", NULL};
+  static const char *const legal[] = {"prior", "common_sd", "entry_sd", "own_sd", "scale",
+                                      "why",   "low",       "high",     NULL};
   slip_status status = SLIP_OK;
   const slip_node *child = NULL;
   double prior;
@@ -106,7 +112,7 @@ static slip_status read_field(reading *r, const slip_node *node, slip_agenda_fie
   SLIP_TRY(read_scale(child, &out->transform, r->err));
   SLIP_TRY(need(node, "prior", &child, r->err));
   SLIP_TRY(slip_node_double(child, f->low, f->high, &prior, r->err));
-  out->prior = prior * f->multiply / f->divide;
+  out->prior = si(f, prior);
   if (!(prior > 0) || (out->transform == SLIP_LOGIT && !(prior < 1)))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "must be above 0%s",
                           out->transform == SLIP_LOGIT ? " and below 1: it is a share" : "");
@@ -178,13 +184,26 @@ static bool same_owner(const slip_agenda_owner *a, const slip_agenda_owner *b) {
          (a->level ? b->level && strcmp(a->level, b->level) == 0 : !b->level);
 }
 
-static slip_status check_new(const reading *r, const slip_node *node, size_t field, const slip_agenda_owner *owner) {
+static slip_status check_new(const reading *r, const slip_node *node, size_t field,
+                             const slip_agenda_owner *owner) {
   for (size_t i = 0; i < r->out->n_constants; i++)
     for (size_t k = 0; k < r->constants[i].n_owners && r->constants[i].field == field; k++)
       if (same_owner(&r->constants[i].owners[k], owner))
         return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "'%s' of %s is in two groups", r->fields[field].name,
                               owner->entry);
   return SLIP_OK;
+}
+
+/* Of those under "fields"; their number when it is none. */
+static size_t index_of(const reading *r, const char *name) {
+  size_t i = 0;
+  while (i < r->out->n_fields && strcmp(r->fields[i].name, name) != 0)
+    i++;
+  return i;
+}
+
+static bool is_fitted(const reading *r, const char *name) {
+  return index_of(r, name) < r->out->n_fields;
 }
 
 /* A prior of the group's own, for what is published of just these. */
@@ -198,7 +217,7 @@ static slip_status read_own_prior(const reading *r, const slip_node *group, cons
   SLIP_TRY(slip_node_double(node, field->field->low, field->field->high, &prior, r->err));
   SLIP_TRY(need(group, "why", &why, r->err));
   SLIP_TRY(slip_node_string(why, &out->why, r->err));
-  out->prior = prior * field->field->multiply / field->field->divide;
+  out->prior = si(field->field, prior);
   if (!(prior > 0) || (field->transform == SLIP_LOGIT && !(prior < 1)) ||
       (field->bounded && !(field->low < out->prior && out->prior < field->high)))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is not within the bounds of the field");
@@ -212,8 +231,7 @@ static slip_status add_constant(reading *r, const slip_node *group, const slip_n
   slip_status status = SLIP_OK;
   size_t field = 0;
   SLIP_TRY(slip_node_string(node, &name, r->err));
-  while (field < r->out->n_fields && strcmp(r->fields[field].name, name) != 0)
-    field++;
+  field = index_of(r, name);
   if (field == r->out->n_fields)
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "'%s' has no prior under \"fields\"", name);
   for (size_t i = 0; i < n_owners; i++) {
@@ -230,6 +248,20 @@ cleanup:
   return status;
 }
 
+/* "prior" of a group is of fields that the group lists. */
+static slip_status check_priors(const slip_node *priors, const slip_node *fields, slip_error *err) {
+  if (priors->kind != SLIP_NODE_MAP)
+    return slip_node_fail(err, SLIP_BAD_INPUT, priors, "expected a map of fields and their priors");
+  for (const slip_node *child = priors->first; child; child = child->next) {
+    const slip_node *listed = fields->first;
+    while (listed && !(listed->kind == SLIP_NODE_SCALAR && strcmp(listed->text, child->key) == 0))
+      listed = listed->next;
+    if (!listed)
+      return slip_node_fail(err, SLIP_BAD_INPUT, child, "is not among the group's fields");
+  }
+  return SLIP_OK;
+}
+
 static slip_status read_group(reading *r, const slip_node *node) {
   static const char *const legal[] = {"of", "fields", "prior", "why", NULL};
   slip_status status = SLIP_OK;
@@ -243,18 +275,17 @@ static slip_status read_group(reading *r, const slip_node *node) {
   slip_agenda_owner *owners = slip_arena_array(r->arena, of->count, sizeof *owners);
   if (!owners)
     return no_memory(r);
-  for (const slip_node *child = of->first; child; child = child->next)
-    SLIP_TRY(read_owner(r, child, &owners[n++]));
+  for (const slip_node *child = of->first; child; child = child->next, n++) {
+    SLIP_TRY(read_owner(r, child, &owners[n]));
+    for (size_t i = 0; i < n; i++)
+      if (same_owner(&owners[i], &owners[n]))
+        return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "'%s' is named twice", child->text);
+  }
+  const slip_node *priors = slip_node_get(node, "prior");
+  if (priors)
+    SLIP_TRY(check_priors(priors, fields, r->err));
   for (const slip_node *child = fields->first; child; child = child->next)
     SLIP_TRY(add_constant(r, node, child, owners, n));
-  const slip_node *priors = slip_node_get(node, "prior");
-  for (const slip_node *child = priors ? priors->first : NULL; child; child = child->next) {
-    const slip_node *listed = fields->first;
-    while (listed && !(listed->kind == SLIP_NODE_SCALAR && child->key && strcmp(listed->text, child->key) == 0))
-      listed = listed->next;
-    if (!listed)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, child, "is not among the group's fields");
-  }
 cleanup:
   return status;
 }
@@ -289,11 +320,9 @@ static slip_status read_followers(reading *r, const slip_node *map) {
     slip_agenda_follower *f = &followers[r->out->n_followers++];
     f->name = node->key;
     SLIP_TRY(slip_node_string(node, &f->leader, r->err));
-    size_t at = 0;
-    while (at < r->out->n_fields && strcmp(r->fields[at].name, f->leader) != 0)
-      at++;
-    if (!any_field(f->name) || at == r->out->n_fields)
-      return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "a field of the catalog follows one that is fitted");
+    if (!any_field(f->name) || is_fitted(r, f->name) || !is_fitted(r, f->leader))
+      return slip_node_fail(r->err, SLIP_BAD_INPUT, node,
+                            "a field of the catalog that is not fitted itself follows one under \"fields\"");
   }
   r->out->followers = followers;
 cleanup:

@@ -21,9 +21,6 @@
 enum { Q = SLIP_MAX_QUANTITIES, MAX_FILE_BYTES = 1 << 24 };
 
 static const slip_row_kind order[SLIP_ROW_KINDS] = {SLIP_ROW_KERNEL, SLIP_ROW_TRAINING, SLIP_ROW_SERVING};
-static const char *const tables[SLIP_ROW_KINDS] = {[SLIP_ROW_KERNEL] = "data/measured/kernels.csv",
-                                                   [SLIP_ROW_TRAINING] = "data/measured/training.csv",
-                                                   [SLIP_ROW_SERVING] = "data/measured/serving.csv"};
 
 /* A fact of an entry that changes. */
 typedef struct change {
@@ -70,10 +67,23 @@ static const slip_fact *beside(const slip_entry *entry, const char *field) {
   return NULL;
 }
 
+/* "slipstick calibrate, fitted to data/measured/kernels.csv": the tables that the rows of the kind come from. NULL when out of memory. */
+static const char *source_of(const run *r, slip_row_kind kind) {
+  const char *text = "slipstick calibrate, fitted to ", *last = NULL;
+  for (size_t i = 0; i < r->bench->n_rows && text; i++) { /* rows of a table stand together */
+    const slip_workbench_row *row = &r->bench->rows[i];
+    if (row->kind != kind || row->table->file == last)
+      continue;
+    text = slip_arena_printf(r->arena, "%s%s%s", text, last ? ", " : "", row->table->file);
+    last = row->table->file;
+  }
+  return text;
+}
+
 /* `shown` in the file's unit. An entry without facts of that place is left as it is. */
 static slip_status add_change(run *r, const slip_entry *entry, const char *field, double shown, const char *note,
                               slip_row_kind kind) {
-  const char *source = slip_arena_printf(r->arena, "slipstick calibrate, fitted to %s", tables[kind]);
+  const char *source = source_of(r, kind);
   const char *kept = slip_arena_strdup(r->arena, field);
   const slip_fact *old = slip_entry_fact(entry, field), *place = old ? old : beside(entry, field);
   if (!source || !note || !kept)
@@ -148,14 +158,15 @@ static const char *note_of(const run *r, const slip_builtin_stage *stage, const 
   if (!shared)
     return NULL;
   if (c->n_rows == 0)
-    return slip_arena_printf(r->arena, "no rows: what the others of its kind have in common, from a prior of %.4g%s",
+    return slip_arena_printf(r->arena,
+                             "no rows: what the others of its kind have in common, from a prior of %.4g%s",
                              c->shared->prior * per_unit(f), shared);
   return slip_arena_printf(
       r->arena,
       "%zu rows; prior %.4g, left to be known %.2f in %s; all rows of the kind in sample %.1f%% median, held out "
       "%.1f%%%s",
-      c->n_rows, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln", stage->after.median * 100,
-      stage->folds.median * 100, shared);
+      c->n_rows, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
+      stage->after.median * 100, stage->folds.median * 100, shared);
 }
 
 /* `ratio`: how much the leader has moved. */
@@ -168,10 +179,9 @@ static slip_status change_followers(run *r, const slip_agenda *agenda, const sli
     if (strcmp(f->leader, leader) != 0 || !fact)
       continue;
     const char *said = strstr(fact->note, FOLLOWS) ? strstr(fact->note, FOLLOWS) + strlen(FOLLOWS) : fact->note;
-    SLIP_TRY(add_change(r, slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry), fact->field,
-                        fact->shown * ratio,
-                        slip_arena_printf(r->arena, "keeps its ratio to %s" FOLLOWS "%s", f->leader, said),
-                        stage->kind));
+    SLIP_TRY(add_change(
+        r, slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry), fact->field, fact->shown * ratio,
+        slip_arena_printf(r->arena, "keeps its ratio to %s" FOLLOWS "%s", f->leader, said), stage->kind));
   }
 cleanup:
   return status;
@@ -256,14 +266,16 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
   if (isnan(spread))
     return SLIP_OK;
   const char *note =
-      unseen ? slip_arena_printf(r->arena,
-                                 "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted without any "
-                                 "row of its source family: no rows of this stack",
-                                 rows->n)
-             : slip_arena_printf(r->arena,
-                                 "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
-                                 "over all %zu, which count as %g",
-                                 n, rows->n, SLIP_POOL_ROWS);
+      unseen ? slip_arena_printf(
+                   r->arena,
+                   "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted without any "
+                   "row of its source family: no rows of this stack",
+                   rows->n)
+             : slip_arena_printf(
+                   r->arena,
+                   "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
+                   "over all %zu, which count as %g",
+                   n, rows->n, SLIP_POOL_ROWS);
   return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
@@ -274,11 +286,11 @@ static slip_status change_prior(run *r, const slip_agenda *agenda, const slip_bu
   for (size_t f = 0; f < agenda->n_fields; f++) {
     const slip_agenda_field *field = &agenda->fields[f];
     if (field->common_sd > 0)
-      SLIP_TRY(add_change(r, &stack->entry, field->name, slip_joint_common(joint, u, f) * per_unit(field),
-                          slip_arena_printf(r->arena,
-                                            "what fitted stacks have in common, from a prior of %.4g (%s)",
-                                            field->prior * per_unit(field), field->why),
-                          stage->kind));
+      SLIP_TRY(
+          add_change(r, &stack->entry, field->name, slip_joint_common(joint, u, f) * per_unit(field),
+                     slip_arena_printf(r->arena, "what fitted stacks have in common, from a prior of %.4g (%s)",
+                                       field->prior * per_unit(field), field->why),
+                     stage->kind));
   }
 cleanup:
   return status;
@@ -309,7 +321,8 @@ cleanup:
 
 /* ---- a stage ---- */
 
-static slip_status errors_of(const slip_fit_rows *rows, const double *residuals, slip_fit_errors *out, slip_error *err) {
+static slip_status errors_of(const slip_fit_rows *rows, const double *residuals, slip_fit_errors *out,
+                             slip_error *err) {
   return slip_fit_errors_of(residuals, rows->n * Q, out, err);
 }
 
@@ -445,14 +458,16 @@ slip_status slip_calibrate_builtin(const slip_builtin_job *job, const volatile i
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   a->shown.memory = r.arena;
   r.out = &a->shown;
-  SLIP_TRY(slip_workbench_open(job->catalog, true, job->files, job->n_files, stop, (slip_progress){0}, &r.bench, err));
+  SLIP_TRY(
+      slip_workbench_open(job->catalog, true, job->files, job->n_files, stop, (slip_progress){0}, &r.bench, err));
   for (int i = 0; i < SLIP_ROW_KINDS; i++) {
     const slip_fit_watch watch = {stop, {progress, context}, ends[i], ends[i + 1]};
     a->shown.stages[i].kind = order[i];
     SLIP_TRY(run_stage(&r, &a->shown.stages[i], &watch));
   }
   SLIP_TRY(make_files(&r, a));
-  for (size_t i = 0; i < a->shown.n_files; i++) { /* entries of the caller's catalog, which outlives the workbench */
+  for (size_t i = 0; i < a->shown.n_files;
+       i++) { /* entries of the caller's catalog, which outlives the workbench */
     const slip_entry *entry = a->files[i].entry;
     a->files[i].entry = slip_catalog_lookup(job->catalog, entry->kind, entry->name);
   }

@@ -80,25 +80,25 @@ static bool not_ttft(const slip_checked *r) {
 
 static const struct {
   const char *name;
-  slip_row_kind kind;
   bool (*holds)(const slip_checked *r);
+  slip_row_kind kind;
   bool of_chips; /* chips with few rows are left out */
 } classes[] = {
-    {"training, chips with 10 rows or more", SLIP_ROW_TRAINING, any, true},
-    {"training, dense, layout given, NVIDIA", SLIP_ROW_TRAINING, dense_nvidia, false},
-    {"training, mixture of experts", SLIP_ROW_TRAINING, moe, false},
-    {"training, Ascend 910B", SLIP_ROW_TRAINING, ascend_910b, false},
-    {"serving, TPOT and rates", SLIP_ROW_SERVING, not_ttft, false},
-    {"serving, TPOT, drafts known", SLIP_ROW_SERVING, tpot_known, false},
-    {"serving, TPOT, drafts known, dense", SLIP_ROW_SERVING, tpot_dense, false},
-    {"serving, TPOT, drafts unknown", SLIP_ROW_SERVING, tpot_unknown, false},
-    {"serving, offline rate, layout given", SLIP_ROW_SERVING, offline, false},
-    {"serving, rate at fixed load", SLIP_ROW_SERVING, online_rate, false},
-    {"serving, decode pools", SLIP_ROW_SERVING, decode_pool, false},
-    {"serving, prefill pools", SLIP_ROW_SERVING, prefill_pool, false},
-    {"serving, TTFT, aggregated", SLIP_ROW_SERVING, ttft_aggregated, false},
-    {"serving, TTFT, disaggregated", SLIP_ROW_SERVING, ttft_disaggregated, false},
-    {"kernels and collectives", SLIP_ROW_KERNEL, any, false},
+    {"training, chips with 10 rows or more", any, SLIP_ROW_TRAINING, true},
+    {"training, dense, layout given, NVIDIA", dense_nvidia, SLIP_ROW_TRAINING, false},
+    {"training, mixture of experts", moe, SLIP_ROW_TRAINING, false},
+    {"training, Ascend 910B", ascend_910b, SLIP_ROW_TRAINING, false},
+    {"serving, TPOT and rates", not_ttft, SLIP_ROW_SERVING, false},
+    {"serving, TPOT, drafts known", tpot_known, SLIP_ROW_SERVING, false},
+    {"serving, TPOT, drafts known, dense", tpot_dense, SLIP_ROW_SERVING, false},
+    {"serving, TPOT, drafts unknown", tpot_unknown, SLIP_ROW_SERVING, false},
+    {"serving, offline rate, layout given", offline, SLIP_ROW_SERVING, false},
+    {"serving, rate at fixed load", online_rate, SLIP_ROW_SERVING, false},
+    {"serving, decode pools", decode_pool, SLIP_ROW_SERVING, false},
+    {"serving, prefill pools", prefill_pool, SLIP_ROW_SERVING, false},
+    {"serving, TTFT, aggregated", ttft_aggregated, SLIP_ROW_SERVING, false},
+    {"serving, TTFT, disaggregated", ttft_disaggregated, SLIP_ROW_SERVING, false},
+    {"kernels and collectives", any, SLIP_ROW_KERNEL, false},
 };
 
 size_t slip_row_classes(void) {
@@ -121,7 +121,8 @@ static void count_pair(const slip_checked *a, const slip_checked *b, slip_order 
   if (measured == 0 || strcmp(a->quantity, b->quantity) != 0 || strcmp(a->unit, b->unit) != 0 ||
       strcmp(a->family, b->family) != 0 || strcmp(a->phase, b->phase) != 0)
     return;
-  const bool right = (a->predicted > b->predicted) == (measured > 0);
+  const bool right =
+      measured > 0 ? a->predicted > b->predicted : a->predicted < b->predicted; /* equal ones order nothing */
   if (strcmp(a->chip, b->chip) == 0) {
     if (strcmp(a->stack, b->stack) != 0 || (a->kind == SLIP_ROW_KERNEL && strcmp(a->model, b->model) != 0))
       return;

@@ -15,6 +15,11 @@ enum { Q = SLIP_MAX_QUANTITIES, FOLDS = 5, FOLD_ROUNDS = 4 };
 /* The interval of a stack of which nothing is known, while it takes in its first row (data/stacks/prior-train.yaml). */
 #define UNSEEN_SPREAD 0.3
 
+static slip_status no_memory(slip_error *err) {
+  (void)slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return SLIP_NO_MEMORY;
+}
+
 /* ---- rows ---- */
 
 slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_arena *arena, slip_fit_rows *out,
@@ -23,7 +28,7 @@ slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_a
   out->of = slip_arena_array(arena, bench->n_rows + 1, sizeof *out->of);
   out->n = 0;
   if (!out->rows || !out->of)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return no_memory(err);
   for (size_t i = 0; i < bench->n_rows; i++) {
     const slip_case *c = &bench->rows[i].c;
     double predicted[Q] = {NAN, NAN, NAN, NAN}, spread[Q] = {0};
@@ -214,7 +219,7 @@ static slip_status observe_all(const holding *h, first_row *firsts, double *out)
   for (size_t i = 0; i < n; i++)
     if (observe(h, &firsts[i], out) != SLIP_OK)
       atomic_store(&failed, true);
-  return atomic_load(&failed) ? slip_fail(h->err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  return atomic_load(&failed) ? no_memory(h->err) : SLIP_OK;
 }
 
 /* ---- all of it ---- */
@@ -260,7 +265,7 @@ static slip_status make_arrays(holding *h, slip_arena *arena, slip_held_out *out
     out->residuals[scheme] = slip_arena_array(arena, figures, sizeof(double));
     out->spreads[scheme] = slip_arena_array(arena, figures, sizeof(double));
     if (!out->residuals[scheme] || !out->spreads[scheme])
-      return slip_fail(h->err, SLIP_NO_MEMORY, "out of memory");
+      return no_memory(h->err);
     for (size_t k = 0; k < figures; k++)
       out->residuals[scheme][k] = out->spreads[scheme][k] = NAN;
   }
@@ -268,8 +273,7 @@ static slip_status make_arrays(holding *h, slip_arena *arena, slip_held_out *out
   h->residuals = slip_arena_array(arena, figures, sizeof *h->residuals);
   h->scratch = slip_arena_array(arena, figures, sizeof *h->scratch);
   h->in = slip_arena_array(arena, n + 1, sizeof *h->in);
-  return h->u && h->residuals && h->scratch && h->in ? SLIP_OK
-                                                     : slip_fail(h->err, SLIP_NO_MEMORY, "out of memory");
+  return h->u && h->residuals && h->scratch && h->in ? SLIP_OK : no_memory(h->err);
 }
 
 static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out) {
@@ -278,7 +282,7 @@ static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out
   double *sd = slip_arena_array(arena, n + 1, sizeof *sd);
   const slip_joint_job job = {.stop = h->watch->stop};
   if (!sd)
-    return slip_fail(h->err, SLIP_NO_MEMORY, "out of memory");
+    return no_memory(h->err);
   *out = (slip_fit_size){.rows = h->rows->n};
   for (size_t i = 0; i < n; i++)
     out->constants += constants[i].n_rows > 0;
@@ -293,7 +297,7 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   first_row *firsts = slip_arena_array(arena, rows->n + 1, sizeof *firsts);
   uint64_t *hashes = slip_arena_array(arena, rows->n + 1, sizeof *hashes);
   if (!firsts || !hashes)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return no_memory(err);
   SLIP_TRY(make_arrays(&h, arena, out));
   for (size_t r = 0; r < rows->n; r++)
     hashes[r] = fold_group(rows->rows[r].c);
@@ -301,7 +305,8 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   for (size_t r = 0; r < rows->n; r++)
     hashes[r] = family_group(rows->rows[r].c);
   SLIP_TRY(slip_groups_deal(arena, hashes, rows->n, rows->n, &by_family, err));
-  h.fits = 4 + FOLDS + by_family.groups; /* the fit to all rows differentiates them, which takes as long as a few without */
+  h.fits = 4 + FOLDS +
+           by_family.groups; /* the fit to all rows differentiates them, which takes as long as a few without */
   const slip_joint_job job = {.stop = watch->stop};
   SLIP_TRY(slip_joint_fit(joint, &job, u, h.residuals, err));
   SLIP_TRY(measure_fit(&h, arena, &out->size));

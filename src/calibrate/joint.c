@@ -16,11 +16,11 @@ enum { FIELD, ENTRY, OWN, PARTS };
 
 enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
 
-#define STEP 0.05      /* of derivatives, in ln or logit */
-#define TRUST 2.0      /* farthest that one round moves an unknown */
-#define FARTHEST 6.0   /* from the prior */
+#define STEP 0.05    /* of derivatives, in ln or logit */
+#define TRUST 2.0    /* farthest that one round moves an unknown */
+#define FARTHEST 6.0 /* from the prior */
 #define FARTHEST_START 3.0
-#define ENOUGH 1e-4    /* relative gain of a round at which the fit ends */
+#define ENOUGH 1e-4 /* relative gain of a round at which the fit ends */
 
 /* ---- a constant and its places ---- */
 
@@ -32,10 +32,10 @@ typedef struct bound_constant {
   double *ratios, *follower_originals;
   size_t n_followers;
   size_t unknown[PARTS]; /* the unknowns that move it; SIZE_MAX: there is none */
-  double steep;         /* of the logit between bounds, against ln */
-  double sd[PARTS];     /* how far one unit of each moves its transformed value */
-  size_t *rows;        /* that depend on it, ascending */
-  double *derivatives; /* d residual / d transformed value, rows * Q */
+  double steep;          /* of the logit between bounds, against ln */
+  double sd[PARTS];      /* how far one unit of each moves its transformed value */
+  size_t *rows;          /* that depend on it, ascending */
+  double *derivatives;   /* d residual / d transformed value, rows * Q */
 } bound_constant;
 
 struct slip_joint {
@@ -145,7 +145,8 @@ static double *member(void *object, const slip_field *field) {
   return (double *)(void *)((char *)object + field->offset);
 }
 
-static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *owner, void **out, slip_error *err) {
+static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *owner, void **out,
+                              slip_error *err) {
   slip_entry *entry = slip_catalog_lookup(joint->catalog, owner->kind, owner->entry);
   const char *file = joint->agenda->file;
   if (!entry)
@@ -160,8 +161,8 @@ static slip_status find_owner(const slip_joint *joint, const slip_agenda_owner *
       *out = &system->levels[i];
       return SLIP_OK;
     }
-  return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "system '%s' has no level '%s'", owner->entry,
-                      owner->level);
+  return slip_fail_at(err, SLIP_BAD_INPUT, file, owner->line, 0, "of", "system '%s' has no level '%s'",
+                      owner->entry, owner->level);
 }
 
 static const slip_field *field_of_kind(slip_kind kind, const char *name) {
@@ -311,7 +312,8 @@ static bool predict(const slip_fit_row *row, double out[Q]) {
     out[q] = NAN;
     if (!row->used[q])
       continue;
-    out[q] = status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / row->c->quantities[q].measured) : SLIP_MISFIT;
+    out[q] =
+        status == SLIP_OK && predicted[q] > 0 ? log(predicted[q] / row->c->quantities[q].measured) : SLIP_MISFIT;
     if (!isfinite(out[q]))
       out[q] = SLIP_MISFIT;
   }
@@ -550,8 +552,8 @@ static void gradient_of(const slip_joint *joint, const double *dense, size_t k, 
 }
 
 /* The Gauss-Newton Hessian: identity of the priors, and each figure's outer product by its weight in Huber's loss. */
-static void hessian(const slip_joint *joint, const bool *in, const double *residuals, const double *dense, double *g,
-                    double *h) {
+static void hessian(const slip_joint *joint, const bool *in, const double *residuals, const double *dense,
+                    double *g, double *h) {
   const size_t n = joint->n_unknowns;
   memset(h, 0, n * n * sizeof *h);
   for (size_t i = 0; i < n; i++)

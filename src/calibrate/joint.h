@@ -40,9 +40,10 @@ void slip_joint_restore(slip_joint *joint);
 slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_error *err);
 
 typedef struct slip_joint_job {
-  const bool *in;        /* per row: counts in the fit; NULL: all do */
-  bool keep_derivatives; /* those of the last fit serve: for fits to nearly the same rows from nearly the same start */
-  int most_rounds;       /* 0: 12 */
+  const bool *in; /* per row: counts in the fit; NULL: all do */
+  bool
+      keep_derivatives; /* those of the last fit serve: for fits to nearly the same rows from nearly the same start */
+  int most_rounds;      /* 0: 12 */
   const volatile int *stop;
 } slip_joint_job;
 

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-#define SLIP_HUBER 1.345 /* standard deviations up to which the loss is a square: 95% efficient where errors are normal */
+#define SLIP_HUBER \
+  1.345 /* standard deviations up to which the loss is a square: 95% efficient where errors are normal */
 
 /* z^2 / 2 up to SLIP_HUBER, straight beyond (Huber 1964). */
 double slip_huber(double z);

@@ -16,9 +16,9 @@ typedef struct slip_new_fact {
 } slip_new_fact;
 
 /* Writes text[0..n) into *out with the facts' blocks replaced: value, source, date, confidence "derived" and note; "also"
- * lists stay. `facts` in ascending order of line; of two on one line the new one first. A fact that is replaced must be a block of its
- * own ("field:" alone on its line); else SLIP_BAD_INPUT with file, line and field. O(n + facts). */
-slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, const slip_new_fact *facts, size_t n_facts,
-                               const char *date, slip_text *out, slip_error *err);
+ * lists stay. `facts` in ascending order of line; of two on one line the new one first. A fact that is replaced, and one
+ * before which a new one is put, must be a block of its own ("field:" alone on its line); else SLIP_BAD_INPUT with file, line and field. O(n + facts). */
+slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, const slip_new_fact *facts,
+                               size_t n_facts, const char *date, slip_text *out, slip_error *err);
 
 #endif

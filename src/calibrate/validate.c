@@ -169,23 +169,31 @@ static slip_status add_view(slip_validation *v, slip_scheme scheme, slip_error *
   return SLIP_OK;
 }
 
+/* The interval that the other rows give; without any others, what is stated for the prediction in sample. */
+static double spread_of(const slip_held_out *held, int scheme, size_t k, const slip_checked *in_sample) {
+  const double spread = held->spreads[scheme][k];
+  return isnan(spread) ? log(in_sample->hi / in_sample->predicted) : spread;
+}
+
 /* Rows of one kind under the held-out schemes. */
-static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows, const slip_held_out *held) {
+static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows,
+                          const slip_held_out *held) {
   for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
     for (size_t r = 0; r < rows->n; r++)
       for (size_t q = 0; q < (size_t)rows->rows[r].c->n_quantities; q++) {
         const double residual = held->residuals[scheme][r * Q + q];
+        const slip_checked *in_sample = &v->rows[first[rows->of[r]] + q];
         slip_checked *s = &v->views[scheme]->rows[first[rows->of[r]] + q];
-        if (isnan(residual) || !v->rows[first[rows->of[r]] + q].scored)
+        if (isnan(residual) || !in_sample->scored)
           continue;
         s->scored = true;
         s->reason = "";
-        score(s, s->measured * exp(residual), held->spreads[scheme][r * Q + q]);
+        score(s, s->measured * exp(residual), spread_of(held, scheme, r * Q + q, in_sample));
       }
 }
 
-static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const size_t *first, const slip_fit_watch *watch,
-                                 slip_error *err) {
+static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const size_t *first,
+                                 const slip_fit_watch *watch, slip_error *err) {
   slip_status status = SLIP_OK;
   slip_arena *arena = slip_arena_open();
   slip_agenda agenda;
@@ -220,7 +228,7 @@ slip_status slip_validate_held_out(const slip_validate_job *job, const volatile 
   slip_validation *v = NULL;
   size_t *first = NULL;
   slip_status status = open_validation(job, true, stop, (slip_progress){0}, &v, &first, err);
-  if (status != SLIP_OK)
+  if (status != SLIP_OK || !v)
     goto cleanup;
   for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
     SLIP_TRY(add_view(v, (slip_scheme)scheme, err));

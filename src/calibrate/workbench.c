@@ -124,8 +124,8 @@ slip_arena *slip_workbench_add_arena(slip_workbench *b) {
 }
 
 /* Rows of a kind that are to be read; SLIP_ROW_KINDS: all. SLIP_NO_MEMORY, or SLIP_INTERRUPTED when rows were left out. */
-static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volatile int *stop, slip_progress progress,
-                             slip_error *err) {
+static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volatile int *stop,
+                             slip_progress progress, slip_error *err) {
   atomic_bool no_memory = false;
   atomic_size_t done = 0;
   size_t left_out = 0;
@@ -185,8 +185,7 @@ static slip_status parse_tables(const char *const *files, size_t n_files, slip_a
                                 slip_row_kind *table_kinds, size_t n, slip_error *err) {
   slip_status status = SLIP_OK;
   for (size_t i = 0; i < n && status == SLIP_OK; i++) {
-    status = n_files ? slip_csv_read(arena, files[i], &tables[i], err)
-                          : parse_builtin(arena, i, &tables[i], err);
+    status = n_files ? slip_csv_read(arena, files[i], &tables[i], err) : parse_builtin(arena, i, &tables[i], err);
     if (status == SLIP_OK)
       status = slip_csv_kind(&tables[i], &table_kinds[i], err);
   }
@@ -225,7 +224,7 @@ slip_status slip_workbench_open(const slip_catalog *catalog, bool copy, const ch
   if (copy)
     SLIP_TRY(slip_catalog_copy(catalog, &b->catalog, err));
   else
-    b->catalog = (slip_catalog *)(uintptr_t)catalog; /* not moved: see the header */
+    memcpy(&b->catalog, &catalog, sizeof catalog); /* loses its const, and is not moved: see the header */
   SLIP_TRY(open_tables(b, files, n_files, err));
   status = read_rows(b, SLIP_ROW_KINDS, stop, progress, err);
 cleanup:

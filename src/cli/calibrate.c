@@ -42,8 +42,9 @@ static slip_status calibrate_catalog(cli_session *session, slip_error *err) {
   slip_status status = SLIP_OK;
   char date[32];
   if (o->stack != NULL || o->cv)
-    return slip_fail(err, SLIP_BAD_INPUT, "%s goes with --from FILE.csv: without it the catalog's own constants are "
-                                          "fitted, and always held against rows not seen",
+    return slip_fail(err, SLIP_BAD_INPUT,
+                     "%s goes with --from FILE.csv: without it the catalog's own constants are "
+                     "fitted, and always held against rows not seen",
                      o->stack != NULL ? "--stack" : "--cv");
   SLIP_TRY(today(date, err));
   SLIP_TRY(cli_open_catalog(session, err));
@@ -53,13 +54,15 @@ static slip_status calibrate_catalog(cli_session *session, slip_error *err) {
   if (status != SLIP_OK)
     goto cleanup;
   if (o->output != NULL)
-    SLIP_TRY(slip_builtin_calibration_write(calibration, o->output, o->force, err));
-  if (o->output != NULL)
+    status = slip_builtin_calibration_write(calibration, o->output, o->force,
+                                            err); /* the answer took minutes: it is shown */
+  const bool written = o->output != NULL && status == SLIP_OK;
+  if (written)
     slip_text_printf(&session->notes, "slipstick: wrote %zu files below %s\n", calibration->n_files, o->output);
   if (o->json) {
     cli_json_begin(session, "calibrate");
     slip_json_builtin(&session->json, calibration);
-    slip_json_string(&session->json, "written", o->output);
+    slip_json_string(&session->json, "written", written ? o->output : NULL);
     cli_json_end(session);
   } else {
     slip_report_builtin(calibration, &session->style, &session->out);

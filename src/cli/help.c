@@ -36,8 +36,12 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "(docs/measured.md). A bad row is listed with its line and the rest is still done.",
          "slipstick validate --by chip --worst 20", cli_validate},
     [CLI_CALIBRATE] =
-        {"calibrate", "--from FILE.csv", "a stack fitted to measurements of yours",
-         "FILE is a table of training or serving rows as validate reads it (docs/measured.md). The constants of "
+        {"calibrate", "[--from FILE.csv]", "the catalog's constants fitted to published rows, or a stack to yours",
+         "Without --from, the constants of kernels, networks and stacks that data/calibration names are fitted to "
+         "data/measured, a "
+         "minute or two; --out DIR writes the catalog files that change. With --from a stack is fitted to your "
+         "rows: FILE is a table of training or serving rows as validate reads it (docs/measured.md). The constants "
+         "of "
          "one stack become the most "
          "probable ones given its present values and your rows; few rows move it little. Rows of other stacks, and "
          "rows that "

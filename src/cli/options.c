@@ -106,12 +106,15 @@ const cli_option cli_option_table[] = {
     {"from", "FILE|COUNTRY", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_CLASSIFY), AT(from), 0, 0, NULL,
      "calibrate: the table of your measurements (CSV); classify: the country of export (US)"},
     {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
-     "also the error on rows that the fit has not seen: each row left out once, above 20 rows five folds by chip "
+     "also the error on rows that the fit has not seen. validate: constants fitted without a fifth of the rows, "
+     "without a "
+     "source family, and after one row of it; calibrate --from: each row left out once, above 20 rows five folds "
+     "by chip "
      "and model"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
-     "write the stack: into PATH/stacks/ when PATH is a folder (as --catalog takes it), else to PATH, NAME.yaml"},
-    {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL,
-     "replace the file of --out when it is there"},
+     "write the files, below the folder PATH (as --catalog takes it); with --from the stack, also to a PATH that "
+     "is NAME.yaml"},
+    {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL, "replace files of --out that are there"},
     /* rules */
     {"date", "DATE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(date), 0, 0, NULL, "the day of the export, YYYY-MM-DD; today"},
     {"known-on", "DATE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(known_on), 0, 0, NULL,

@@ -71,7 +71,8 @@ slip_status cli_validate(cli_session *session, slip_error *err) {
   SLIP_TRY(read_key(o, &key, err));
   SLIP_TRY(cli_open_catalog(session, err));
   const slip_validate_job job = {session->catalog, o->positional, o->n_positional};
-  status = (o->cv ? slip_validate_held_out : slip_validate)(&job, session->stop, cli_progress, NULL, &validation, err);
+  status =
+      (o->cv ? slip_validate_held_out : slip_validate)(&job, session->stop, cli_progress, NULL, &validation, err);
   cli_progress_end();
   const bool stopped = status == SLIP_INTERRUPTED;
   if (validation == NULL)

@@ -73,7 +73,8 @@ static double shape_share(const slip_device *d, double rows_per_group, double n,
                            : rows_per_group / (row_tiles(rows_per_group, ROW_QUANTUM, groups > 1) * ROW_QUANTUM);
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
       double work = count * splits[s], depth = k / splits[s];
-      double fill = waves ? work / (ceil(work / d->cores) * d->cores) : 1;
+      /* mean tiles of groups are fractions: what rounding adds to a whole number of waves is no wave more */
+      double fill = waves ? work / (ceil(work / d->cores - 1e-9) * d->cores) : 1;
       best = fmax(best, padding * fill * tiles[t].rate * depth / (depth + d->kernels.depth_half));
     }
   }

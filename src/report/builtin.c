@@ -7,7 +7,8 @@
 /* ---- for people ---- */
 
 static void add_constants(const slip_builtin_stage *stage, const slip_style *style, slip_text *out) {
-  static const char *const heads[] = {"constant", "unit", "prior", "before", "after", "left sd", "of", "rows", "shared by"};
+  static const char *const heads[] = {"constant", "unit", "prior", "before",   "after",
+                                      "left sd",  "of",   "rows",  "shared by"};
   enum { COLUMNS = sizeof heads / sizeof *heads, SHARED = 70 };
   slip_table *table = slip_table_open(COLUMNS);
   slip_table_widest(table, SHARED);
@@ -37,6 +38,11 @@ static void add_constants(const slip_builtin_stage *stage, const slip_style *sty
 
 static void add_error(slip_table *table, const char *label, const slip_fit_errors *errors) {
   slip_table_cell(table, label);
+  if (isnan(errors->median)) { /* no rows of the kind */
+    slip_table_cell(table, "-");
+    slip_table_cell(table, "-");
+    return;
+  }
   slip_table_printf(table, "%.1f%%", errors->median * 100);
   slip_table_printf(table, "%.1f%%", errors->p90 * 100);
 }
@@ -61,8 +67,8 @@ void slip_report_builtin(const slip_builtin_calibration *calibration, const slip
   for (int i = 0; i < SLIP_ROW_KINDS; i++) {
     const slip_builtin_stage *stage = &calibration->stages[i];
     slip_text_printf(out, "%s%s: %zu constants (effective %.0f) fitted to %zu rows, %s\n\n", i > 0 ? "\n" : "",
-                     slip_row_kind_name(stage->kind), stage->size.constants, stage->size.effective, stage->size.rows,
-                     stage->agenda);
+                     slip_row_kind_name(stage->kind), stage->size.constants, stage->size.effective,
+                     stage->size.rows, stage->agenda);
     add_constants(stage, style, out);
     slip_text_add(out, "\n");
     add_errors(stage, style, out);

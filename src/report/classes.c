@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "report/markdown.h"
+
 static const char *const scheme_names[SLIP_SCHEMES] = {[SLIP_IN_SAMPLE] = "in_sample",
                                                        [SLIP_FOLDS] = "folds",
                                                        [SLIP_FAMILIES] = "family_unseen",
@@ -39,8 +41,9 @@ static void errors(slip_table *table, const slip_summary *s, bool there) {
 }
 
 void slip_report_classes(const slip_validation *validation, const slip_style *style, slip_text *out) {
-  static const char *const heads[] = {"median / p90, %", "rows",   "in sample", "5 folds", "in 80%",     "family unseen",
-                                      "in 80%",          "+1 row", "in 80%",    "order",   "of systems"};
+  static const char *const heads[] = {"median / p90, %", "rows",          "in sample", "5 folds",
+                                      "in 80%",          "family unseen", "in 80%",    "+1 row",
+                                      "in 80%",          "order",         "of systems"};
   enum { COLUMNS = sizeof heads / sizeof *heads };
   slip_table *table = slip_table_open(COLUMNS);
   for (size_t i = 1; i < COLUMNS; i++)
@@ -65,15 +68,60 @@ void slip_report_classes(const slip_validation *validation, const slip_style *st
   }
   slip_table_write(table, style, out);
   slip_table_free(table);
-  slip_text_add(out, "\n5 folds: constants fitted to four fifths of the rows, predicted the rest; a source family's rows of one model "
-                     "and chip stay together. family unseen: fitted\nwithout any row of the source family; +1 row: "
-                     "then updated by one row of the stack and chip. order: of pairs of one chip, stack and source "
-                     "that differ\nby more than 15%, in folds; of systems: pairs of one source and model on different "
-                     "chips\n");
+  slip_text_add(out,
+                "\n5 folds: constants fitted to four fifths of the rows, predicted the rest; a source family's "
+                "rows of one model "
+                "and chip stay together. family unseen: fitted\nwithout any row of the source family; +1 row: "
+                "then updated by one row of the stack and chip. order: of pairs of one chip, stack and source "
+                "that differ\nby more than 15%, in folds; of systems: pairs of one source and model on different "
+                "chips\n");
   for (int kind = 0; kind < SLIP_ROW_KINDS; kind++) {
     const slip_fit_size size = slip_validation_fit(validation, (slip_row_kind)kind);
     slip_text_printf(out, "%s: %zu constants (effective %.0f) fitted to %zu rows\n",
                      slip_row_kind_name((slip_row_kind)kind), size.constants, size.effective, size.rows);
+  }
+}
+
+/* ---- Markdown ---- */
+
+static void markdown_errors(slip_text *out, const slip_summary *s, bool there) {
+  if (there)
+    slip_text_printf(out, " %.1f / %.1f |", s->median_error * 100, s->p90_error * 100);
+  else
+    slip_text_add(out, " - |");
+}
+
+void slip_markdown_classes(const slip_validation *validation, slip_text *out) {
+  slip_text_add(out, "| median / p90 of the error, % | rows | in sample | 5 folds | in 80% | family unseen | in "
+                     "80% | +1 row | in 80% | order | "
+                     "order of systems |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  for (size_t i = 0; i < slip_row_classes(); i++) {
+    slip_summary s = {0};
+    slip_order order = {0};
+    bool there = summarise(validation, SLIP_IN_SAMPLE, i, &s, NULL);
+    slip_text_add(out, "|");
+    slip_markdown_cell(out, slip_row_class_name(i));
+    slip_text_printf(out, " %zu |", there ? s.scored : 0);
+    markdown_errors(out, &s, there);
+    for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++) {
+      there = summarise(validation, (slip_scheme)scheme, i, &s, scheme == SLIP_FOLDS ? &order : NULL);
+      markdown_errors(out, &s, there);
+      slip_markdown_percent(out, there ? s.coverage : NAN);
+    }
+    slip_markdown_percent(out, share(order.configurations_right, order.configurations));
+    slip_markdown_percent(out, share(order.systems_right, order.systems));
+    slip_text_add(out, "\n");
+  }
+  slip_text_add(
+      out,
+      "\nOrder: of pairs of one chip, stack and source whose measurements differ by more than 15%, the share that "
+      "folds put right; of "
+      "systems: of pairs of one source and model on different chips.\n\n| kind | constants | effective | rows |\n"
+      "| --- | --- | --- | --- |\n");
+  for (int kind = 0; kind < SLIP_ROW_KINDS; kind++) {
+    const slip_fit_size size = slip_validation_fit(validation, (slip_row_kind)kind);
+    slip_text_printf(out, "| %s | %zu | %.0f | %zu |\n", slip_row_kind_name((slip_row_kind)kind), size.constants,
+                     size.effective, size.rows);
   }
 }
 

@@ -37,13 +37,14 @@ void slip_report_validation(const slip_validation *validation, slip_group_key by
 const char *slip_scheme_name(slip_scheme scheme);
 /* Of a held-out validation: each class of rows under each scheme, and how many constants were fitted; as "held_out" in JSON. */
 void slip_report_classes(const slip_validation *validation, const slip_style *style, slip_text *out);
+void slip_markdown_classes(const slip_validation *validation, slip_text *out);
 void slip_json_classes(slip_json *json, const slip_validation *validation);
 /* Every row, or the `worst` ones when that is > 0. */
 void slip_report_validation_rows(const slip_validation *validation, size_t worst, const slip_style *style,
                                  slip_text *out);
 /* "rows" and "summary" inside the object that is open. */
 void slip_json_validation(slip_json *json, const slip_validation *validation, slip_group_key by);
-/* The body of docs/accuracy.md. */
+/* The body of docs/accuracy.md; of a held-out validation with classes of rows, folds and unseen families beside what is in sample. */
 void slip_markdown_validation(const slip_validation *validation, slip_text *out);
 /* Predicted against measured, both axes logarithmic, each point in its row's unit. */
 void slip_svg_validation(const slip_validation *validation, slip_text *out);

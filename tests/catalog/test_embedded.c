@@ -1,5 +1,5 @@
-/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path; the rules have a
- * table of their own. */
+/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. data/calibration/ and
+ * data/rules/ are no folders of the catalog: they say what is fitted (calibrate/agenda.h) and what the rules are, and are embedded by themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/agenda.h"
 #include "catalog/embedded.h"
 #include "rules/embedded.h"
 
@@ -24,14 +25,18 @@ static const char *data_path(const char *below) {
   return path;
 }
 
+static bool is_of_calibration(const char *path) {
+  return strncmp(path, "calibration", 11) == 0;
+}
+
 static void paths_are_sorted_and_unique(void **state) {
   for (size_t i = 1; i < slip_embedded_file_count; i++)
     assert_true(strcmp(slip_embedded_files[i - 1].path, slip_embedded_files[i].path) < 0);
 }
 
-static void each_file_has_the_bytes_of_the_tree(void **state) {
-  for (size_t i = 0; i < slip_embedded_file_count; i++) {
-    const slip_embedded_file *file = &slip_embedded_files[i];
+static void check_bytes(const slip_embedded_file *files, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const slip_embedded_file *file = &files[i];
     FILE *in = fopen(data_path(file->path), "rb");
     assert_non_null(in);
     unsigned char *bytes = malloc(file->size + 1);
@@ -41,6 +46,18 @@ static void each_file_has_the_bytes_of_the_tree(void **state) {
     free(bytes);
     (void)fclose(in);
   }
+}
+
+static void each_file_has_the_bytes_of_the_tree(void **state) {
+  check_bytes(slip_embedded_files, slip_embedded_file_count);
+  check_bytes(slip_calibration_files, slip_calibration_file_count);
+}
+
+static void what_is_calibrated_is_no_entry_of_the_catalog(void **state) {
+  for (size_t i = 0; i < slip_embedded_file_count; i++)
+    assert_false(is_of_calibration(slip_embedded_files[i].path));
+  for (size_t i = 0; i < slip_calibration_file_count; i++)
+    assert_true(is_of_calibration(slip_calibration_files[i].path));
 }
 
 /* Files named *.yaml in data/<kind>. */
@@ -70,13 +87,15 @@ static void no_file_of_the_tree_is_left_out(void **state) {
     count += item->d_name[0] == '.' || is_apart(item->d_name) ? 0 : count_yaml(item->d_name);
   (void)closedir(data);
   assert_int_equal(slip_embedded_file_count, count);
-  assert_int_equal(slip_rules_file_count, count_yaml("rules")); /* a table of their own */
+  assert_int_equal(slip_rules_file_count, count_yaml("rules"));
+  assert_int_equal(slip_calibration_file_count, count_yaml("calibration"));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(paths_are_sorted_and_unique),
       cmocka_unit_test(each_file_has_the_bytes_of_the_tree),
+      cmocka_unit_test(what_is_calibrated_is_no_entry_of_the_catalog),
       cmocka_unit_test(no_file_of_the_tree_is_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

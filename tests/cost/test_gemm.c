@@ -77,23 +77,36 @@ static void depth_has_a_pace(void **state) {
   close_to(cost.compute_s, 65536 * 128 * 8e-12);
 }
 
-/* Rows are padded to 64 in each group: 8 groups of one row cost what 8 groups of 64 rows cost. */
+/* Rows are padded to 64, in each group: 1 row costs what 64 cost. Groups are spread from 0.7 to 1.3 of their mean, so that groups of 49
+ * rows (34 to 63.7) still take one padded tile each, and some of 50 rows (up to 65) take two. */
 static void rows_are_padded_in_each_group(void **state) {
   slip_device d = toy();
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 1, 4096, 8000, 1, 0).compute_s,
+           slip_gemm_cost(&d, SLIP_BF16, 64, 4096, 8000, 1, 0).compute_s);
   double one = slip_gemm_cost(&d, SLIP_BF16, 8, 4096, 8000, 8, 0).compute_s;
-  double full = slip_gemm_cost(&d, SLIP_BF16, 512, 4096, 8000, 8, 0).compute_s;
+  double full = slip_gemm_cost(&d, SLIP_BF16, 8 * 49, 4096, 8000, 8, 0).compute_s;
   close_to(one, full);
-  assert_true(slip_gemm_cost(&d, SLIP_BF16, 520, 4096, 8000, 8, 0).compute_s > full);
+  assert_true(slip_gemm_cost(&d, SLIP_BF16, 8 * 50, 4096, 8000, 8, 0).compute_s > full);
 }
 
-/* Grouped: the same tiles at 0.9 of the rate. 10 groups of 128 x 1280 make the 100 tiles of one product of 1280
- * rows. */
+/* Each group ends in a part of a tile. Mean 128 rows: sizes of 1.4 to 2.6 tiles of 64 rows, half of them two and half three, 2.5 in the
+ * mean, so that 128 / 160 of the work is useful. Mean 12,800: 140 to 260 tiles, 200.5 in the mean (half a tile more than even groups). */
+static void groups_end_in_a_part_of_a_tile(void **state) {
+  slip_device d = toy();
+  d.cores = NAN; /* without waves only the padding to 64 rows is left */
+  const double even = 2.0 * 1280 * 1280 * 4000 / (100e12 * 0.5) * 4100 / 4000 / 0.9;
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 10 * 128, 1280, 4000, 10, 0).compute_s, even * 160 / 128);
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 10 * 12800, 1280, 4000, 10, 0).compute_s, even * 100 * 200.5 / 200);
+}
+
+/* Grouped: at 0.9 of the rate. 10 groups of 32 rows (22.4 to 41.6) take one padded tile of 64 rows each, as one product of 640 rows. */
 static void a_grouped_product_runs_at_its_own_fraction(void **state) {
   slip_device d = toy();
-  double plain = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, 0).compute_s;
-  double grouped = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, 0).compute_s;
+  d.cores = NAN; /* waves aside */
+  double plain = slip_gemm_cost(&d, SLIP_BF16, 640, 1280, 4000, 1, 0).compute_s;
+  double grouped = slip_gemm_cost(&d, SLIP_BF16, 320, 1280, 4000, 10, 0).compute_s;
   close_to(plain / grouped, 0.9);
-  /* every group has weights of its own */
+  d = toy(); /* every group has weights of its own */
   slip_cost bytes = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 10, -1);
   close_to(bytes.memory_s, (10 * 1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
 }
@@ -246,6 +259,7 @@ int main(void) {
       cmocka_unit_test(a_tiny_product_costs_a_launch),
       cmocka_unit_test(depth_has_a_pace),
       cmocka_unit_test(rows_are_padded_in_each_group),
+      cmocka_unit_test(groups_end_in_a_part_of_a_tile),
       cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
       cmocka_unit_test(scales_of_blocks_run_at_their_own_rate),
       cmocka_unit_test(each_format_has_its_peak_and_fraction),

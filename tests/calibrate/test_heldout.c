@@ -1,0 +1,320 @@
+/* Predictions of rows by constants that were fitted without them, and the intervals that follow. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "base/text.h"
+#include "calibrate/heldout.h"
+
+enum { PATH_BYTES = 512, MOST_ROWS = 32, Q = SLIP_MAX_QUANTITIES };
+
+static slip_catalog *catalog;
+static char path[PATH_BYTES];
+
+static int open_all(void **state) {
+  const char *base = getenv("TMPDIR");
+  (void)snprintf(path, sizeof path, "%s/slipstick-heldout-XXXXXX", base && *base ? base : "/tmp");
+  const int fd = mkstemp(path);
+  if (fd < 0 || close(fd) != 0)
+    return -1;
+  return slip_catalog_open(NULL, 0, &catalog, NULL) == SLIP_OK ? 0 : -1;
+}
+
+static int close_all(void **state) {
+  slip_catalog_free(catalog);
+  return unlink(path);
+}
+
+static void near(double value, double expected, double tolerance) {
+  if (!(fabs(value - expected) <= tolerance))
+    fail_msg("%.9g is not %.9g within %.3g", value, expected, tolerance);
+}
+
+static void write_table(const slip_text *text) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(text->data, 1, text->length, file), text->length);
+  assert_int_equal(fclose(file), 0);
+}
+
+/* ---- a small table of products bound by memory ---- */
+
+/* Three labs, five chips of four generations; L40S has one row only. Microseconds; near what the chips do. */
+static const struct {
+  const char *lab, *chip;
+  int n;
+  double us;
+} products[] = {
+    {"Alpha lab", "H100 SXM 80GB", 8192, 55}, {"Alpha lab", "H100 SXM 80GB", 16384, 104},
+    {"Alpha lab", "A100 SXM 80GB", 8192, 85}, {"Alpha lab", "A100 SXM 80GB", 16384, 170},
+    {"Beta lab", "H100 SXM 80GB", 8192, 58},  {"Beta lab", "H100 SXM 80GB", 24576, 160},
+    {"Beta lab", "B200 SXM 180GB", 8192, 26}, {"Beta lab", "B200 SXM 180GB", 16384, 47},
+    {"Gamma lab", "A100 SXM 80GB", 8192, 90}, {"Gamma lab", "H20 96GB", 8192, 45},
+    {"Gamma lab", "H20 96GB", 16384, 85},     {"Gamma lab", "L40S", 8192, 200},
+};
+enum { PRODUCTS = sizeof products / sizeof *products, L40S = PRODUCTS - 1 };
+
+static void write_products(size_t doubled) {
+  slip_text text = {0};
+  slip_text_add(&text, "id,source,chip,op,dtype,shape,value,unit\n");
+  for (size_t i = 0; i < PRODUCTS; i++)
+    slip_text_printf(&text, "p%zu,%s,%s,gemm,bf16,\"{\"\"m\"\":1,\"\"n\"\":%d,\"\"k\"\":8192}\",%g,us\n", i,
+                     products[i].lab, products[i].chip, products[i].n, products[i].us * (i == doubled ? 2 : 1));
+  write_table(&text);
+  slip_text_free(&text);
+}
+
+/* Predictions of the products in microseconds: by the fit to all, by folds, without the family; and how sure each was said to be. */
+typedef struct outcome {
+  double in_sample[PRODUCTS], folds[PRODUCTS], families[PRODUCTS], spread[PRODUCTS];
+  slip_fit_size size;
+} outcome;
+
+static void hold_out(const volatile int *stop, slip_status expected, outcome *out) {
+  const char *files[] = {path};
+  slip_arena *arena = slip_arena_open();
+  slip_workbench *bench = NULL;
+  slip_agenda agenda;
+  slip_fit_rows rows;
+  slip_joint *joint = NULL;
+  slip_held_out held;
+  const slip_fit_watch watch = {.stop = stop, .to = 1};
+  double residuals[MOST_ROWS * Q];
+  assert_int_equal(slip_workbench_open(catalog, true, files, 1, NULL, (slip_progress){0}, &bench, NULL), SLIP_OK);
+  assert_int_equal(slip_agenda_builtin(arena, SLIP_ROW_KERNEL, &agenda, NULL), SLIP_OK);
+  assert_int_equal(slip_fit_rows_take(bench, SLIP_ROW_KERNEL, arena, &rows, NULL), SLIP_OK);
+  assert_int_equal(rows.n, PRODUCTS);
+  assert_int_equal(slip_joint_open(arena, &agenda, bench->catalog, rows.rows, rows.n, &joint, NULL), SLIP_OK);
+  double *u = slip_arena_array(arena, slip_joint_unknowns(joint), sizeof *u);
+  slip_joint_start(joint, u);
+  assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), expected);
+  assert_int_equal(slip_joint_residuals(joint, residuals, NULL),
+                   SLIP_OK); /* the catalog is left at the fit to all */
+  for (size_t i = 0; i < PRODUCTS && expected == SLIP_OK; i++) {
+    const double us = rows.rows[i].c->quantities[0].measured;
+    out->in_sample[i] = us * exp(residuals[i * Q]);
+    out->folds[i] = us * exp(held.residuals[SLIP_FOLDS][i * Q]);
+    out->families[i] = us * exp(held.residuals[SLIP_FAMILIES][i * Q]);
+    out->spread[i] = held.spreads[SLIP_FOLDS][i * Q];
+    assert_true(isnan(held.residuals[SLIP_OBSERVED][i * Q])); /* kernels run on no stack */
+  }
+  out->size = held.size;
+  slip_workbench_free(bench);
+  slip_arena_free(arena);
+}
+
+/* What a row was measured at moves the fit to all rows, and nothing that was fitted without it. */
+static void a_held_out_prediction_does_not_know_its_own_measurement(void **state) {
+  static const size_t tried[] = {0, 3, 7, L40S};
+  outcome as_is, after;
+  write_products(SIZE_MAX);
+  hold_out(NULL, SLIP_OK, &as_is);
+  for (size_t k = 0; k < sizeof tried / sizeof *tried; k++) {
+    const size_t i = tried[k];
+    write_products(i);
+    hold_out(NULL, SLIP_OK, &after);
+    near(after.folds[i] / as_is.folds[i], 1, 0.01);
+    near(after.families[i] / as_is.families[i], 1, 0.01);
+    if (!(after.in_sample[i] > 1.01 * as_is.in_sample[i]))
+      fail_msg("row %zu: %.4g us in sample, %.4g when it was measured at twice the time", i, as_is.in_sample[i],
+               after.in_sample[i]);
+    /* Its interval is of the other rows' residuals, whose own fits know the row: with a dozen rows that moves it, by less than a tenth. */
+    near(after.spread[i] / as_is.spread[i], 1, 0.1);
+  }
+}
+
+/* L40S has no other row: held out it is what chips have in common, and measured at twice the time the fit to all follows it by more than 10%. */
+static void a_lone_row_moves_its_chip_only_in_sample(void **state) {
+  outcome as_is, after;
+  write_products(SIZE_MAX);
+  hold_out(NULL, SLIP_OK, &as_is);
+  write_products(L40S);
+  hold_out(NULL, SLIP_OK, &after);
+  assert_true(after.in_sample[L40S] > 1.1 * as_is.in_sample[L40S]);
+  for (size_t i = 0; i < L40S; i++)
+    near(after.in_sample[i] / as_is.in_sample[i], 1, 0.05);
+}
+
+static void the_size_of_the_fit_counts_rows_and_constants(void **state) {
+  outcome o;
+  write_products(SIZE_MAX);
+  hold_out(NULL, SLIP_OK, &o);
+  assert_int_equal(o.size.rows, PRODUCTS);
+  assert_true(o.size.constants >
+              5); /* of the five generations: each has a weight_read_fraction, and products more */
+  /* Only weight_read_fraction moves products bound by memory: one number per generation is determined at most, and what they share. */
+  assert_true(o.size.effective > 2 && o.size.effective < 6);
+}
+
+static void it_stops_when_asked(void **state) {
+  const volatile int stop = 1;
+  outcome o;
+  write_products(SIZE_MAX);
+  hold_out(&stop, SLIP_INTERRUPTED, &o);
+}
+
+/* ---- intervals ---- */
+
+typedef struct figures {
+  slip_case cases[MOST_ROWS];
+  slip_fit_row rows[MOST_ROWS];
+  double residuals[MOST_ROWS * Q], scratch[MOST_ROWS * Q];
+  slip_fit_rows all;
+} figures;
+
+static void add_figure(figures *f, const char *op, double residual) {
+  const size_t i = f->all.n++;
+  f->cases[i] = (slip_case){.kind = SLIP_ROW_KERNEL, .shown = {.model = op, .stack = ""}};
+  f->cases[i].quantities[0].name = "value";
+  f->cases[i].n_quantities = 1;
+  f->rows[i] = (slip_fit_row){.c = &f->cases[i], .used = {true}, .n_used = 1};
+  for (size_t q = 0; q < Q; q++)
+    f->residuals[i * Q + q] = q == 0 ? residual : NAN;
+  f->all.rows = f->rows;
+}
+
+/* Products are 0.1 off, collectives 0.3, five rows each, to either side. The 80% quantile of all ten is 0.3 (rank 0.8 x 9 = 7.2), products' own 0.1:
+ * sqrt((5 x 0.1^2 + 8 x 0.3^2) / 13) = 0.2434. An operator without rows has that of all. */
+static void an_interval_is_its_own_quantile_pooled_with_all(void **state) {
+  static figures f;
+  for (int i = 0; i < 5; i++) {
+    add_figure(&f, "gemm", i % 2 ? 0.1 : -0.1);
+    add_figure(&f, "allreduce", i % 2 ? 0.3 : -0.3);
+  }
+  near(slip_spread_from(&f.all, f.residuals, NULL, "gemm", 0, f.scratch), sqrt((5 * 0.01 + 8 * 0.09) / 13), 1e-12);
+  near(slip_spread_from(&f.all, f.residuals, NULL, "allreduce", 0, f.scratch), 0.3, 1e-12);
+  near(slip_spread_from(&f.all, f.residuals, NULL, "p2p", 0, f.scratch), 0.3, 1e-12);
+  near(slip_spread_from(&f.all, f.residuals, NULL, NULL, 0, f.scratch), 0.3, 1e-12);
+  assert_true(
+      isnan(slip_spread_from(&f.all, f.residuals, NULL, "gemm", 1, f.scratch))); /* no figure of that kind */
+  /* Rows that are not used, that were not predicted, or that leave something open do not count. */
+  bool use[MOST_ROWS];
+  for (size_t i = 0; i < f.all.n; i++)
+    use[i] = strcmp(f.cases[i].shown.model, "gemm") == 0;
+  near(slip_spread_from(&f.all, f.residuals, use, "gemm", 0, f.scratch), 0.1, 1e-12);
+  for (size_t i = 1; i < f.all.n; i += 2)
+    f.rows[i].range = 0.2;
+  near(slip_spread_from(&f.all, f.residuals, NULL, NULL, 0, f.scratch), 0.1, 1e-12);
+  for (size_t i = 0; i < f.all.n; i += 2)
+    f.residuals[i * Q] = NAN;
+  assert_true(isnan(slip_spread_from(&f.all, f.residuals, NULL, NULL, 0, f.scratch)));
+}
+
+static void times_to_first_token_and_experts_have_intervals_of_their_own(void **state) {
+  slip_case serve = {
+      .kind = SLIP_ROW_SERVING, .quantities = {{.name = "tpot_ms"}, {.name = "ttft_ms"}}, .n_quantities = 2};
+  slip_case train = {.kind = SLIP_ROW_TRAINING, .quantities = {{.name = "step_time_s"}}, .n_quantities = 1};
+  assert_int_equal(slip_spread_class(&serve, 0), 0);
+  assert_int_equal(slip_spread_class(&serve, 1), 1);
+  assert_int_equal(slip_spread_class(&train, 0), 0);
+  train.shown.moe = true;
+  assert_int_equal(slip_spread_class(&train, 0), 1);
+}
+
+/* ---- as a validation ---- */
+
+static slip_validation *validate(void) {
+  const char *files[] = {path};
+  const slip_validate_job job = {catalog, files, 1};
+  slip_validation *v = NULL;
+  slip_error err = {.message = ""};
+  if (slip_validate_held_out(&job, NULL, NULL, NULL, &v, &err) != SLIP_OK)
+    fail_msg("%s", err.message);
+  return v;
+}
+
+/* One family of runs of one stack on one chip: the one that is observed (the first by the hash of its name) is not scored under that scheme, the
+ * others are; their slowness of 20%, which the family left out does not show, is then known. Without other families there are no residuals to
+ * make an interval of: it is the stated one. */
+static void the_observed_row_is_not_scored_and_helps_the_others(void **state) {
+  slip_text text = {0};
+  slip_text_add(
+      &text,
+      "id,source,year,chip,chips_per_node,n_chips,model,seq_len,global_batch_seqs,micro_batch,tp,pp,cp,dp,dtype,"
+      "framework,step_time_s\n");
+  static const int batches[] = {32, 64, 128};
+  for (int i = 0; i < 3; i++)
+    slip_text_printf(&text,
+                     "r%d,Example,2025,H100-SXM-80GB,8,8,Llama-3.1-8B,4096,%d,1,2,1,1,4,BF16,Megatron-Bridge,%g\n",
+                     i, batches[i], 1.95 * batches[i] / 32.0);
+  slip_text_add(&text,
+                "bad,Example,2025,Chip of tomorrow,8,8,Llama-3.1-8B,4096,32,1,2,1,1,4,BF16,Megatron-Bridge,1\n");
+  write_table(&text);
+  slip_text_free(&text);
+  slip_validation *v = validate();
+  const slip_validation *families = slip_validation_of(v, SLIP_FAMILIES),
+                        *observed = slip_validation_of(v, SLIP_OBSERVED);
+  assert_ptr_equal(slip_validation_of(v, SLIP_IN_SAMPLE), v);
+  size_t scored = 0;
+  for (size_t i = 0; i < 3; i++) {
+    const slip_checked *as_is = slip_validation_row(v, i), *unseen = slip_validation_row(families, i),
+                       *after = slip_validation_row(observed, i);
+    assert_true(as_is->scored && unseen->scored);
+    assert_true(unseen->lo < unseen->predicted && unseen->predicted < unseen->hi);
+    near(unseen->hi / unseen->predicted, as_is->hi / as_is->predicted, 1e-9);
+    if (!after->scored) {
+      assert_string_equal(after->reason, "not predicted under this scheme");
+      continue;
+    }
+    scored++;
+    assert_true(fabs(slip_checked_error(after)) < fabs(slip_checked_error(unseen)));
+  }
+  assert_int_equal(scored, 2);
+  assert_false(slip_validation_row(families, 3)->scored);
+  assert_non_null(strstr(slip_validation_row(families, 3)->reason, "chip"));
+  assert_int_equal(slip_validation_fit(v, SLIP_ROW_TRAINING).rows, 3);
+  assert_int_equal(slip_validation_fit(v, SLIP_ROW_SERVING).rows, 0);
+  slip_validation_free(v);
+}
+
+/* The catalog that was given is read from, never moved. */
+static void the_catalog_is_left_as_it_was(void **state) {
+  const slip_chip *chip = NULL;
+  assert_int_equal(slip_catalog_chip(catalog, "h100", &chip, NULL), SLIP_OK);
+  const double before = chip->kernels->weight_read_fraction;
+  write_products(SIZE_MAX);
+  slip_validation *v = validate();
+  assert_true(chip->kernels->weight_read_fraction == before);
+  for (size_t i = 0; i < PRODUCTS; i++)
+    assert_true(slip_validation_row(slip_validation_of(v, SLIP_FOLDS), i)->scored);
+  slip_validation_free(v);
+}
+
+static void lack_of_memory_is_an_error(void **state) {
+  const char *files[] = {path};
+  const slip_validate_job job = {catalog, files, 1};
+  write_products(SIZE_MAX);
+  for (long n = 1; n < 60; n += 4) {
+    const size_t live = slip_arena_live_bytes();
+    slip_validation *v = NULL;
+    slip_arena_fail_after(n);
+    const slip_status status = slip_validate_held_out(&job, NULL, NULL, NULL, &v, NULL);
+    slip_arena_fail_after(0);
+    assert_true(status == SLIP_OK || status == SLIP_NO_MEMORY);
+    slip_validation_free(v);
+    assert_int_equal(slip_arena_live_bytes(), live);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_held_out_prediction_does_not_know_its_own_measurement),
+      cmocka_unit_test(a_lone_row_moves_its_chip_only_in_sample),
+      cmocka_unit_test(the_size_of_the_fit_counts_rows_and_constants),
+      cmocka_unit_test(it_stops_when_asked),
+      cmocka_unit_test(an_interval_is_its_own_quantile_pooled_with_all),
+      cmocka_unit_test(times_to_first_token_and_experts_have_intervals_of_their_own),
+      cmocka_unit_test(the_observed_row_is_not_scored_and_helps_the_others),
+      cmocka_unit_test(the_catalog_is_left_as_it_was),
+      cmocka_unit_test(lack_of_memory_is_an_error),
+  };
+  return cmocka_run_group_tests(tests, open_all, close_all);
+}
