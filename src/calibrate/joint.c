@@ -372,8 +372,10 @@ typedef struct problem {
 /* Of the figure k = r * Q + its quantity. */
 static double sd_of(const slip_joint *joint, size_t k) {
   const size_t r = k / Q;
-  const bool waits = joint->agenda->rows == SLIP_ROW_SERVING && strcmp(joint->rows[r].c->quantities[k % Q].name, "ttft_ms") == 0;
-  const double own = waits ? joint->agenda->ttft_sd : joint->agenda->row_sd, range = joint->rows[r].range / SLIP_Z80;
+  const bool waits =
+      joint->agenda->rows == SLIP_ROW_SERVING && strcmp(joint->rows[r].c->quantities[k % Q].name, "ttft_ms") == 0;
+  const double own = waits ? joint->agenda->ttft_sd : joint->agenda->row_sd,
+               range = joint->rows[r].range / SLIP_Z80;
   return sqrt(own * own + range * range);
 }
 
