@@ -74,6 +74,9 @@ typedef struct slip_fact {
   slip_confidence confidence;
   const char *file; /* where it was read, e.g. "data/chips/h200.yaml" */
   int line;
+  /* Of a conflicting value: it says nothing of how uncertain the number is (another quantity, such as a sparse rate or
+   * another grade; the same figure rounded), and widens no interval. */
+  bool is_aside;
   const struct slip_fact *also; /* conflicting values, not chosen */
   size_t n_also;
 } slip_fact;

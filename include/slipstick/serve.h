@@ -70,7 +70,8 @@ slip_dtype slip_serve_kv(const slip_serve *serve);
 /* SLIP_INFEASIBLE with the rule broken. */
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *plan, slip_error *err);
 /* Every rule, as slip_train_verdicts. */
-int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan, slip_verdict out[SLIP_MAX_RULES]);
+int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
+                        slip_plan_verdict out[SLIP_MAX_RULES]);
 
 /* One engine step of one attention replica (all replicas do the same): `prefill` new prompt tokens at mean depth, and
  * `decoding` sequences of mean `context`, each advancing by one token and its drafts. */

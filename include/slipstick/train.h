@@ -109,17 +109,17 @@ int64_t slip_train_ranks(const slip_train *train);
 slip_status slip_train_check(const slip_train *train, slip_plan *plan, slip_error *err);
 
 /* One rule of legality, and whether a plan keeps it. */
-typedef struct slip_verdict {
+typedef struct slip_plan_verdict {
   const char *rule;   /* short name: "heads", "interleaving"; static */
   const char *reason; /* why there is such a rule, with its source; static */
   bool kept;
   char numbers
       [192]; /* what breaks it: "tp=5 does not divide the 128 attention heads of deepseek-v3"; "" when kept */
-} slip_verdict;
+} slip_plan_verdict;
 enum { SLIP_MAX_RULES = 32 };
 /* Every rule in the order in which slip_train_check asks, up to the first that makes the rest meaningless (a degree below
  * one, more ranks than there are). Fills plan->dp when 0 and it can. Returns how many were written. */
-int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_verdict out[SLIP_MAX_RULES]);
+int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_plan_verdict out[SLIP_MAX_RULES]);
 
 /* ---- results ---- */
 

@@ -17,7 +17,7 @@
 /* Exit statuses (docs/cli.md). */
 enum { EXIT_ANSWERED = 0, EXIT_NO_ANSWER = 1, EXIT_BAD_USAGE = 2, EXIT_MACHINE = 3 };
 
-enum { CLI_MAX_POSITIONAL = 32, CLI_MAX_DIRS = 32, CLI_MAX_OPTIONS = 64 };
+enum { CLI_MAX_POSITIONAL = 32, CLI_MAX_DIRS = 32, CLI_MAX_OPTIONS = 96 };
 
 /* Every option's value. What was not given keeps its default of cli_options_default: 0, NAN or NULL mean "not
  * given". */
@@ -26,14 +26,18 @@ typedef struct cli_options {
   size_t n_positional;
   const char *dirs[CLI_MAX_DIRS]; /* --catalog */
   size_t n_dirs;
+  const char *rule_dirs[CLI_MAX_DIRS]; /* --rules */
+  size_t n_rule_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force, pareto, overlaps, formats, csv;
+      force, pareto, overlaps, formats, csv, all, proposed;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
       *svg, *from, *output, *why_not, *search, *clusters;
+  const char *date, *known_on, *to, *hq, *parent_hq, *end_user, *end_use, *marketed, *given, *headroom, *log, *diff;
+  int64_t volume;
 } cli_options;
 
 /* ---- the table of commands ---- */
@@ -50,6 +54,7 @@ typedef enum cli_command_id {
   CLI_CALIBRATE,
   CLI_SWEEP,
   CLI_QUERY,
+  CLI_CLASSIFY,
   CLI_HELP,
   CLI_COMMANDS
 } cli_command_id;
@@ -191,6 +196,7 @@ slip_status cli_validate(cli_session *session, slip_error *err);
 slip_status cli_calibrate(cli_session *session, slip_error *err);
 slip_status cli_sweep(cli_session *session, slip_error *err);
 slip_status cli_query(cli_session *session, slip_error *err);
+slip_status cli_classify(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);
 /* Help of one command, or of the whole for -1. */
 void cli_help_text(int command, const slip_style *style, slip_text *out);

@@ -74,7 +74,7 @@ cleanup:
 /* What --why-not found: rules, then memory or objectives, then the time against the best. */
 typedef struct verdict {
   char plan[256], best_plan[256];
-  slip_verdict rules[SLIP_MAX_RULES];
+  slip_plan_verdict rules[SLIP_MAX_RULES];
   int n_rules, broken;
   slip_status status; /* of its estimate */
   slip_error error;

@@ -62,6 +62,11 @@ const cli_command cli_commands[CLI_COMMANDS] = {
                    "and each result "
                    "(PRAGMA table_info(runs) lists them).",
                    "slipstick query runs.db 'SELECT system, min(step_s) FROM runs GROUP BY system'", cli_query},
+    [CLI_CLASSIFY] = {"classify", "ITEM", "export rules: class, licence, review policy, and why",
+                      "ITEM is a chip or system of the catalog. What is not stated is unknown, and an answer that "
+                      "hangs on it is "
+                      "undetermined, with what would decide it. Not legal advice (docs/rules.md).",
+                      "slipstick classify h200 --date 2026-02-01 --from US --to CN --hq CN", cli_classify},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

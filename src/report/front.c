@@ -98,7 +98,7 @@ void slip_report_search(const slip_search_stats *stats, const slip_style *style,
   slip_text_free(&text);
 }
 
-void slip_report_verdicts(const slip_verdict *verdicts, int count, const slip_style *style, slip_text *out) {
+void slip_report_verdicts(const slip_plan_verdict *verdicts, int count, const slip_style *style, slip_text *out) {
   slip_table *table = slip_table_open(4);
   static const char *const names[] = {"rule", "", "because", "what breaks it"};
   for (int i = 0; i < 4; i++)
@@ -142,7 +142,7 @@ void slip_json_serve_front(slip_json *json, const char *key, const slip_serve_po
   slip_json_array_end(json);
 }
 
-void slip_json_verdicts(slip_json *json, const char *key, const slip_verdict *verdicts, int count) {
+void slip_json_verdicts(slip_json *json, const char *key, const slip_plan_verdict *verdicts, int count) {
   slip_json_array(json, key);
   for (int i = 0; i < count; i++) {
     slip_json_object(json, NULL);

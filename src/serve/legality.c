@@ -135,10 +135,10 @@ static const struct rule {
     {"expert copies", expert_copies, false, "no more than two copies of an expert are held"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
-_Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_verdict arrays are too small");
+_Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_plan_verdict arrays are too small");
 
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *plan, slip_error *err) {
-  char text[sizeof((slip_verdict *)0)->numbers];
+  char text[sizeof((slip_plan_verdict *)0)->numbers];
   const note numbers = {err ? text : NULL, (int)sizeof text};
   for (int i = 0; i < RULES; i++)
     if (!rules[i].kept(serve, plan, &numbers))
@@ -146,10 +146,11 @@ slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *pla
   return SLIP_OK;
 }
 
-int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan, slip_verdict out[SLIP_MAX_RULES]) {
+int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
+                        slip_plan_verdict out[SLIP_MAX_RULES]) {
   for (int i = 0; i < RULES; i++) {
-    slip_verdict *v = &out[i];
-    *v = (slip_verdict){.rule = rules[i].name, .reason = rules[i].reason};
+    slip_plan_verdict *v = &out[i];
+    *v = (slip_plan_verdict){.rule = rules[i].name, .reason = rules[i].reason};
     const note numbers = {v->numbers, (int)sizeof v->numbers};
     v->kept = rules[i].kept(serve, plan, &numbers);
     if (!v->kept && rules[i].decides)

@@ -255,7 +255,7 @@ static const struct rule {
     {"recompute block", recompute_block, SLIP_RULE_PLAN, false, "the block says which layers the recompute is of"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
-_Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_verdict arrays are too small");
+_Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_plan_verdict arrays are too small");
 
 static void fill_dp(const slip_train *train, slip_plan *p) {
   const note nobody = {NULL, 0};
@@ -273,7 +273,7 @@ bool slip_train_keeps(const slip_train *train, const slip_plan *plan, slip_rule_
 }
 
 slip_status slip_train_check(const slip_train *train, slip_plan *plan, slip_error *err) {
-  char text[sizeof((slip_verdict *)0)->numbers];
+  char text[sizeof((slip_plan_verdict *)0)->numbers];
   const note numbers = {err ? text : NULL, (int)sizeof text};
   fill_dp(train, plan);
   for (int i = 0; i < RULES; i++)
@@ -282,11 +282,11 @@ slip_status slip_train_check(const slip_train *train, slip_plan *plan, slip_erro
   return SLIP_OK;
 }
 
-int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_verdict out[SLIP_MAX_RULES]) {
+int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_plan_verdict out[SLIP_MAX_RULES]) {
   fill_dp(train, plan);
   for (int i = 0; i < RULES; i++) {
-    slip_verdict *v = &out[i];
-    *v = (slip_verdict){.rule = rules[i].name, .reason = rules[i].reason};
+    slip_plan_verdict *v = &out[i];
+    *v = (slip_plan_verdict){.rule = rules[i].name, .reason = rules[i].reason};
     const note numbers = {v->numbers, (int)sizeof v->numbers};
     v->kept = rules[i].kept(train, plan, &numbers);
     if (!v->kept && rules[i].decides)

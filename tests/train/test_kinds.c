@@ -111,7 +111,7 @@ static void verdicts_and_check_agree(void **state) {
     p.no_sequence_parallel = i / 23 % 2;
     p.recompute = (slip_recompute)(i / 29 % SLIP_RECOMPUTES);
     slip_plan q = p;
-    slip_verdict rules[SLIP_MAX_RULES];
+    slip_plan_verdict rules[SLIP_MAX_RULES];
     slip_error err = {.message = ""};
     slip_status status = slip_train_check(train, &p, &err);
     int n = slip_train_verdicts(train, &q, rules), first = -1;
