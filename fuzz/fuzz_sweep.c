@@ -15,21 +15,21 @@ static void expect(int is_as_it_should_be) {
     abort();
 }
 
-static int has_plan(const slip_sweep *sweep) {
+static int has_plan(const slip_grid *sweep) {
   const slip_column *columns;
-  int n = slip_sweep_columns(sweep, &columns);
+  int n = slip_grid_columns(sweep, &columns);
   for (int i = 0; i < n; i++)
     if (strcmp(columns[i].name, "plan") == 0)
       return 1;
   return 0;
 }
 
-static void compute(const slip_sweep *sweep, int64_t point) {
+static void compute(const slip_grid *sweep, int64_t point) {
   static slip_cell cells[SLIP_MAX_COLUMNS];
   const slip_column *columns;
   slip_error err = {0};
-  int n = slip_sweep_columns(sweep, &columns), answered = 0;
-  expect(slip_sweep_point(sweep, point, NULL, cells, &err) == SLIP_OK);
+  int n = slip_grid_columns(sweep, &columns), answered = 0;
+  expect(slip_grid_point(sweep, point, NULL, cells, &err) == SLIP_OK);
   for (int i = 0; i < n; i++) {
     expect(cells[i].type == SLIP_CELL_NULL || cells[i].type == columns[i].type);
     if (strcmp(columns[i].name, "status") == 0)
@@ -40,21 +40,21 @@ static void compute(const slip_sweep *sweep, int64_t point) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  slip_sweep *sweep = NULL;
+  slip_grid *sweep = NULL;
   slip_error err = {0};
   if (!catalog)
     expect(slip_catalog_open(NULL, 0, &catalog, &err) == SLIP_OK);
-  const slip_status status = slip_sweep_parse(catalog, "input", (const char *)data, size, &sweep, &err);
+  const slip_status status = slip_grid_parse(catalog, "input", (const char *)data, size, &sweep, &err);
   expect(status == SLIP_OK || status == SLIP_BAD_INPUT || status == SLIP_UNSUPPORTED || status == SLIP_IO_FAILURE);
   if (status != SLIP_OK) {
     expect(err.message[0] != '\0');
     return 0;
   }
-  expect(slip_sweep_points(sweep) >= 1);
+  expect(slip_grid_points(sweep) >= 1);
   if (has_plan(sweep)) {
     compute(sweep, 0);
-    compute(sweep, slip_sweep_points(sweep) - 1);
+    compute(sweep, slip_grid_points(sweep) - 1);
   }
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
   return 0;
 }

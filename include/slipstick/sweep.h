@@ -28,21 +28,21 @@
 extern "C" {
 #endif
 
-typedef struct slip_sweep slip_sweep;
+typedef struct slip_grid slip_grid;
 
 /* Reads and checks the whole file: every name, every value, every catalog number of every axis. The catalog must outlive it.
  * SLIP_BAD_INPUT with file, line and field; SLIP_IO_FAILURE; SLIP_NO_MEMORY. At most 10 million points. */
-slip_status slip_sweep_read(const slip_catalog *catalog, const char *path, slip_sweep **out, slip_error *err);
+slip_status slip_grid_read(const slip_catalog *catalog, const char *path, slip_grid **out, slip_error *err);
 /* The same from memory; `name` stands for the path in errors. */
-slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
-                             slip_sweep **out, slip_error *err);
-void slip_sweep_free(slip_sweep *sweep); /* NULL is allowed */
+slip_status slip_grid_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
+                            slip_grid **out, slip_error *err);
+void slip_grid_free(slip_grid *sweep); /* NULL is allowed */
 
-int64_t slip_sweep_points(const slip_sweep *sweep);
+int64_t slip_grid_points(const slip_grid *sweep);
 /* What rows depend on beside the point: the file's text, and a hash of every number of the catalog and of this version. Rows of
  * sweeps that differ in either do not belong together. */
-const char *slip_sweep_text(const slip_sweep *sweep);
-uint64_t slip_sweep_fingerprint(const slip_sweep *sweep);
+const char *slip_grid_text(const slip_grid *sweep);
+uint64_t slip_grid_fingerprint(const slip_grid *sweep);
 
 /* ---- rows ---- */
 
@@ -63,12 +63,12 @@ typedef struct slip_column {
 } slip_column;
 
 /* point (its number, from 0), the axes and the fixed values of the job, status and why, then the results. */
-int slip_sweep_columns(const slip_sweep *sweep, const slip_column **out);
+int slip_grid_columns(const slip_grid *sweep, const slip_column **out);
 /* Computes one point into cells[columns]. A job without an answer (nothing fits, a number not published) is a row as well: its
  * status says so. The row depends on nothing but the sweep and the point. SLIP_INTERRUPTED when `stop` was raised: then there is no row.
  * SLIP_NO_MEMORY. Re-entrant. */
-slip_status slip_sweep_point(const slip_sweep *sweep, int64_t point, const volatile int *stop, slip_cell *cells,
-                             slip_error *err);
+slip_status slip_grid_point(const slip_grid *sweep, int64_t point, const volatile int *stop, slip_cell *cells,
+                            slip_error *err);
 
 #ifdef __cplusplus
 }

@@ -97,8 +97,8 @@ const char *cli_nearest(const char *given, const char *(*name)(size_t i, const v
 typedef struct cli_ranks cli_ranks;
 struct cli_ranks {
   bool (*serves)(const cli_ranks *ranks); /* computes for another rank, which writes */
-  slip_status (*serve)(cli_ranks *ranks, const slip_sweep *sweep, slip_error *err);
-  slip_status (*run)(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+  slip_status (*serve)(cli_ranks *ranks, const slip_grid *sweep, slip_error *err);
+  slip_status (*run)(cli_ranks *ranks, const slip_grid *sweep, slip_runs *runs, const slip_search_watch *watch,
                      slip_error *err);
 };
 

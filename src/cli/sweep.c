@@ -8,9 +8,9 @@
 
 /* ---- sweep ---- */
 
-static void write_sweep(cli_session *session, const slip_sweep *sweep, int64_t before, int64_t after) {
+static void write_sweep(cli_session *session, const slip_grid *sweep, int64_t before, int64_t after) {
   const cli_options *o = session->options;
-  const int64_t points = slip_sweep_points(sweep);
+  const int64_t points = slip_grid_points(sweep);
   if (o->json) {
     slip_json *json = &session->json;
     cli_json_begin(session, "sweep");
@@ -35,7 +35,7 @@ static void write_sweep(cli_session *session, const slip_sweep *sweep, int64_t b
 
 slip_status cli_sweep(cli_session *session, slip_error *err) {
   const cli_options *o = session->options;
-  slip_sweep *sweep = NULL;
+  slip_grid *sweep = NULL;
   slip_runs *runs = NULL;
   slip_status status = SLIP_OK;
   const slip_search_watch watch = cli_watch(session);
@@ -43,7 +43,7 @@ slip_status cli_sweep(cli_session *session, slip_error *err) {
   if (o->n_positional != 1 || o->output == NULL)
     return slip_fail(err, SLIP_BAD_INPUT, "sweep takes FILE.yaml and --out runs.db; see slipstick help sweep");
   SLIP_TRY(cli_open_catalog(session, err));
-  SLIP_TRY(slip_sweep_read(session->catalog, o->positional[0], &sweep, err));
+  SLIP_TRY(slip_grid_read(session->catalog, o->positional[0], &sweep, err));
   if (session->ranks != NULL && session->ranks->serves(session->ranks)) { /* computes for the rank that writes */
     status = session->ranks->serve(session->ranks, sweep, err);
     goto cleanup;
@@ -51,7 +51,7 @@ slip_status cli_sweep(cli_session *session, slip_error *err) {
   SLIP_TRY(slip_runs_open(o->output, sweep, SLIPSTICK_VERSION, &runs, err));
   before = slip_runs_count(runs);
   status = session->ranks != NULL ? session->ranks->run(session->ranks, sweep, runs, &watch, err)
-                                  : slip_sweep_run(sweep, runs, &watch, err);
+                                  : slip_grid_run(sweep, runs, &watch, err);
   cli_progress_end();
   if (status == SLIP_OK || status == SLIP_INTERRUPTED) {
     status = SLIP_OK; /* what there is, is kept */
@@ -59,7 +59,7 @@ slip_status cli_sweep(cli_session *session, slip_error *err) {
   }
 cleanup:
   slip_runs_close(runs);
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
   return status;
 }
 

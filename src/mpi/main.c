@@ -37,12 +37,12 @@ static bool serves(const cli_ranks *ranks) {
 }
 
 /* A message: the report, then the row. */
-static size_t message_size(const slip_sweep *sweep) {
+static size_t message_size(const slip_grid *sweep) {
   const slip_column *columns;
-  return sizeof(report) + (size_t)slip_sweep_columns(sweep, &columns) * sizeof(slip_cell);
+  return sizeof(report) + (size_t)slip_grid_columns(sweep, &columns) * sizeof(slip_cell);
 }
 
-static slip_status serve(cli_ranks *ranks, const slip_sweep *sweep, slip_error *err) {
+static slip_status serve(cli_ranks *ranks, const slip_grid *sweep, slip_error *err) {
   (void)ranks;
   const size_t size = message_size(sweep);
   char *message = slip_memory_resize(NULL, size);
@@ -62,14 +62,14 @@ static slip_status serve(cli_ranks *ranks, const slip_sweep *sweep, slip_error *
     if (point < 0)
       break;
     memset(message, 0, size);
-    r->status = (int)slip_sweep_point(sweep, point, NULL, cells, &r->err);
+    r->status = (int)slip_grid_point(sweep, point, NULL, cells, &r->err);
   }
   free(message);
   return SLIP_OK;
 }
 
 typedef struct deal {
-  const slip_sweep *sweep;
+  const slip_grid *sweep;
   slip_runs *runs;
   const slip_search_watch *watch;
   int64_t next;
@@ -82,9 +82,9 @@ typedef struct deal {
 static long long next_point(deal *d) {
   if (d->status != SLIP_OK || (d->watch->stop != NULL && *d->watch->stop != 0))
     return NOTHING;
-  while (d->next < slip_sweep_points(d->sweep) && slip_runs_has(d->runs, d->next))
+  while (d->next < slip_grid_points(d->sweep) && slip_runs_has(d->runs, d->next))
     d->next++;
-  return d->next < slip_sweep_points(d->sweep) ? d->next++ : NOTHING;
+  return d->next < slip_grid_points(d->sweep) ? d->next++ : NOTHING;
 }
 
 static void take(deal *d, const report *r, const slip_cell *cells) {
@@ -101,7 +101,7 @@ static void take(deal *d, const report *r, const slip_cell *cells) {
   d->status = slip_runs_commit(d->runs, d->err);
   d->committed_s = now_s();
   if (d->watch->progress != NULL)
-    d->watch->progress((double)slip_runs_count(d->runs) / (double)slip_sweep_points(d->sweep), d->watch->context);
+    d->watch->progress((double)slip_runs_count(d->runs) / (double)slip_grid_points(d->sweep), d->watch->context);
 }
 
 /* A receive that blocks spins, and would take a core from the ranks that compute. */
@@ -112,11 +112,11 @@ static void wait_for_a_row(void) {
     (void)nanosleep(&pause, NULL);
 }
 
-static slip_status run(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
+static slip_status run(cli_ranks *ranks, const slip_grid *sweep, slip_runs *runs, const slip_search_watch *watch,
                        slip_error *err) {
   const world *w = (const world *)(const void *)ranks;
   if (w->size == 1)
-    return slip_sweep_run(sweep, runs, watch, err);
+    return slip_grid_run(sweep, runs, watch, err);
   const size_t size = message_size(sweep);
   char *message = slip_memory_resize(NULL, size);
   if (message == NULL)
@@ -138,7 +138,7 @@ static slip_status run(cli_ranks *ranks, const slip_sweep *sweep, slip_runs *run
     *err = last;
   if (d.status != SLIP_OK || status != SLIP_OK)
     return d.status != SLIP_OK ? d.status : status;
-  return slip_runs_count(runs) < slip_sweep_points(sweep) ? slip_fail(err, SLIP_INTERRUPTED, "stopped") : SLIP_OK;
+  return slip_runs_count(runs) < slip_grid_points(sweep) ? slip_fail(err, SLIP_INTERRUPTED, "stopped") : SLIP_OK;
 }
 
 /* A command that only one rank does. */

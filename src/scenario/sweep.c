@@ -12,7 +12,7 @@ static const char default_region[] = "us-average";
 /* ---- the row ---- */
 
 typedef struct row {
-  const slip_sweep *sweep;
+  const slip_grid *sweep;
   slip_cell *cells;
 } row;
 
@@ -49,7 +49,7 @@ static void put_integer(const row *r, const char *name, int64_t value) {
 
 /* ---- the job ---- */
 
-static void take(const slip_sweep_axis *axis, int64_t digit, slip_sweep_job *job) {
+static void take(const slip_grid_axis *axis, int64_t digit, slip_grid_job *job) {
   char *member = (char *)job + axis->field->offset;
   switch (axis->field->kind) {
   case SLIP_AXIS_TEXT:
@@ -65,10 +65,10 @@ static void take(const slip_sweep_axis *axis, int64_t digit, slip_sweep_job *job
 }
 
 /* The point's digits, the last axis fastest: into the row and the job. */
-static void take_digits(const row *r, int64_t point, slip_sweep_job *job, int64_t digits[SLIP_MAX_AXES]) {
-  const slip_sweep *sweep = r->sweep;
+static void take_digits(const row *r, int64_t point, slip_grid_job *job, int64_t digits[SLIP_MAX_AXES]) {
+  const slip_grid *sweep = r->sweep;
   for (int i = sweep->n_axes - 1; i >= 0; i--) {
-    const slip_sweep_axis *axis = &sweep->axes[i];
+    const slip_grid_axis *axis = &sweep->axes[i];
     const int64_t digit = digits[i] = point % axis->count;
     slip_cell *cell = &r->cells[1 + i];
     point /= axis->count;
@@ -87,7 +87,7 @@ static void take_digits(const row *r, int64_t point, slip_sweep_job *job, int64_
 
 /* What one point runs on: copies of the catalog's entries, with this point's numbers. */
 typedef struct world {
-  const slip_sweep *sweep;
+  const slip_grid *sweep;
   const int64_t *digits;
   slip_system system[2]; /* the job's; that of decode */
   slip_chip chip[2];
@@ -99,7 +99,7 @@ typedef struct world {
 /* All that the sweep moves of one entry. */
 static slip_status move(const world *w, slip_entry *entry, slip_error *err) {
   for (int i = 0; i < w->sweep->n_axes; i++) {
-    const slip_sweep_axis *axis = &w->sweep->axes[i];
+    const slip_grid_axis *axis = &w->sweep->axes[i];
     if (axis->field || axis->kind != entry->kind || strcmp(axis->entry, entry->name) != 0)
       continue;
     slip_status status = slip_axis_move(axis, entry, axis->numbers[w->digits[i]], err);
@@ -202,7 +202,7 @@ static void put_train(const row *r, const world *w, const slip_train_job *job, c
   put_real(r, "joule_per_token", t->system_power_w * w->region.pue / t->tokens_per_s);
 }
 
-static slip_status do_train(const row *r, const slip_sweep_job *j, world *w, const slip_model *model,
+static slip_status do_train(const row *r, const slip_grid_job *j, world *w, const slip_model *model,
                             const volatile int *stop, slip_error *err) {
   slip_train_job job = slip_train_job_default();
   slip_train *train = NULL;
@@ -264,7 +264,7 @@ static void put_serve(const row *r, const world *w, const slip_serve_job *a, con
   put_real(r, "joule_per_token", s->joule_per_output_token * w->region.pue);
 }
 
-static slip_status read_serve_job(const slip_sweep_job *j, world *w, const slip_model *model, slip_serve_job *a,
+static slip_status read_serve_job(const slip_grid_job *j, world *w, const slip_model *model, slip_serve_job *a,
                                   slip_serve_job *b, slip_error *err) {
   slip_status status = SLIP_OK;
   *a = slip_serve_job_default();
@@ -293,7 +293,7 @@ cleanup:
   return status;
 }
 
-static slip_status do_serve(const row *r, const slip_sweep_job *j, world *w, const slip_model *model,
+static slip_status do_serve(const row *r, const slip_grid_job *j, world *w, const slip_model *model,
                             const volatile int *stop, slip_error *err) {
   slip_serve_job a, b;
   slip_serve *serve = NULL, *decode = NULL;
@@ -335,10 +335,10 @@ cleanup:
 
 /* ---- the point ---- */
 
-slip_status slip_sweep_point(const slip_sweep *sweep, int64_t point, const volatile int *stop, slip_cell *cells,
-                             slip_error *err) {
+slip_status slip_grid_point(const slip_grid *sweep, int64_t point, const volatile int *stop, slip_cell *cells,
+                            slip_error *err) {
   const row r = {sweep, cells};
-  slip_sweep_job job = {.ttft_s = NAN, .tpot_s = NAN, .prefix_hit = NAN};
+  slip_grid_job job = {.ttft_s = NAN, .tpot_s = NAN, .prefix_hit = NAN};
   int64_t digits[SLIP_MAX_AXES];
   slip_error why = {0};
   if (point < 0 || point >= sweep->points)
@@ -349,7 +349,7 @@ slip_status slip_sweep_point(const slip_sweep *sweep, int64_t point, const volat
   cells[0] = (slip_cell){.type = SLIP_CELL_INTEGER, .integer = point};
   take_digits(&r, point, &job, digits);
   world w = {.sweep = sweep, .digits = digits};
-  const slip_model *model = slip_sweep_model(sweep, sweep->catalog, job.model, &why);
+  const slip_model *model = slip_grid_model(sweep, sweep->catalog, job.model, &why);
   slip_status status = model ? take_region(&w, job.region, &why) : why.code;
   if (status == SLIP_OK)
     status = sweep->serve ? do_serve(&r, &job, &w, model, stop, &why) : do_train(&r, &job, &w, model, stop, &why);

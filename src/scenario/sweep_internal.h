@@ -13,12 +13,12 @@
 typedef enum slip_axis_kind { SLIP_AXIS_TEXT, SLIP_AXIS_COUNT, SLIP_AXIS_NUMBER, SLIP_AXIS_FLAG } slip_axis_kind;
 
 /* What one point asks. Texts are NULL, counts 0, numbers NAN where the file says nothing. */
-typedef struct slip_sweep_job {
+typedef struct slip_grid_job {
   const char *model, *system, *decode_system, *stack, *region, *plan, *dtype, *weights, *kv, *operation;
   int64_t chips, seq, batch, isl, osl;
   double ttft_s, tpot_s, prefix_hit;
   int64_t no_mtp;
-} slip_sweep_job;
+} slip_grid_job;
 
 typedef struct slip_axis_field {
   const char *name;
@@ -26,12 +26,12 @@ typedef struct slip_axis_field {
   unsigned jobs; /* bit 0: train, bit 1: serve */
   bool seconds;  /* a time: 50ms, 2s */
   double low, high;
-  size_t offset; /* in slip_sweep_job */
+  size_t offset; /* in slip_grid_job */
 } slip_axis_field;
 extern const slip_axis_field slip_axis_fields[];
 extern const int slip_n_axis_fields;
 
-typedef struct slip_sweep_axis {
+typedef struct slip_grid_axis {
   const slip_axis_field *field; /* NULL: a number of the catalog */
   char column[64];
   int64_t count;
@@ -43,16 +43,16 @@ typedef struct slip_sweep_axis {
   const slip_field *number;
   int level; /* index of the system's level; -1: not of a level */
   bool times;
-} slip_sweep_axis;
+} slip_grid_axis;
 
 enum { SLIP_MAX_AXES = 40 };
 
-struct slip_sweep {
+struct slip_grid {
   const slip_catalog *catalog;
   slip_arena *arena;
   const char *text; /* of the file */
   bool serve;
-  slip_sweep_axis axes[SLIP_MAX_AXES];
+  slip_grid_axis axes[SLIP_MAX_AXES];
   int n_axes;
   int64_t points;
   struct {
@@ -66,9 +66,9 @@ struct slip_sweep {
 
 /* Moves a number of a copy of the axis's entry: sets it (in the file's unit), or multiplies what it is. SLIP_BAD_INPUT: nothing
  * published to multiply, or out of the field's range. */
-slip_status slip_axis_move(const slip_sweep_axis *axis, slip_entry *entry, double value, slip_error *err);
+slip_status slip_axis_move(const slip_grid_axis *axis, slip_entry *entry, double value, slip_error *err);
 /* A model of the catalog, or one that the sweep read from a file. */
-const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name,
-                                   slip_error *err);
+const slip_model *slip_grid_model(const slip_grid *sweep, const slip_catalog *catalog, const char *name,
+                                  slip_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { TRAIN = 1, SERVE = 2, MOST_POINTS = 10000000, MOST_VALUES = 100000, MOST_BYTES = 1 << 20 };
 
-#define AT(member) offsetof(slip_sweep_job, member)
+#define AT(member) offsetof(slip_grid_job, member)
 const slip_axis_field slip_axis_fields[] = {
     {"model", SLIP_AXIS_TEXT, TRAIN | SERVE, false, 0, 0, AT(model)},
     {"system", SLIP_AXIS_TEXT, TRAIN | SERVE, false, 0, 0, AT(system)},
@@ -39,7 +39,7 @@ const slip_axis_field slip_axis_fields[] = {
 const int slip_n_axis_fields = sizeof slip_axis_fields / sizeof *slip_axis_fields;
 
 typedef struct reading {
-  slip_sweep *sweep;
+  slip_grid *sweep;
   slip_error *err;
 } reading;
 
@@ -74,7 +74,7 @@ static slip_status read_number(const slip_axis_field *field, const slip_node *no
 }
 
 /* A range: from, to, points, and `scale: log`. */
-static slip_status read_range(reading *r, const slip_node *node, double low, double high, slip_sweep_axis *axis) {
+static slip_status read_range(reading *r, const slip_node *node, double low, double high, slip_grid_axis *axis) {
   static const char *const keys[] = {"from", "to", "points", "scale"};
   slip_status status = SLIP_OK;
   double from, to;
@@ -122,8 +122,8 @@ static bool is_file(const char *name) {
   return strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".json") == 0);
 }
 
-const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *catalog, const char *name,
-                                   slip_error *err) {
+const slip_model *slip_grid_model(const slip_grid *sweep, const slip_catalog *catalog, const char *name,
+                                  slip_error *err) {
   const slip_model *model = NULL;
   for (size_t i = 0; i < sweep->n_models; i++)
     if (strcmp(sweep->models[i].path, name) == 0)
@@ -132,10 +132,10 @@ const slip_model *slip_sweep_model(const slip_sweep *sweep, const slip_catalog *
 }
 
 static slip_status check_model(reading *r, const char *name) {
-  slip_sweep *sweep = r->sweep;
+  slip_grid *sweep = r->sweep;
   slip_status status = SLIP_OK;
-  if (!is_file(name) || slip_sweep_model(sweep, sweep->catalog, name, r->err))
-    return slip_sweep_model(sweep, sweep->catalog, name, r->err) ? SLIP_OK : r->err->code;
+  if (!is_file(name) || slip_grid_model(sweep, sweep->catalog, name, r->err))
+    return slip_grid_model(sweep, sweep->catalog, name, r->err) ? SLIP_OK : r->err->code;
   void *grown = slip_memory_resize(sweep->models, (sweep->n_models + 1) * sizeof *sweep->models);
   if (!grown)
     SLIP_FAIL(r->err, SLIP_NO_MEMORY, "out of memory");
@@ -207,19 +207,19 @@ static slip_status read_text(reading *r, const slip_axis_field *field, const sli
 /* ---- axes ---- */
 
 /* NULL, with the error set, when there are too many. */
-static slip_sweep_axis *add_axis(reading *r, const slip_node *node) {
+static slip_grid_axis *add_axis(reading *r, const slip_node *node) {
   if (r->sweep->n_axes == SLIP_MAX_AXES) {
     (void)slip_node_fail(r->err, SLIP_BAD_INPUT, node, "at most %d keys and numbers", SLIP_MAX_AXES);
     return NULL;
   }
-  slip_sweep_axis *axis = &r->sweep->axes[r->sweep->n_axes++];
-  *axis = (slip_sweep_axis){.level = -1};
+  slip_grid_axis *axis = &r->sweep->axes[r->sweep->n_axes++];
+  *axis = (slip_grid_axis){.level = -1};
   return axis;
 }
 
 /* One value or a list of them, of a field of the job; NULL: numbers of the catalog. */
 static slip_status read_values(reading *r, const slip_axis_field *field, const slip_node *node,
-                               slip_sweep_axis *axis) {
+                               slip_grid_axis *axis) {
   bool list = node->kind == SLIP_NODE_SEQUENCE, texts = field && field->kind == SLIP_AXIS_TEXT;
   slip_status status = SLIP_OK;
   if (node->kind == SLIP_NODE_MAP) {
@@ -254,7 +254,7 @@ static slip_status read_field(reading *r, const slip_axis_field *field, const sl
   if (!(field->jobs & (r->sweep->serve ? SERVE : TRAIN)))
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "is no key of a %s job",
                           r->sweep->serve ? "serve" : "train");
-  slip_sweep_axis *axis = add_axis(r, node);
+  slip_grid_axis *axis = add_axis(r, node);
   if (!axis)
     return r->err->code;
   axis->field = field;
@@ -264,7 +264,7 @@ static slip_status read_field(reading *r, const slip_axis_field *field, const sl
 
 /* ---- numbers of the catalog ---- */
 
-static slip_status find_number(reading *r, const slip_node *field_node, const char *name, slip_sweep_axis *axis) {
+static slip_status find_number(reading *r, const slip_node *field_node, const char *name, slip_grid_axis *axis) {
   size_t count;
   const slip_field *fields = slip_kind_fields(axis->kind, &count);
   const char *dot = strchr(name, '.');
@@ -293,7 +293,7 @@ static slip_status find_number(reading *r, const slip_node *field_node, const ch
 }
 
 /* "h800_memory_tbs", or the name given. */
-static slip_status name_column(reading *r, const slip_node *node, const char *field, slip_sweep_axis *axis) {
+static slip_status name_column(reading *r, const slip_node *node, const char *field, slip_grid_axis *axis) {
   const slip_node *given = slip_node_get(node, "name");
   const char *text = NULL;
   slip_status status = SLIP_OK;
@@ -329,7 +329,7 @@ static double unit_of(const slip_system *system, const slip_field *number) {
 }
 
 /* The member of an entry that an axis moves; its SI value per unit of the file in *per. */
-static double *member_of(const slip_sweep_axis *axis, slip_entry *entry, double *per) {
+static double *member_of(const slip_grid_axis *axis, slip_entry *entry, double *per) {
   char *owner = (char *)entry;
   *per = 1;
   if (axis->level >= 0) {
@@ -341,7 +341,7 @@ static double *member_of(const slip_sweep_axis *axis, slip_entry *entry, double 
 }
 
 /* What the member becomes, within the field's range. */
-static slip_status moved(const slip_sweep_axis *axis, const double *member, double per, double value, double *out,
+static slip_status moved(const slip_grid_axis *axis, const double *member, double per, double value, double *out,
                          slip_error *err) {
   const slip_field *f = axis->number;
   if (axis->times && isnan(*member))
@@ -360,7 +360,7 @@ static slip_status moved(const slip_sweep_axis *axis, const double *member, doub
 }
 
 /* Every value of the axis can be had. */
-static slip_status check_numbers(const slip_catalog *catalog, const slip_sweep_axis *axis, slip_error *err) {
+static slip_status check_numbers(const slip_catalog *catalog, const slip_grid_axis *axis, slip_error *err) {
   double per, ignored;
   const double *member = member_of(axis, slip_catalog_lookup(catalog, axis->kind, axis->entry), &per);
   slip_status status = SLIP_OK;
@@ -369,7 +369,7 @@ static slip_status check_numbers(const slip_catalog *catalog, const slip_sweep_a
   return status;
 }
 
-slip_status slip_axis_move(const slip_sweep_axis *axis, slip_entry *entry, double value, slip_error *err) {
+slip_status slip_axis_move(const slip_grid_axis *axis, slip_entry *entry, double value, slip_error *err) {
   double per, si = 0, *member = member_of(axis, entry, &per);
   slip_status status = moved(axis, member, per, value, &si, err);
   if (status != SLIP_OK)
@@ -407,7 +407,7 @@ static slip_status read_set(reading *r, const slip_node *node) {
   if (node->kind != SLIP_NODE_MAP)
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "expected {chip: NAME, field: FIELD, to: [...]}");
   SLIP_TRY(check_keys(r, node));
-  slip_sweep_axis *axis = add_axis(r, node);
+  slip_grid_axis *axis = add_axis(r, node);
   if (!axis)
     return r->err->code;
   const slip_node *owner = NULL;
@@ -487,7 +487,7 @@ cleanup:
 }
 
 static slip_status count_points(reading *r) {
-  slip_sweep *sweep = r->sweep;
+  slip_grid *sweep = r->sweep;
   sweep->points = 1;
   for (int i = 0; i < sweep->n_axes; i++) {
     for (int k = 0; k < i; k++)
@@ -501,7 +501,7 @@ static slip_status count_points(reading *r) {
   return SLIP_OK;
 }
 
-static void add_column(slip_sweep *sweep, const char *name, slip_cell_type type) {
+static void add_column(slip_grid *sweep, const char *name, slip_cell_type type) {
   if (sweep->n_columns == SLIP_MAX_COLUMNS)
     return;
   slip_column *column = &sweep->columns[sweep->n_columns++];
@@ -510,7 +510,7 @@ static void add_column(slip_sweep *sweep, const char *name, slip_cell_type type)
   column->type = type;
 }
 
-static slip_cell_type type_of(const slip_sweep_axis *axis) {
+static slip_cell_type type_of(const slip_grid_axis *axis) {
   if (!axis->field || axis->field->kind == SLIP_AXIS_NUMBER)
     return SLIP_CELL_REAL;
   return axis->field->kind == SLIP_AXIS_TEXT ? SLIP_CELL_TEXT : SLIP_CELL_INTEGER;
@@ -547,7 +547,7 @@ static slip_status list_columns(reading *r) {
                  {"joule_per_token", SLIP_CELL_REAL, TRAIN | SERVE},
                  {"plans_legal", SLIP_CELL_INTEGER, TRAIN | SERVE},
                  {"plans_evaluated", SLIP_CELL_INTEGER, TRAIN | SERVE}};
-  slip_sweep *sweep = r->sweep;
+  slip_grid *sweep = r->sweep;
   add_column(sweep, "point", SLIP_CELL_INTEGER);
   for (int i = 0; i < sweep->n_axes; i++)
     add_column(sweep, sweep->axes[i].column, type_of(&sweep->axes[i]));
@@ -564,13 +564,13 @@ static slip_status list_columns(reading *r) {
   return SLIP_OK;
 }
 
-slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
-                             slip_sweep **out, slip_error *err) {
+slip_status slip_grid_parse(const slip_catalog *catalog, const char *name, const char *bytes, size_t n,
+                            slip_grid **out, slip_error *err) {
   slip_status status = SLIP_OK;
   const slip_node *root = NULL;
   slip_error unasked = {.code = SLIP_OK};
   err = err ? err : &unasked;
-  slip_sweep *sweep = slip_memory_resize(NULL, sizeof *sweep);
+  slip_grid *sweep = slip_memory_resize(NULL, sizeof *sweep);
   reading r = {.sweep = sweep, .err = err};
   slip_arena *arena = slip_arena_open();
   if (!sweep || !arena) {
@@ -595,21 +595,21 @@ slip_status slip_sweep_parse(const slip_catalog *catalog, const char *name, cons
 cleanup:
   if (status != SLIP_OK)
     slip_error_set_place(err, name, 0, NULL);
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
   return status;
 }
 
-slip_status slip_sweep_read(const slip_catalog *catalog, const char *path, slip_sweep **out, slip_error *err) {
+slip_status slip_grid_read(const slip_catalog *catalog, const char *path, slip_grid **out, slip_error *err) {
   char *bytes = NULL;
   size_t n = 0;
   slip_status status = slip_read_file(path, MOST_BYTES, &bytes, &n, err);
   if (status == SLIP_OK)
-    status = slip_sweep_parse(catalog, path, bytes, n, out, err);
+    status = slip_grid_parse(catalog, path, bytes, n, out, err);
   free(bytes);
   return status;
 }
 
-void slip_sweep_free(slip_sweep *sweep) {
+void slip_grid_free(slip_grid *sweep) {
   if (!sweep)
     return;
   for (size_t i = 0; i < sweep->n_models; i++)
@@ -619,15 +619,15 @@ void slip_sweep_free(slip_sweep *sweep) {
   free(sweep);
 }
 
-int64_t slip_sweep_points(const slip_sweep *sweep) {
+int64_t slip_grid_points(const slip_grid *sweep) {
   return sweep->points;
 }
 
-const char *slip_sweep_text(const slip_sweep *sweep) {
+const char *slip_grid_text(const slip_grid *sweep) {
   return sweep->text;
 }
 
-int slip_sweep_columns(const slip_sweep *sweep, const slip_column **out) {
+int slip_grid_columns(const slip_grid *sweep, const slip_column **out) {
   *out = sweep->columns;
   return sweep->n_columns;
 }
@@ -644,7 +644,7 @@ static void mix_text(uint64_t *hash, const char *text) {
   mix(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-uint64_t slip_sweep_fingerprint(const slip_sweep *sweep) {
+uint64_t slip_grid_fingerprint(const slip_grid *sweep) {
   uint64_t hash = 0xcbf29ce484222325u;
   mix_text(&hash, SLIP_SWEEP_VERSION);
   for (int kind = 0; kind < SLIP_KINDS; kind++)

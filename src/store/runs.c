@@ -10,7 +10,7 @@
 #include <slipstick/store.h>
 
 struct slip_runs {
-  const slip_sweep *sweep;
+  const slip_grid *sweep;
   sqlite3 *db;
   sqlite3_stmt *insert;
   unsigned char *there; /* a bit for each point */
@@ -78,9 +78,9 @@ static slip_status write_meta(slip_runs *runs, const char *key, const char *valu
   return status;
 }
 
-static void fingerprint_text(const slip_sweep *sweep, char out[32]) {
+static void fingerprint_text(const slip_grid *sweep, char out[32]) {
   int length = 0;
-  slip_append(out, 32, &length, "%016llx", (unsigned long long)slip_sweep_fingerprint(sweep));
+  slip_append(out, 32, &length, "%016llx", (unsigned long long)slip_grid_fingerprint(sweep));
 }
 
 /* ---- tables ---- */
@@ -88,7 +88,7 @@ static void fingerprint_text(const slip_sweep *sweep, char out[32]) {
 static slip_status create(slip_runs *runs, const char *version, slip_error *err) {
   static const char *const types[] = {"", "INTEGER", "REAL", "TEXT"};
   const slip_column *columns;
-  int n = slip_sweep_columns(runs->sweep, &columns);
+  int n = slip_grid_columns(runs->sweep, &columns);
   slip_text sql = {0};
   char fingerprint[32];
   slip_status status = SLIP_OK;
@@ -100,7 +100,7 @@ static slip_status create(slip_runs *runs, const char *version, slip_error *err)
   if (sql.failed)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   SLIP_TRY(run_sql(runs, sql.data, "making the tables", err));
-  SLIP_TRY(write_meta(runs, "sweep", slip_sweep_text(runs->sweep), err));
+  SLIP_TRY(write_meta(runs, "sweep", slip_grid_text(runs->sweep), err));
   SLIP_TRY(write_meta(runs, "fingerprint", fingerprint, err));
   SLIP_TRY(write_meta(runs, "version", version, err));
 cleanup:
@@ -112,7 +112,7 @@ static slip_status check(slip_runs *runs, const char *version, slip_error *err) 
   char fingerprint[32];
   slip_status status = SLIP_OK;
   fingerprint_text(runs->sweep, fingerprint);
-  SLIP_TRY(compare_meta(runs, "sweep", slip_sweep_text(runs->sweep), "holds the rows of another sweep", err));
+  SLIP_TRY(compare_meta(runs, "sweep", slip_grid_text(runs->sweep), "holds the rows of another sweep", err));
   SLIP_TRY(compare_meta(runs, "version", version, "was made by another version of slipstick", err));
   SLIP_TRY(compare_meta(runs, "fingerprint", fingerprint, "was made with other numbers in the catalog", err));
 cleanup:
@@ -136,7 +136,7 @@ static slip_status read_points(slip_runs *runs, slip_error *err) {
     return failed(runs, "reading", err);
   while ((code = sqlite3_step(query)) == SQLITE_ROW) {
     int64_t point = sqlite3_column_int64(query, 0);
-    if (point < 0 || point >= slip_sweep_points(runs->sweep))
+    if (point < 0 || point >= slip_grid_points(runs->sweep))
       continue;
     runs->there[point / 8] = (unsigned char)(runs->there[point / 8] | 1u << (point % 8));
     runs->count++;
@@ -149,7 +149,7 @@ static slip_status read_points(slip_runs *runs, slip_error *err) {
 
 static slip_status prepare_insert(slip_runs *runs, slip_error *err) {
   const slip_column *columns;
-  int n = slip_sweep_columns(runs->sweep, &columns);
+  int n = slip_grid_columns(runs->sweep, &columns);
   slip_text sql = {0};
   slip_status status = SLIP_OK;
   slip_text_add(&sql, "INSERT OR IGNORE INTO runs VALUES (?1");
@@ -164,7 +164,7 @@ static slip_status prepare_insert(slip_runs *runs, slip_error *err) {
   return status;
 }
 
-slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char *version, slip_runs **out,
+slip_status slip_runs_open(const char *path, const slip_grid *sweep, const char *version, slip_runs **out,
                            slip_error *err) {
   slip_status status = SLIP_OK;
   bool empty = false;
@@ -174,7 +174,7 @@ slip_status slip_runs_open(const char *path, const slip_sweep *sweep, const char
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   runs->sweep = sweep;
   slip_append(runs->path, sizeof runs->path, &length, "%s", path);
-  runs->there = calloc((size_t)(slip_sweep_points(sweep) / 8 + 1), 1);
+  runs->there = calloc((size_t)(slip_grid_points(sweep) / 8 + 1), 1);
   if (!runs->there)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   if (sqlite3_open_v2(path, &runs->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
@@ -235,7 +235,7 @@ static void bind(sqlite3_stmt *insert, int index, const slip_cell *cell) {
 
 slip_status slip_runs_add(slip_runs *runs, const slip_cell *cells, slip_error *err) {
   const slip_column *columns;
-  int n = slip_sweep_columns(runs->sweep, &columns);
+  int n = slip_grid_columns(runs->sweep, &columns);
   int64_t point = cells[0].integer;
   slip_status status = SLIP_OK;
   if (slip_runs_has(runs, point))

@@ -10,7 +10,7 @@
 #define COMMIT_S 0.5
 
 typedef struct sweep_run {
-  const slip_sweep *sweep;
+  const slip_grid *sweep;
   slip_runs *runs;
   const slip_search_watch *watch;
   double committed_s;
@@ -43,37 +43,37 @@ static void take_row(sweep_run *r, slip_status status, const slip_cell *cells, s
     status = slip_runs_commit(r->runs, err);
     r->committed_s = now_s();
     if (r->watch->progress)
-      r->watch->progress((double)slip_runs_count(r->runs) / (double)slip_sweep_points(r->sweep), r->watch->context);
+      r->watch->progress((double)slip_runs_count(r->runs) / (double)slip_grid_points(r->sweep), r->watch->context);
   }
   if (status != SLIP_INTERRUPTED)
     keep_failure(r, status, err);
 }
 
-slip_status slip_sweep_run(const slip_sweep *sweep, slip_runs *runs, const slip_search_watch *watch,
-                           slip_error *err) {
+slip_status slip_grid_run(const slip_grid *sweep, slip_runs *runs, const slip_search_watch *watch,
+                          slip_error *err) {
   const slip_search_watch nobody = {0};
   sweep_run r = {.sweep = sweep, .runs = runs, .watch = watch ? watch : &nobody, .committed_s = now_s()};
   const slip_column *columns;
-  const int n = slip_sweep_columns(sweep, &columns);
-  const int64_t points = slip_sweep_points(sweep);
+  const int n = slip_grid_columns(sweep, &columns);
+  const int64_t points = slip_grid_points(sweep);
 #pragma omp parallel
   {
     slip_cell *cells = slip_memory_resize(NULL, (size_t)n * sizeof *cells);
     slip_error failure = {0};
     if (!cells) {
       slip_status status = slip_fail(&failure, SLIP_NO_MEMORY, "out of memory");
-#pragma omp critical(slip_sweep_row)
+#pragma omp critical(slip_grid_row)
       keep_failure(&r, status, &failure);
     }
 #pragma omp for schedule(dynamic, 1)
     for (int64_t point = 0; point < points; point++) {
       bool wanted;
-#pragma omp critical(slip_sweep_row)
+#pragma omp critical(slip_grid_row)
       wanted = cells && !stopped(&r) && !slip_runs_has(runs, point);
       if (!wanted)
         continue;
-      slip_status status = slip_sweep_point(sweep, point, r.watch->stop, cells, &failure);
-#pragma omp critical(slip_sweep_row)
+      slip_status status = slip_grid_point(sweep, point, r.watch->stop, cells, &failure);
+#pragma omp critical(slip_grid_row)
       take_row(&r, status, cells, &failure);
     }
     free(cells);

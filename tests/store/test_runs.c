@@ -40,15 +40,15 @@ static int remove_path(void **state) {
   return 0;
 }
 
-static slip_sweep *sweep_of(const char *text) {
-  slip_sweep *sweep = NULL;
+static slip_grid *sweep_of(const char *text) {
+  slip_grid *sweep = NULL;
   slip_error err = {.message = ""};
-  if (slip_sweep_parse(catalog, "test.yaml", text, strlen(text), &sweep, &err) != SLIP_OK)
+  if (slip_grid_parse(catalog, "test.yaml", text, strlen(text), &sweep, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   return sweep;
 }
 
-static slip_runs *runs_of(const slip_sweep *sweep) {
+static slip_runs *runs_of(const slip_grid *sweep) {
   slip_runs *runs = NULL;
   slip_error err = {.message = ""};
   if (slip_runs_open(path, sweep, "1", &runs, &err) != SLIP_OK)
@@ -90,13 +90,13 @@ static text query(const char *sql) {
 
 /* Eight of the sixteen points committed, four more not: after closing, the eight are there; going on gives the whole. */
 static void what_was_committed_stays_and_the_rest_is_computed(void **state) {
-  slip_sweep *sweep = sweep_of(SWEEP);
+  slip_grid *sweep = sweep_of(SWEEP);
   slip_cell cells[SLIP_MAX_COLUMNS];
   slip_error err;
-  assert_int_equal(slip_sweep_points(sweep), 16);
+  assert_int_equal(slip_grid_points(sweep), 16);
   slip_runs *runs = runs_of(sweep);
   for (int64_t point = 0; point < 12; point++) {
-    assert_int_equal(slip_sweep_point(sweep, point * 5 % 16, NULL, cells, &err), SLIP_OK);
+    assert_int_equal(slip_grid_point(sweep, point * 5 % 16, NULL, cells, &err), SLIP_OK);
     assert_int_equal(slip_runs_add(runs, cells, &err), SLIP_OK);
     assert_int_equal(slip_runs_add(runs, cells, &err), SLIP_OK); /* twice is once */
     if (point == 7)
@@ -107,29 +107,28 @@ static void what_was_committed_stays_and_the_rest_is_computed(void **state) {
   runs = runs_of(sweep);
   assert_int_equal(slip_runs_count(runs), 8);
   assert_true(slip_runs_has(runs, 35 % 16) && !slip_runs_has(runs, 40 % 16));
-  assert_int_equal(slip_sweep_run(sweep, runs, NULL, &err), SLIP_OK);
+  assert_int_equal(slip_grid_run(sweep, runs, NULL, &err), SLIP_OK);
   assert_int_equal(slip_runs_count(runs), 16);
   slip_runs_close(runs);
   text all = query("SELECT * FROM runs");
   unlink(path);
   runs = runs_of(sweep);
-  assert_int_equal(slip_sweep_run(sweep, runs, NULL, &err), SLIP_OK);
+  assert_int_equal(slip_grid_run(sweep, runs, NULL, &err), SLIP_OK);
   slip_runs_close(runs);
   text whole = query("SELECT * FROM runs");
   assert_string_equal(all.bytes, whole.bytes);
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
 }
 
 /* The step time of point (H100, 8 chips, tp 8, memory x 2) is that of the estimate on an H100 whose memory is twice as fast. */
 static void a_row_is_the_estimate_on_the_moved_catalog(void **state) {
-  slip_sweep *sweep =
-      sweep_of("job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nbatch: 64\nplan: tp=8\n"
-               "set:\n  - {chip: h100, field: memory_tbs, times: 2}\n"
-               "  - {system: hgx-h100, field: scale-up.gbs, to: 100}\n");
+  slip_grid *sweep = sweep_of("job: train\nmodel: llama-3.1-8b\nsystem: hgx-h100\nchips: 8\nbatch: 64\nplan: tp=8\n"
+                              "set:\n  - {chip: h100, field: memory_tbs, times: 2}\n"
+                              "  - {system: hgx-h100, field: scale-up.gbs, to: 100}\n");
   slip_cell cells[SLIP_MAX_COLUMNS];
   const slip_column *columns;
   slip_error err;
-  assert_int_equal(slip_sweep_point(sweep, 0, NULL, cells, &err), SLIP_OK);
+  assert_int_equal(slip_grid_point(sweep, 0, NULL, cells, &err), SLIP_OK);
   slip_train_job job = slip_train_job_default();
   assert_int_equal(slip_catalog_model(catalog, "llama-3.1-8b", &job.model, &err), SLIP_OK);
   assert_int_equal(slip_catalog_system(catalog, "hgx-h100", &job.system, &err), SLIP_OK);
@@ -148,7 +147,7 @@ static void a_row_is_the_estimate_on_the_moved_catalog(void **state) {
   assert_int_equal(slip_train_open(&job, &train, &err), SLIP_OK);
   assert_int_equal(slip_plan_parse("tp=8", &plan, &err), SLIP_OK);
   assert_int_equal(slip_train_estimate(train, &plan, &result, &err), SLIP_OK);
-  int n = slip_sweep_columns(sweep, &columns), seen = 0;
+  int n = slip_grid_columns(sweep, &columns), seen = 0;
   for (int i = 0; i < n; i++)
     if (strcmp(columns[i].name, "step_s") == 0) {
       assert_true(cells[i].real == result.step_s);
@@ -156,11 +155,11 @@ static void a_row_is_the_estimate_on_the_moved_catalog(void **state) {
     }
   assert_true(seen);
   slip_train_free(train);
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
 }
 
 static void another_sweep_version_or_file_is_refused(void **state) {
-  slip_sweep *sweep = sweep_of(SWEEP), *other = sweep_of(SWEEP "# another\n");
+  slip_grid *sweep = sweep_of(SWEEP), *other = sweep_of(SWEEP "# another\n");
   slip_runs *runs = runs_of(sweep), *none = NULL;
   slip_error err = {.message = ""};
   slip_runs_close(runs);
@@ -175,8 +174,8 @@ static void another_sweep_version_or_file_is_refused(void **state) {
   fclose(file);
   assert_int_equal(slip_runs_open(path, sweep, "1", &none, &err), SLIP_BAD_INPUT);
   assert_non_null(strstr(err.message, "no SQLite database"));
-  slip_sweep_free(sweep);
-  slip_sweep_free(other);
+  slip_grid_free(sweep);
+  slip_grid_free(other);
 }
 
 static void a_query_only_reads(void **state) {
@@ -191,10 +190,10 @@ static void a_query_only_reads(void **state) {
                                         "SELECT 1; DELETE FROM runs",
                                         "not SQL",
                                         ""};
-  slip_sweep *sweep = sweep_of(SWEEP);
+  slip_grid *sweep = sweep_of(SWEEP);
   slip_runs *runs = runs_of(sweep);
   slip_error err;
-  assert_int_equal(slip_sweep_run(sweep, runs, NULL, &err), SLIP_OK);
+  assert_int_equal(slip_grid_run(sweep, runs, NULL, &err), SLIP_OK);
   slip_runs_close(runs);
   text before = query("SELECT * FROM runs"), t = {.length = 0};
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -207,11 +206,11 @@ static void a_query_only_reads(void **state) {
   text count = query(
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT count(*) FROM n, runs");
   assert_string_equal(count.bytes, "48|");
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
 }
 
 static void a_stopped_query_ends(void **state) {
-  slip_sweep *sweep = sweep_of(SWEEP);
+  slip_grid *sweep = sweep_of(SWEEP);
   slip_runs_close(runs_of(sweep));
   volatile int stop = 1;
   text t = {.length = 0};
@@ -220,7 +219,7 @@ static void a_stopped_query_ends(void **state) {
       slip_query(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
                  &stop, ignore_names, append_row, &t, &err),
       SLIP_INTERRUPTED);
-  slip_sweep_free(sweep);
+  slip_grid_free(sweep);
 }
 
 static void what_is_wrong_with_a_sweep_is_said_where_it_is(void **state) {
@@ -252,9 +251,9 @@ static void what_is_wrong_with_a_sweep_is_said_where_it_is(void **state) {
       {"job: serve\nmodel: llama-3.1-8b\nsystem: hgx-h100\ntpot: soon\n", "expected a time", 4},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    slip_sweep *sweep = NULL;
+    slip_grid *sweep = NULL;
     slip_error err = {.message = ""};
-    assert_int_equal(slip_sweep_parse(catalog, "test.yaml", cases[i].text, strlen(cases[i].text), &sweep, &err),
+    assert_int_equal(slip_grid_parse(catalog, "test.yaml", cases[i].text, strlen(cases[i].text), &sweep, &err),
                      SLIP_BAD_INPUT);
     if (!strstr(err.message, cases[i].says) || err.line != cases[i].line)
       fail_msg("case %zu: line %d: %s", i, err.line, err.message);
