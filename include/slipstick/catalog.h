@@ -107,6 +107,8 @@ typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
       [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
+                          * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
   double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */

@@ -103,6 +103,7 @@ static const slip_field kernels_fields[] = {
     GEMM("int8", SLIP_INT8),
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
+    KERNEL(sustained_rate, "of a product's rate in a short burst, what the power limit leaves when products go on; 1 when absent"),
     KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
     KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
     KERNEL(attention_fraction, "of the bf16 peak: prefill attention, every query seeing very many keys"),
