@@ -106,12 +106,13 @@ const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
 typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
-      [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
-  double sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
+      [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double
+      sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
-  double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
-  double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
-  double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
+  double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
+  double grouped_fraction;   /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double attention_fraction; /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
   double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
@@ -187,9 +188,10 @@ typedef struct slip_stack {
   double overlap_cp;   /* share of context-parallel traffic hidden */
   double host_layer_s; /* host time of one dense layer and micro-batch, forward; what the device does not hide */
   double host_moe_layer_s; /* the same of a mixture-of-experts layer */
-  double host_expert_s;    /* and of each routed expert of the rank, whose products are launched one by one; 0 when absent */
-  double step_overhead_s;  /* per optimizer step */
-  double jitter;           /* stragglers and clock: share added to the step */
+  double
+      host_expert_s; /* and of each routed expert of the rank, whose products are launched one by one; 0 when absent */
+  double step_overhead_s; /* per optimizer step */
+  double jitter;          /* stragglers and clock: share added to the step */
   double
       elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
   double imbalance_train;       /* hottest expert rank over the mean */
