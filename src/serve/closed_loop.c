@@ -214,7 +214,7 @@ slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_pla
   SLIP_TRY(check_requests(requests, err));
   SLIP_TRY(slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &pool, err));
   one_instance c = {make_lane(serve, plan), requests};
-  state at;
+  state at = {0};
   double most = fmin(most_running(&c.lane, &pool.memory), most_fed(&c.lane));
   double running = settle(held_by_one, &c, requests, most, &at);
   fill(out, &at, running * c.lane.lanes, at.rate * c.lane.lanes, requests);
@@ -283,7 +283,7 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
       .prefill = make_lane(prefill, plan), .decode = make_lane(decode, decode_plan), .requests = requests};
   c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
   c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
-  state at;
+  state at = {0};
   double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
   fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
   double all_s, later = c.handover_s + at.step;
