@@ -349,7 +349,8 @@ static void read_batch(slip_serve_reading *r) {
   double running = slip_serve_fact_number(r, "max_running");
   if (!isnan(running) && c->phase == SLIP_PHASE_LOOP)
     c->plan.batch = (int64_t)fmax(1, floor(running / c->instances));
-  double decoding = slip_serve_fact_number(r, "decode_batch"); /* of an attention replica; a plan's batch is the instance's */
+  double decoding =
+      slip_serve_fact_number(r, "decode_batch"); /* of an attention replica; a plan's batch is the instance's */
   if (!isnan(decoding) && c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated)
     c->decode_plan.batch = (int64_t)fmin(fmax(1, floor(decoding)), 1e6) * c->decode_plan.dp;
   if (c->phase == SLIP_PHASE_DECODE) {

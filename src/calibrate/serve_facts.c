@@ -144,6 +144,12 @@ slip_harness slip_serve_harness(const char *source, const char *framework, const
        0,
        {.chunk = 32768, .poll = 30, .poll_few = 10, .poll_from = 16, .fp8_cache = true}},
       {"InferenceX", "sglang", "b300", "", 0, {.chunk = 32768, .fp8_cache = true}},
+      {"InferenceX",
+       "sglang",
+       "gb",
+       "deepseek",
+       0,
+       {.fp8_cache = true}}, /* NAME.yaml of its recipes for GB200 and GB300 */
       {"InferenceX", "sglang", "", "", 0, {.chunk = 32768}},
       {"InferenceX", "trtllm", "b200", "deepseek", 0, {.own_prompt = true}},
   };

@@ -182,9 +182,9 @@ static void remark_and_notes_say_the_same(void **state) {
 /* Recipes cap the running sequences of a decode engine's attention replica: 16 on each of 32 are 512 of the instance. With 2,000 requests in
  * flight the rest wait before their first token. What the row says of drafts needs no inference. */
 static void recipes_cap_the_decode_engines(void **state) {
-#define LOADED                                                            \
+#define LOADED                                                                     \
   "a,InferenceX,2026,GB200 (per GPU),48,72,deepseek-ai/DeepSeek-V3,nvfp4,,trtllm " \
-  "0.8.1,e2e_online,1000,1000,,,2000,1,1,32,32,yes,,,,767,14,"            \
+  "0.8.1,e2e_online,1000,1000,,,2000,1,1,32,32,yes,,,,767,14,"                     \
   "measured=2026-02-03; prefill=4xtp1dp4ep4; decode=1xtp1dp32ep32"
   slip_case free = good(LOADED ",,high"), capped = good(LOADED "; decode_batch=16; drafts=none; recipe=R,,high");
   assert_int_equal(free.serve.decode_plan.batch, 0);
