@@ -42,7 +42,11 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   slip_status status = SLIP_OK;
   slip_loop at;
   double all = isnan(c->concurrency) ? INFINITY : c->concurrency, scale = 1;
-  if (c->plan.disaggregated) {
+  if (c->requests > 0 && !c->plan.disaggregated) {
+    slip_run run;
+    SLIP_TRY(slip_serve_run(serve, &c->plan, fmax(1, c->requests / c->instances), &run, err));
+    at = (slip_loop){.requests_per_s = run.requests_per_s, .chips = run.chips, .tpot_s = NAN, .rounds_ttft_s = NAN};
+  } else if (c->plan.disaggregated) {
     SLIP_TRY(slip_serve_closed_loop_split(serve, &c->plan, c->prefill_instances, serve, &c->decode_plan,
                                           c->instances, fmax(1, all), &at, err));
   } else {

@@ -163,7 +163,8 @@ static const slip_field stack_fields[] = {
     NUMBER(slip_stack, "host_moe_layer_us", host_moe_layer_s, MICROSECOND, 0, 1e6,
            "the same of a mixture-of-experts layer"),
     NUMBER(slip_stack, "host_expert_us", host_expert_s, MICROSECOND, 0, 1e6,
-           "host time of each routed expert of a rank and layer, whose products are launched one by one; 0 when absent"),
+           "host time of each routed expert of a rank and layer, whose products are launched one by one; 0 when "
+           "absent"),
     STACK(step_overhead_s, SECOND, 0, 1e4, "per optimizer step"),
     STACK(jitter, PURE, 0, 10, "stragglers and clock: share added to the step"),
     STACK(elementwise_passes, PURE, 0, 100,

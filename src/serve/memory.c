@@ -35,8 +35,8 @@ static double weight_bytes(const slip_serve *serve, const slip_serve_plan *p) {
   return layers / (double)p->pp + (p->pp > 1 ? table : tables);
 }
 
-/* Bytes of one sequence's cache on a rank: heads are cut over tp as far as there are key/value heads; a latent is not. */
-static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) {
+/* Heads are cut over tp as far as there are key/value heads; a latent is not. */
+double slip_serve_cache_bytes(const slip_serve *serve, const slip_serve_plan *p, double context) {
   const slip_model *model = serve->job.model;
   double heads = 1;
   for (int i = 0; i < model->n_kinds; i++) {
@@ -48,11 +48,15 @@ static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) 
     else if (a->kind == SLIP_ATTENTION_SSM)
       heads = fmax(heads, (double)a->ssm_heads);
   }
-  /* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and
-   * half of their outputs on average. */
+  return slip_model_kv_bytes(model, context, serve->kv) / fmin((double)p->tp, heads) / (double)p->pp;
+}
+
+/* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and
+ * half of their outputs on average. */
+static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) {
   const double context =
       (double)serve->job.isl + (double)serve->job.osl * (1 + serve->job.stack->reserve_output) / 2;
-  return slip_model_kv_bytes(model, context, serve->kv) / fmin((double)p->tp, heads) / (double)p->pp;
+  return slip_serve_cache_bytes(serve, p, context);
 }
 
 static double pass_bytes(const slip_serve *serve, const slip_serve_plan *p, double tokens) {
