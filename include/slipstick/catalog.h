@@ -141,14 +141,16 @@ typedef struct slip_chip {
 enum { SLIP_MAX_LEVELS = 4 };
 
 typedef struct slip_level {
-  const char *name;         /* "in-package", "scale-up", "scale-out" */
-  const char *topology;     /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
-  const char *fabric;       /* "NVLink 5", "UB", "InfiniBand NDR", ... */
-  double ranks;             /* ranks (not chips) within one domain of this level; infinity for the outermost */
-  double bytes_per_s;       /* per rank and direction */
-  double latency_s;         /* one small message between two ranks, software included */
-  double fraction;          /* of bytes_per_s that large collectives sustain, in (0, 1] */
-  double exchange_s;        /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  const char *name;     /* "in-package", "scale-up", "scale-out" */
+  const char *topology; /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
+  const char *fabric;   /* "NVLink 5", "UB", "InfiniBand NDR", ... */
+  double ranks;         /* ranks (not chips) within one domain of this level; infinity for the outermost */
+  double bytes_per_s;   /* per rank and direction */
+  double latency_s;     /* one small message between two ranks, software included */
+  double fraction;      /* of bytes_per_s that large collectives sustain, in (0, 1] */
+  double exchange_s;    /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  double
+      copy_s; /* that a rank needs to send (or fetch) one copy of a token, whatever its size; 0 when the file gives none */
   double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
   double bulk_fraction;     /* the same of the kernels for training and prefill; exchange_fraction when absent */
   double reduce_fraction;   /* of bytes_per_s at which a vector is reduced inside the switch; NAN: it cannot */

@@ -138,6 +138,8 @@ static slip_status finish_level(const slip_system *system, slip_level *level, sl
   level->bytes_per_s /= ranks;
   if (isnan(level->exchange_s))
     level->exchange_s = level->latency_s;
+  if (isnan(level->copy_s))
+    level->copy_s = 0;
   if (isnan(level->exchange_fraction))
     level->exchange_fraction = level->fraction;
   if (isnan(level->bulk_fraction))

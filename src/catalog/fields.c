@@ -137,6 +137,9 @@ static const slip_field level_fields[] = {
     FRACTION(slip_level, "fraction", fraction, "of the bandwidth that large collectives sustain"),
     NUMBER(slip_level, "exchange_us", exchange_s, MICROSECOND, 0, 1e6,
            "fixed time of one expert dispatch or combine; latency_us when absent"),
+    NUMBER(slip_level, "copy_us", copy_s, MICROSECOND, 0, 1e3,
+           "time of a rank for each copy of a token in low-latency dispatch or combine, whatever its size; 0 when "
+           "absent"),
     FRACTION(slip_level, "exchange_fraction", exchange_fraction,
              "of the bandwidth that expert dispatch and combine sustain; fraction when absent"),
     FRACTION(slip_level, "bulk_fraction", bulk_fraction,

@@ -9,7 +9,9 @@ static double layer_weight_bytes(const slip_serve *serve, const slip_layer_kind 
   const slip_weight_formats *f = &serve->weights;
   double tp = (double)p->tp;
   double shared_cut =
-      p->ep > 1 && p->dp > 1 ? 1 : tp; /* as in slip_layer_operators: replicated beside replicas of attention */
+      slip_shared_is_routed(&kind->ffn, p->ep) ? INFINITY /* on ranks of its own, in a slot counted below */
+      : p->ep > 1 && p->dp > 1                 ? 1
+                               : tp; /* as in slip_layer_operators: replicated beside replicas of attention */
   double bytes = w->attention / tp * slip_dtype_bytes(f->attention) +
                  w->dense_ffn / tp * slip_dtype_bytes(f->dense_ffn) +
                  w->shared_experts / shared_cut * slip_dtype_bytes(f->shared_experts) + (w->router + w->norms) * 2;
