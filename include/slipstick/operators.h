@@ -77,6 +77,7 @@ typedef struct slip_op {
   double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
   bool
       hidden_start; /* serving: its start and ramps are hidden, fused into the kernel before it or on a second stream */
+  bool few_rows;     /* serving: engines have kernels of smaller tiles for products of few rows */
   bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
   bool block_scaled; /* fp8 product: scales of blocks (MXFP8, 1 x 128), not of tensors */
   bool mirrored;     /* stream: its backward moves what its forward does, not twice that */

@@ -192,7 +192,7 @@ static const slip_field stack_fields[] = {
           "absent"),
     NUMBER(slip_stack, "host_step_us", host_step_s, MICROSECOND, 0, 1e7, "host time per engine step"),
     NUMBER(slip_stack, "host_serve_layer_us", host_serve_layer_s, MICROSECOND, 0, 1e6,
-           "device-side gap per layer that a captured graph leaves"),
+           "device-side gaps that a captured graph leaves in a layer of ten kernels"),
     NUMBER(slip_stack, "host_sequence_us", host_sequence_s, MICROSECOND, 0, 1e5,
            "host time per sequence of a step; 0 when absent"),
     NUMBER(slip_stack, "request_us", request_s, MICROSECOND, 0, 1e8,

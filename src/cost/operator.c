@@ -13,6 +13,7 @@
  * however narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on
  * Blackwell with its tiles of twice the rows. */
 #define DEPTH_STEP_S_PER_ROW 8e-12
+#define FEW_ROWS_TILE 128.0
 /* Attention takes this many launches' time however little it does: lengths and offsets are laid out, the pipeline
  * fills and drains, partial results are merged. Decode divides the keys of a sequence over the cores and walks
  * each part block by block: so many more for each doubling of the keys beyond WALK_KEYS. From the published rows
@@ -98,7 +99,15 @@ static slip_cost finish(double compute_s, double memory_s, double launch_s) {
 typedef struct product {
   slip_dtype dtype;
   bool block_scaled, widened; /* widened: weights of fewer bits than they are multiplied in */
+  bool few_rows;              /* by an engine, which has kernels for few rows */
 } product;
+
+/* The least time in which a core walks the depth of its tile. Engines multiply few rows by kernels of their own, with smaller tiles than
+ * Blackwell's libraries (TensorRT-LLM's and FlashInfer's router and fused down-projections for 1 to 16 rows). */
+static double depth_s(const slip_device *d, product how, double k, double groups) {
+  double tile = d->kernels.tile_m;
+  return k * (how.few_rows && groups <= 1 ? fmin(tile, FEW_ROWS_TILE) : tile) * DEPTH_STEP_S_PER_ROW;
+}
 
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
                            double bytes) {
@@ -113,7 +122,7 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
-  double compute_s = fmax(2 * rows * groups * n * k / rate, k * d->kernels.tile_m * DEPTH_STEP_S_PER_ROW);
+  double compute_s = fmax(2 * rows * groups * n * k / rate, depth_s(d, how, k, groups));
   return finish(compute_s, bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
 }
 
@@ -130,6 +139,7 @@ static product product_of(const slip_op *op) {
   double weights = fmax(op->groups, 1) * op->n * op->k * slip_dtype_bytes(op->dtype);
   return (product){.dtype = op->dtype,
                    .block_scaled = op->block_scaled,
+                   .few_rows = op->few_rows,
                    .widened = op->weight_bytes > 0 && op->weight_bytes < weights * (1 - 1e-6)};
 }
 

@@ -69,6 +69,7 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
   op->read_bytes = m * k * slip_dtype_bytes(op->dtype);
   op->write_bytes = m * n * SLIP_ACTIVATION_BYTES;
   op->trainable = true;
+  op->few_rows = !work->training;
   op->block_scaled = work->block_scaled && op->dtype == SLIP_FP8;
   return op;
 }

@@ -89,6 +89,19 @@ static void rows_are_padded_in_each_group(void **state) {
   assert_true(slip_gemm_cost(&d, SLIP_BF16, 8 * 50, 4096, 8000, 8, 0).compute_s > full);
 }
 
+/* A profile with tiles of 256 rows walks twice as long as one of 128, but engines' kernels for few rows do not; groups of rows are theirs to
+ * begin with. */
+static void engines_walk_the_depth_in_smaller_tiles(void **state) {
+  slip_device d = toy();
+  d.kernels.tile_m = 256, d.cores = NAN; /* one tile, whatever the cores */
+  slip_op op = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 16, .n = 128, .k = 65536, .groups = 1};
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 256 * 8e-12);
+  op.few_rows = true;
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 128 * 8e-12);
+  op.kind = SLIP_OP_GROUPED, op.groups = 2;
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 256 * 8e-12);
+}
+
 /* Weights of half the bits that they are multiplied in: kernels that widen them pad to 16 rows only, so that groups of 12 rows
  * (at most 12 x 1.3) cost what groups of one do; those of 16 / 0.7 rows and more (at most 30) take a tile of 32 rows, which runs at 0.7 of the
  * rate where tiles of 16 reach 0.55. */
@@ -276,6 +289,7 @@ int main(void) {
       cmocka_unit_test(a_tiny_product_costs_a_launch),
       cmocka_unit_test(depth_has_a_pace),
       cmocka_unit_test(rows_are_padded_in_each_group),
+      cmocka_unit_test(engines_walk_the_depth_in_smaller_tiles),
       cmocka_unit_test(widened_weights_pad_to_sixteen_rows),
       cmocka_unit_test(groups_end_in_a_part_of_a_tile),
       cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
