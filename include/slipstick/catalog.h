@@ -74,6 +74,9 @@ typedef struct slip_fact {
   slip_confidence confidence;
   const char *file; /* where it was read, e.g. "data/chips/h200.yaml" */
   int line;
+  /* Of a conflicting value: it says nothing of how uncertain the number is (another quantity, such as a sparse rate or
+   * another grade; the same figure rounded), and widens no interval. */
+  bool is_aside;
   const struct slip_fact *also; /* conflicting values, not chosen */
   size_t n_also;
 } slip_fact;
@@ -104,6 +107,8 @@ typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
       [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
+                          * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
   double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */

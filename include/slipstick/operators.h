@@ -97,6 +97,7 @@ typedef struct slip_op {
 /* How a layer is cut. All >= 1. */
 typedef struct slip_shard {
   int64_t tp, cp, ep, etp;
+  bool whole_sequence; /* training: no sequence parallelism over tp */
 } slip_shard;
 
 /* Sequences that a step handles alike: `sequences`, each with `new_tokens` to process after `past` cached ones. */

@@ -22,10 +22,11 @@ typedef struct slip_serve_plan {
   int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
   int64_t poll;  /* steps between two looks for new requests; 0 or 1: before every step */
   bool disaggregated;
+  int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);
-/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,poll=30,disaggregate=yes". As slip_plan_parse. */
+/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,poll=30,disaggregate=yes,instances=2". As slip_plan_parse. */
 slip_status slip_serve_plan_parse(const char *text, slip_serve_plan *out, slip_error *err);
 int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size);
 
@@ -68,6 +69,9 @@ slip_dtype slip_serve_kv(const slip_serve *serve);
 
 /* SLIP_INFEASIBLE with the rule broken. */
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *plan, slip_error *err);
+/* Every rule, as slip_train_verdicts. */
+int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
+                        slip_plan_verdict out[SLIP_MAX_RULES]);
 
 /* One engine step of one attention replica (all replicas do the same): `prefill` new prompt tokens at mean depth, and
  * `decoding` sequences of mean `context`, each advancing by one token and its drafts. */

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-enum { SLIP_JSON_MAX_DEPTH = 32 };
+enum { SLIP_JSON_MAX_DEPTH = 64 };
 
 typedef struct slip_json {
   slip_text *out;

@@ -56,6 +56,7 @@ enum { SLIP_MAX_KERNEL_OPS = 4 };
 typedef struct slip_kernel_case {
   slip_op ops[SLIP_MAX_KERNEL_OPS];
   int n_ops;
+  bool burst; /* a few products at a time: the power limit does not yet lower the clock */
   bool fused; /* a mixture-of-experts FFN as the libraries launch it: routing around the chain (cost.h) */
   const slip_system *system; /* collectives: its network */
   slip_group group;

@@ -1,11 +1,11 @@
 /* The catalog itself: built-in files, overlay directories, and the references from entry to entry. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/fail.h"
+#include "base/folder.h"
 #include "base/text.h"
 #include "catalog/catalog_internal.h"
 #include "catalog/embedded.h"
@@ -132,50 +132,6 @@ cleanup:
 
 /* ---- overlay directories ---- */
 
-/* The names in a directory but those that start with a dot, sorted, so that the order of reading (and thus which
- * error comes first) does not depend on the file system. O(n^2) at worst, n being the files of one folder. */
-static slip_status list_directory(slip_arena *arena, const char *path, const char ***out, size_t *n_out,
-                                  slip_error *err) {
-  const char **names = NULL;
-  size_t count = 0, capacity = 0;
-  slip_status status = SLIP_OK;
-  DIR *directory = opendir(path);
-  if (!directory)
-    return slip_fail_at(err, SLIP_IO_FAILURE, path, 0, 0, NULL, "cannot be read as a directory: %s",
-                        strerror(errno));
-  for (;;) {
-    errno = 0; /* the end and a failure look alike otherwise */
-    const struct dirent *item = readdir(directory);
-    if (!item && errno != 0)
-      SLIP_FAIL(err, SLIP_IO_FAILURE, "%s: cannot be read to its end: %s", path, strerror(errno));
-    if (!item)
-      break;
-    if (item->d_name[0] == '.')
-      continue;
-    if (count == capacity) {
-      capacity = capacity ? 2 * capacity : 32;
-      const char **larger = slip_arena_array(arena, capacity, sizeof *larger);
-      if (!larger)
-        SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-      if (count)
-        memcpy(larger, names, count * sizeof *larger);
-      names = larger;
-    }
-    const char *name = slip_arena_strdup(arena, item->d_name);
-    if (!name)
-      SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-    size_t at = count++;
-    for (; at > 0 && strcmp(names[at - 1], name) > 0; at--)
-      names[at] = names[at - 1];
-    names[at] = name;
-  }
-  *out = names;
-  *n_out = count;
-cleanup:
-  closedir(directory);
-  return status;
-}
-
 static slip_status is_directory(const char *path, bool *out, slip_error *err) {
   struct stat info;
   if (stat(path, &info) != 0)
@@ -213,7 +169,7 @@ static slip_status add_folder(slip_catalog *catalog, slip_kind kind, const char 
   const char **names = NULL;
   size_t count = 0;
   slip_status status = SLIP_OK;
-  SLIP_TRY(list_directory(catalog->arena, folder, &names, &count, err));
+  SLIP_TRY(slip_folder_list(catalog->arena, folder, &names, &count, err));
   for (size_t i = 0; i < count; i++)
     SLIP_TRY(add_file(catalog, kind, folder, names[i], err));
 cleanup:
@@ -224,7 +180,7 @@ slip_status slip_catalog_add_directory(slip_catalog *catalog, const char *path, 
   const char **names = NULL;
   size_t count = 0;
   slip_status status = SLIP_OK;
-  SLIP_TRY(list_directory(catalog->arena, path, &names, &count, err));
+  SLIP_TRY(slip_folder_list(catalog->arena, path, &names, &count, err));
   for (size_t i = 0; i < count; i++) {
     const char *inner = slip_arena_printf(catalog->arena, "%s/%s", path, names[i]);
     slip_kind kind = SLIP_KIND_CHIP;

@@ -49,6 +49,9 @@ slip_status slip_keys_check(const slip_node *map, const slip_key *keys, size_t c
 
 /* A text on one line: line ends become spaces, other control characters are refused. */
 slip_status slip_text_read(slip_arena *arena, const slip_node *node, const char **out, slip_error *err);
+/* One of `count` words; *out is its index. */
+slip_status slip_word_read(const slip_node *node, const char *const *words, size_t count, size_t *out,
+                           slip_error *err);
 /* As slip_text_read of a child; "" when it is absent. */
 slip_status slip_text_child(slip_arena *arena, const slip_node *map, const char *key, const char **out,
                             slip_error *err);

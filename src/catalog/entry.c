@@ -11,8 +11,13 @@
 #define ALL_KINDS (BIT(SLIP_KINDS) - 1u)
 
 static const slip_key fact_keys[] = {
-    {"value", ALL_KINDS, ALL_KINDS}, {"source", ALL_KINDS, ALL_KINDS},     {"url", ALL_KINDS, 0},
-    {"date", ALL_KINDS, 0},          {"confidence", ALL_KINDS, ALL_KINDS}, {"note", ALL_KINDS, 0},
+    {"value", ALL_KINDS, ALL_KINDS},
+    {"source", ALL_KINDS, ALL_KINDS},
+    {"url", ALL_KINDS, 0},
+    {"date", ALL_KINDS, 0},
+    {"confidence", ALL_KINDS, ALL_KINDS},
+    {"note", ALL_KINDS, 0},
+    {"spread", ALL_KINDS, 0},
     {"also", ALL_KINDS, 0},
 };
 
@@ -104,9 +109,8 @@ slip_status slip_text_child(slip_arena *arena, const slip_node *map, const char 
   return slip_node_is_null(node) ? SLIP_OK : slip_text_read(arena, node, out, err);
 }
 
-/* One of `count` words. */
-static slip_status read_word(const slip_node *node, const char *const *words, size_t count, size_t *out,
-                             slip_error *err) {
+slip_status slip_word_read(const slip_node *node, const char *const *words, size_t count, size_t *out,
+                           slip_error *err) {
   for (size_t i = 0; i < count && node->kind == SLIP_NODE_SCALAR; i++) {
     if (strcmp(node->text, words[i]) == 0) {
       *out = i;
@@ -194,7 +198,7 @@ slip_status slip_entry_read_head(slip_reading *reading, const char *stem, slip_e
   SLIP_TRY(slip_text_child(reading->arena, root, "summary", &entry->summary, reading->err));
   if (at) {
     size_t i = 0;
-    SLIP_TRY(read_word(at, statuses, sizeof statuses / sizeof statuses[0], &i, reading->err));
+    SLIP_TRY(slip_word_read(at, statuses, sizeof statuses / sizeof statuses[0], &i, reading->err));
     entry->status = statuses[i];
   }
   SLIP_TRY(read_aliases(reading, entry));
@@ -218,7 +222,7 @@ slip_status slip_fact_read_source(slip_reading *reading, const slip_node *map, s
   SLIP_TRY(slip_text_child(arena, map, "note", &fact->note, err));
   for (int i = 0; i < SLIP_CONFIDENCES; i++)
     names[i] = slip_confidence_name((slip_confidence)i);
-  SLIP_TRY(read_word(slip_node_get(map, "confidence"), names, SLIP_CONFIDENCES, &confidence, err));
+  SLIP_TRY(slip_word_read(slip_node_get(map, "confidence"), names, SLIP_CONFIDENCES, &confidence, err));
   fact->confidence = (slip_confidence)confidence;
   if (fact->url[0] && strncmp(fact->url, "http://", 7) != 0 && strncmp(fact->url, "https://", 8) != 0) {
     status = slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(map, "url"), "starts with http:// or https://");
@@ -268,13 +272,21 @@ cleanup:
 static slip_status read_fact(slip_reading *reading, const slip_node *map, const slip_field *field, bool is_chosen,
                              slip_fact *fact) {
   slip_status status = SLIP_OK;
-  const size_t n_keys = sizeof fact_keys / sizeof fact_keys[0] - (is_chosen ? 0 : 1);
+  const size_t n_keys = sizeof fact_keys / sizeof fact_keys[0];
+  const slip_node *spread = slip_node_get(map, "spread"), *also = slip_node_get(map, "also");
+  bool counts = true;
   SLIP_TRY(slip_keys_check(map, fact_keys, n_keys, reading->kind,
                            is_chosen ? "a fact (value, source, confidence, ...)" : "a conflicting value",
                            reading->err));
+  if (is_chosen ? spread : also)
+    SLIP_TRY(slip_node_fail(reading->err, SLIP_BAD_INPUT, is_chosen ? spread : also, "%s",
+                            is_chosen ? "no key of a fact but of its conflicting values"
+                                      : "no key of a conflicting value"));
+  if (spread)
+    SLIP_TRY(slip_node_bool(spread, &counts, reading->err));
+  fact->is_aside = !counts;
   SLIP_TRY(read_value(reading, slip_node_get(map, "value"), field, fact));
   SLIP_TRY(slip_fact_read_source(reading, map, fact));
-  const slip_node *also = is_chosen ? slip_node_get(map, "also") : NULL;
   if (!also || slip_node_is_null(also))
     goto cleanup;
   if (also->kind != SLIP_NODE_SEQUENCE) {

@@ -40,6 +40,8 @@
   { name, unit, low, high, false, false, NULL, -1, meaning }
 #define TEXT(name, meaning) \
   { name, PURE, 0, 0, true, false, NULL, -1, meaning }
+#define CHOICE(name, choices, meaning) \
+  { name, PURE, 0, 0, true, false, choices, -1, meaning }
 
 #define FRACTION(owner, name, member, meaning) \
   { name, PURE, 1e-4, 1, false, false, NULL, offsetof(owner, member), meaning }
@@ -82,6 +84,12 @@ static const slip_field chip_fields[] = {
     CARRIED("die_mm2_each", MM2, 1, 1e5, "area of one compute die"),
     CARRIED("price_low_usd", USD, 1, 1e8, "lower end of the published prices"),
     CARRIED("price_high_usd", USD, 1, 1e8, "upper end of the published prices"),
+    CHOICE("form", "package module card memory-stack", "as what it is sold; for rules"),
+    CHOICE("datacentre", "yes no", "designed or marketed for data centres; for rules"),
+    CHOICE("transistor_type", "planar non-planar", "of the logic dies that die_mm2 counts; for rules"),
+    CARRIED("io_gbs", GBS, 1e-2, 1e6,
+            "all inputs and outputs to other ICs but volatile memory, both directions; for rules"),
+    CARRIED("package_mm2", MM2, 1, 1e5, "area of the package or stack; for rules"),
 };
 
 #define GEMM(name, dtype)                                                \
@@ -95,6 +103,7 @@ static const slip_field kernels_fields[] = {
     GEMM("int8", SLIP_INT8),
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
+    KERNEL(sustained_rate, "of a product's rate in a short burst, what the power limit leaves when products go on; 1 when absent"),
     KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
     KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
     KERNEL(attention_fraction, "of the bf16 peak: prefill attention, every query seeing very many keys"),

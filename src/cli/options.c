@@ -55,6 +55,23 @@ const cli_option cli_option_table[] = {
     {"plan", "PLAN", CLI_TEXT, ESTIMATES, AT(plan), 0, 0, NULL,
      "evaluate this plan (train: tp=8,pp=16,vpp=2,ep=8,mbs=1,...; serve: tp=8,dp=4,ep=32,...); without it the best "
      "feasible plan is searched"},
+    {"pareto", NULL, CLI_FLAG, ESTIMATES, AT(pareto), 0, 0, NULL,
+     "every plan that no other beats: train in step time, memory, chips and cost; serve in tokens/s per chip, "
+     "tokens/s per "
+     "user, cost and energy per token"},
+    {"why-not", "PLAN", CLI_TEXT, ESTIMATES, AT(why_not), 0, 0, NULL,
+     "why this plan is not the best one: the rules it breaks, the memory it lacks, or the time it loses"},
+    {"search", "MODE", CLI_TEXT, ESTIMATES, AT(search), 0, 0, NULL,
+     "bounded (as good as exhaustive, and the fastest), exhaustive (every legal plan, costs reused) or brute "
+     "(every plan in "
+     "full): the answer is the same"},
+    {"clusters", "N,N,...", CLI_TEXT, ESTIMATES, AT(clusters), 0, 0, NULL,
+     "numbers of chips to choose from, instead of --chips; --pareto: --chips, its half, its quarter, ... in whole "
+     "systems"},
+    {"formats", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(formats), 0, 0, NULL,
+     "choose the number format as well: bf16, and fp8 and fp4 where the chip has them"},
+    {"overlap-kinds", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(overlaps), 0, 0, NULL,
+     "search every subset of the traffic that the stack hides, too"},
     {"decode-plan", "PLAN", CLI_TEXT, BIT(CLI_SERVE), AT(decode_plan), 0, 0, NULL,
      "the decode pool's plan; --plan is then the prefill pool's"},
     {"disaggregate", NULL, CLI_FLAG, BIT(CLI_SERVE) | BIT(CLI_COMPARE), AT(disaggregate), 0, 0, NULL,
@@ -74,23 +91,23 @@ const cli_option cli_option_table[] = {
     {"observed-plan", "PLAN", CLI_TEXT, ESTIMATES, AT(observed_plan), 0, 0, NULL,
      "the plan that --observed was measured on; that of --plan when not given"},
     /* money */
-    {"region", "NAME", CLI_TEXT, BIT(CLI_COMPARE), AT(region), 0, 0, NULL,
-     "power price and PUE of this region, us-average; SYSTEM@REGION for one system"},
-    {"power-price", "USD/kWh", CLI_NUMBER, BIT(CLI_COMPARE), AT(power_price), 1e-6, 100, NULL,
+    {"region", "NAME", CLI_TEXT, JOBS, AT(region), 0, 0, NULL,
+     "power price and PUE of this region, us-average; compare: SYSTEM@REGION for one system; train and serve: with "
+     "--pareto"},
+    {"power-price", "USD/kWh", CLI_NUMBER, JOBS, AT(power_price), 1e-6, 100, NULL,
      "power price of every system, instead of the region's"},
-    {"pue", "X", CLI_NUMBER, BIT(CLI_COMPARE), AT(pue), 1, 10, NULL,
-     "facility power over IT power, instead of the region's"},
-    {"life", "YEARS", CLI_NUMBER, BIT(CLI_COMPARE), AT(life), 0.01, 100, NULL,
-     "years over which the price is written off, 4"},
-    {"utilisation", "SHARE", CLI_NUMBER, BIT(CLI_COMPARE), AT(utilisation), 1e-4, 1, NULL,
+    {"pue", "X", CLI_NUMBER, JOBS, AT(pue), 1, 10, NULL, "facility power over IT power, instead of the region's"},
+    {"life", "YEARS", CLI_NUMBER, JOBS, AT(life), 0.01, 100, NULL, "years over which the price is written off, 4"},
+    {"utilisation", "SHARE", CLI_NUMBER, JOBS, AT(utilisation), 1e-4, 1, NULL,
      "share of its life that the hardware works, 0.8"},
-    {"rent", "USD/h", CLI_NUMBER, BIT(CLI_COMPARE), AT(rent), 1e-6, 1e6, NULL,
+    {"rent", "USD/h", CLI_NUMBER, JOBS, AT(rent), 1e-6, 1e6, NULL,
      "rent of one chip, power included, instead of price and power"},
     /* what is printed */
-    {"explain", NULL, CLI_FLAG, ESTIMATES, AT(explain), 0, 0, NULL,
-     "the tree of parts behind the time, down to operators"},
-    {"timeline", "FILE", CLI_TEXT, BIT(CLI_TRAIN), AT(timeline), 0, 0, NULL,
-     "write one step as a Chrome/Perfetto trace"},
+    {"explain", NULL, CLI_FLAG, ESTIMATES | BIT(CLI_CLASSIFY), AT(explain), 0, 0, NULL,
+     "the tree of parts behind the time, down to operators; classify: how each answer was reached"},
+    {"timeline", "FILE|ITEM", CLI_TEXT, BIT(CLI_TRAIN) | BIT(CLI_CLASSIFY), AT(timeline), 0, 0, NULL,
+     "train: write one step as a Chrome/Perfetto trace into FILE; classify: each date on which an answer for ITEM "
+     "changed, and why"},
     {"kind", "KIND", CLI_TEXT, BIT(CLI_SHOW), AT(kind), 0, 0, NULL,
      "chip, system, model, stack, kernels or region, where a name stands for several"},
     {"by", "KEY", CLI_TEXT, BIT(CLI_VALIDATE), AT(by), 0, 0, NULL,
@@ -102,17 +119,53 @@ const cli_option cli_option_table[] = {
      "write a scatter plot of predicted against measured"},
     {"markdown", NULL, CLI_FLAG, BIT(CLI_HELP) | BIT(CLI_VALIDATE), AT(markdown), 0, 0, NULL,
      "as Markdown: the whole help (docs/cli.md), or the body of docs/accuracy.md"},
-    {"from", "FILE", CLI_TEXT, BIT(CLI_CALIBRATE), AT(from), 0, 0, NULL, "the table of your measurements (CSV)"},
+    {"from", "FILE|COUNTRY", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_CLASSIFY), AT(from), 0, 0, NULL,
+     "calibrate: the table of your measurements (CSV); classify: the country of export (US)"},
     {"cv", NULL, CLI_FLAG, BIT(CLI_CALIBRATE) | BIT(CLI_VALIDATE), AT(cv), 0, 0, NULL,
      "also the error on rows that the fit has not seen. validate: constants fitted without a fifth of the rows, "
      "without a "
      "source family, and after one row of it; calibrate --from: each row left out once, above 20 rows five folds "
      "by chip "
      "and model"},
-    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
-     "write the files, below the folder PATH (as --catalog takes it); with --from the stack, also to a PATH that "
-     "is NAME.yaml"},
+    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL,
+     "comma-separated values with every digit, instead of a table"},
+    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
+     "sweep: the database of its rows, made or gone on with; calibrate: write the files, below the folder PATH (as "
+     "--catalog takes it); with "
+     "--from the stack, also to a PATH that is NAME.yaml"},
     {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL, "replace files of --out that are there"},
+    /* rules */
+    {"date", "DATE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(date), 0, 0, NULL, "the day of the export, YYYY-MM-DD; today"},
+    {"known-on", "DATE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(known_on), 0, 0, NULL,
+     "leave out rules that were published later: what could be read on that day"},
+    {"to", "COUNTRY", CLI_TEXT, BIT(CLI_CLASSIFY), AT(to), 0, 0, NULL, "the destination, two letters (ISO 3166)"},
+    {"hq", "COUNTRY", CLI_TEXT, BIT(CLI_CLASSIFY), AT(hq), 0, 0, NULL, "headquarters of the party that gets it"},
+    {"parent-hq", "COUNTRY", CLI_TEXT, BIT(CLI_CLASSIFY), AT(parent_hq), 0, 0, NULL,
+     "headquarters of its ultimate parent"},
+    {"end-user", "KIND", CLI_TEXT, BIT(CLI_CLASSIFY), AT(end_user), 0, 0, NULL,
+     "commercial, cloud-provider, public-sector, university, military, military-intelligence, listed (Entity "
+     "List), "
+     "listed-fn1, listed-fn4, listed-fn5"},
+    {"end-use", "KIND", CLI_TEXT, BIT(CLI_CLASSIFY), AT(end_use), 0, 0, NULL,
+     "commercial, research, ai-training, supercomputer, military, military-intelligence, wmd"},
+    {"volume", "N", CLI_COUNT, BIT(CLI_CLASSIFY), AT(volume), 1, 1e9, NULL, "units"},
+    {"marketed-for-datacentre", "yes|no", CLI_TEXT, BIT(CLI_CLASSIFY), AT(marketed), 0, 0, NULL,
+     "whether the item is designed or marketed for data centres, instead of what the catalog says"},
+    {"given", "NAME=VALUE,...", CLI_TEXT, BIT(CLI_CLASSIFY), AT(given), 0, 0, NULL,
+     "any other input of the rules, or a quantity (tpp=4800), instead of what is known; \"unknown\" takes one "
+     "back"},
+    {"all", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(all), 0, 0, NULL,
+     "a table of every chip and system of the catalog"},
+    {"headroom", "ITEM", CLI_TEXT, BIT(CLI_CLASSIFY), AT(headroom), 0, 0, NULL,
+     "how far each parameter of ITEM is from each bound, and the nearest variant of another class"},
+    {"proposed", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(proposed), 0, 0, NULL,
+     "also apply bills, as if in force since they were published"},
+    {"rules", "DIR", CLI_DIRS, BIT(CLI_CLASSIFY), AT(rule_dirs), 0, 0, NULL,
+     "overlay the rules with DIR/*.yaml (docs/rules.md); repeatable, later ones win"},
+    {"diff", "DIR", CLI_TEXT, BIT(CLI_CLASSIFY), AT(diff), 0, 0, NULL,
+     "list the items for which the rules overlaid with DIR answer differently"},
+    {"log", "FILE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(log), 0, 0, NULL,
+     "append the verdict to FILE as a JSON line, with hashes of rules, catalog, inputs and the line before"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "
@@ -208,10 +261,13 @@ static slip_status parse_dtype(const cli_option *option, const char *text, slip_
   return SLIP_OK;
 }
 
-static slip_status add_dir(cli_options *options, const char *text, slip_error *err) {
-  if (options->n_dirs == CLI_MAX_DIRS)
-    return slip_fail(err, SLIP_BAD_INPUT, "--catalog may be given at most %d times", CLI_MAX_DIRS);
-  options->dirs[options->n_dirs++] = text;
+static slip_status add_dir(cli_options *options, const cli_option *option, const char *text, slip_error *err) {
+  const bool of_rules = option->offset == AT(rule_dirs);
+  const char **dirs = of_rules ? options->rule_dirs : options->dirs;
+  size_t *n = of_rules ? &options->n_rule_dirs : &options->n_dirs;
+  if (*n == CLI_MAX_DIRS)
+    return slip_fail(err, SLIP_BAD_INPUT, "--%s may be given at most %d times", option->name, CLI_MAX_DIRS);
+  dirs[(*n)++] = text;
   return SLIP_OK;
 }
 
@@ -234,7 +290,7 @@ static slip_status set_option(cli_options *options, const cli_option *option, co
     *(const char **)member = text;
     return SLIP_OK;
   case CLI_DIRS:
-    return add_dir(options, text, err);
+    return add_dir(options, option, text, err);
   }
   return SLIP_OK;
 }

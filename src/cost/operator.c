@@ -64,23 +64,32 @@ static double row_tiles(double rows, double tile, double least, bool grouped) {
   return count * whole / tile;
 }
 
+/* Waves may be filled by so much more than whole, where rounding was forgiven. */
+#define WAVE_SLACK (1 + 4e-9)
+
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
 static double shape_share(const slip_device *d, double rows_per_group, double least, double n, double k,
                           double groups) {
   bool waves = d->cores >= 1; /* false for NAN */
-  double best = 0;
+  double best = 0, whole_depth = k / (k + d->kernels.depth_half);
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+    if (tiles[t].rate * whole_depth * WAVE_SLACK <= best)
+      continue; /* not even without padding */
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
     double count = groups * row_tiles(rows_per_group, tile_m, least, groups > 1) * ceil(n / tile_n);
     double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) /* useful share of the tiles */
                            : rows_per_group / (row_tiles(rows_per_group, least, least, groups > 1) * least);
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
-      double work = count * splits[s], depth = k / splits[s];
+      double depth = k / splits[s], ramp = depth + d->kernels.depth_half;
+      if (padding * tiles[t].rate * depth / ramp * WAVE_SLACK <= best)
+        break; /* not even with every core at work, and a deeper split less so */
+      double work = count * splits[s];
       /* mean tiles of groups are fractions: what rounding adds to a whole number of waves is no wave more */
       double fill = waves ? work / (ceil(work / d->cores - 1e-9) * d->cores) : 1;
-      best = fmax(best, padding * fill * tiles[t].rate * depth / (depth + d->kernels.depth_half));
+      double share = padding * fill * tiles[t].rate * depth / ramp;
+      best = share > best ? share : best;
     }
   }
   return best;

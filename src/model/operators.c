@@ -89,14 +89,15 @@ static void add_collective(slip_op_list *list, slip_part part, slip_collective c
   op->bytes = bytes;
 }
 
-/* What surrounds a block that is cut over tensor-parallel ranks. Training uses sequence parallelism (gather before,
- * scatter after, arXiv 2205.05198 section 4.2.2); serving keeps whole activations and reduces after. */
-static void add_tensor_parallel(slip_op_list *list, const slip_work *work, slip_axis axis, int64_t ranks,
+/* What surrounds a block that is cut over tensor-parallel ranks. Training mostly uses sequence parallelism (gather
+ * before, scatter after, arXiv 2205.05198 section 4.2.2); without it, and when serving, activations are whole and reduced
+ * after (and their gradients before). */
+static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis axis, int64_t ranks,
                                 double elements) {
   if (ranks <= 1)
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;
-  if (work->training) {
+  if (scattered) {
     add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations", bytes);
     add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
   } else {
@@ -199,7 +200,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (dispatched)
     add_exchange(list, ffn, work, "dispatch", own, picks, work->dispatch_bytes);
   if (!everywhere)
-    add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
+    add_tensor_parallel(list, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
   double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
   if (work->training) {
@@ -221,7 +222,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     list->ops[list->count - 1].mirrored = true;
   }
   if (everywhere)
-    add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
+    add_tensor_parallel(list, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
     add_exchange(list, ffn, work, "combine", own, picks, SLIP_ACTIVATION_BYTES);
 
@@ -256,11 +257,12 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   out->count = 0;
   double hidden = (double)model->hidden;
   double tokens = slip_work_tokens(work) / (double)shard->cp; /* that this rank's replica share handles */
-  double norm_tokens = work->training ? tokens / (double)shard->tp : tokens;
+  bool scattered = work->training && !shard->whole_sequence;
+  double norm_tokens = scattered ? tokens / (double)shard->tp : tokens;
   if (kind->attention.kind != SLIP_ATTENTION_NONE) {
     add_norm(out, work, shard->tp, norm_tokens, hidden);
     slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
-    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
     if (shard->cp > 1) {
       double kv = slip_mixer_kv_elements(&kind->attention) /
                   fmin((double)shard->tp, fmax(1, (double)kind->attention.kv_heads));
@@ -274,7 +276,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   if (kind->ffn.kind == SLIP_FFN_DENSE) {
     add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
             hidden, (double)kind->ffn.width / (double)shard->tp);
-    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
   } else {
     add_moe(model, &kind->ffn, shard, work, tokens, out);
   }

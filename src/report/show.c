@@ -68,7 +68,8 @@ static void add_facts(const slip_entry *entry, const slip_style *style, slip_tex
     const slip_fact *fact = &entry->facts[i];
     add_fact_row(table, &known, fact, fact->field);
     for (size_t k = 0; k < fact->n_also; k++)
-      add_fact_row(table, &known, &fact->also[k], "  not chosen");
+      add_fact_row(table, &known, &fact->also[k],
+                   fact->also[k].is_aside ? "  not chosen, set aside" : "  not chosen");
   }
   slip_text_add(out, "\n");
   slip_table_write(table, style, out);
@@ -335,6 +336,8 @@ static void add_json_fact(slip_json *json, const slip_fact *fact) {
   slip_json_string(json, "note", fact->note);
   slip_json_string(json, "file", fact->file);
   slip_json_int(json, "line", fact->line);
+  if (fact->is_aside)
+    slip_json_bool(json, "aside", true);
   if (fact->n_also > 0) {
     slip_json_array(json, "also");
     for (size_t i = 0; i < fact->n_also; i++)

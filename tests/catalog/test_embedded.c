@@ -1,5 +1,5 @@
-/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. data/calibration/ is
- * no folder of the catalog: it says what is fitted (calibrate/agenda.h), and is embedded by itself. */
+/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. data/calibration/ and
+ * data/rules/ are no folders of the catalog: they say what is fitted (calibrate/agenda.h) and what the rules are, and are embedded by themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +14,7 @@
 
 #include "calibrate/agenda.h"
 #include "catalog/embedded.h"
+#include "rules/embedded.h"
 
 static const char *data_path(const char *below) {
   static char path[4096];
@@ -73,14 +74,20 @@ static size_t count_yaml(const char *kind) {
   return count;
 }
 
+/* Folders whose files are no entries of the catalog but have a table of their own. */
+static bool is_apart(const char *folder) {
+  return strcmp(folder, "rules") == 0 || strcmp(folder, "calibration") == 0;
+}
+
 static void no_file_of_the_tree_is_left_out(void **state) {
   size_t count = 0;
   DIR *data = opendir(data_path(""));
   assert_non_null(data);
   for (const struct dirent *item = readdir(data); item != NULL; item = readdir(data))
-    count += item->d_name[0] == '.' || is_of_calibration(item->d_name) ? 0 : count_yaml(item->d_name);
+    count += item->d_name[0] == '.' || is_apart(item->d_name) ? 0 : count_yaml(item->d_name);
   (void)closedir(data);
   assert_int_equal(slip_embedded_file_count, count);
+  assert_int_equal(slip_rules_file_count, count_yaml("rules"));
   assert_int_equal(slip_calibration_file_count, count_yaml("calibration"));
 }
 
