@@ -106,12 +106,13 @@ const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
 typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
-      [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
-  double sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
+      [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double
+      sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
-  double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
-  double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
-  double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
+  double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
+  double grouped_fraction;   /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double attention_fraction; /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
   double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
@@ -219,6 +220,7 @@ typedef struct slip_stack {
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
+  double whole_windows;        /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
   double
       reserve_output; /* share of its output that a request must find room for in the cache before it runs; 1 when absent */

@@ -1,5 +1,5 @@
 /* What trtllm-bench, TensorRT-LLM's benchmark, chooses where its user says nothing. Facts of its source: tensorrt_llm/bench/build/tuning.py and
- * bench/benchmark/utils/general.py, and the "Number of Requests" of docs/source/.../perf-overview.md of releases 0.14 and 1.1. */
+ * bench/build/build.py, bench/benchmark/utils/general.py, and the "Number of Requests" of docs/source/.../perf-overview.md of releases 0.14 and 1.1. */
 #include <math.h>
 #include <stddef.h>
 
@@ -18,26 +18,32 @@ double slip_trtllm_requests(int64_t isl, int64_t osl) {
   return 0;
 }
 
-/* Elements as a checkpoint's index counts them, and the bytes that the tool takes one for: two 4-bit values are stored in one element; nvfp4 is
- * taken for half a byte, formats that it does not know (mxfp4) for two. */
-static double engine_bytes(const slip_serve_job *job) {
-  const slip_model *model = job->model;
-  bool own_fp4 = model->weights.routed_experts == SLIP_FP4 || model->weights.dense_ffn == SLIP_FP4;
-  bool fp4 = own_fp4 || job->weights == SLIP_FP4;
-  bool bytes = job->weights == SLIP_FP8 || model->weights.dense_ffn == SLIP_FP8;
-  double elements = slip_model_params(model) * (fp4 ? 0.5 : 1);
-  return elements * (own_fp4 ? 2 : fp4 ? 0.5 : bytes ? 1 : 2);
+/* Formats that the tool's tuning does not know (mxfp4) get its defaults. */
+#define UNTUNED_BATCH 2048
+#define UNTUNED_TOKENS 8192
+
+static bool released_in_fp4(const slip_model *model) {
+  return model->weights.routed_experts == SLIP_FP4 || model->weights.dense_ffn == SLIP_FP4;
 }
 
-/* Bytes of a token's cache: heads of a plain transformer's keys and values, whatever the attention is. */
+/* Elements as a checkpoint's index counts them (two 4-bit values are stored in one), at the bytes that the tool takes one for: half a one for
+ * nvfp4, one for fp8. */
+static double engine_bytes(const slip_serve_job *job) {
+  double elements = slip_model_params(job->model);
+  if (job->weights == SLIP_FP4)
+    return elements * 0.5 * 0.5;
+  return elements * (job->weights == SLIP_FP8 || job->model->weights.dense_ffn == SLIP_FP8 ? 1 : 2);
+}
+
+/* Bytes of a token's cache, every layer alike: keys and values of at least one head a rank, or the latents. */
 static double token_bytes(const slip_serve_job *job, int64_t tp) {
   const slip_model *model = job->model;
   double most = 0;
   for (int i = 0; i < model->n_kinds; i++) {
     const slip_attention *a = &model->kinds[i].attention;
-    double heads = (double)(a->kind == SLIP_ATTENTION_MLA ? a->heads : a->kv_heads);
-    double width = a->kind == SLIP_ATTENTION_MLA ? (double)model->hidden / (double)a->heads : (double)a->qk_dim;
-    most = fmax(most, 2 * (double)model->layers * fmax((double)tp, heads) * width);
+    double elements = a->kind == SLIP_ATTENTION_MLA ? (double)(a->kv_rank + a->rope_dim)
+                                                    : 2 * fmax((double)tp, (double)a->kv_heads) * (double)a->qk_dim;
+    most = fmax(most, (double)model->layers * elements);
   }
   return most * (job->kv == SLIP_FP8 ? 1 : 2);
 }
@@ -59,6 +65,8 @@ slip_bench_engine slip_trtllm_engine(const slip_serve_job *job, const slip_serve
   double step = tokens < 4096   ? fmax(2048, rounded_up(tokens, 256))
                 : tokens < 8192 ? rounded_up(tokens, 512)
                                 : rounded_up(tokens, 1024);
+  if (released_in_fp4(job->model))
+    most = UNTUNED_BATCH, step = UNTUNED_TOKENS;
   /* Without chunked prefill a step must hold the longest prompt beside a full batch. */
   return (slip_bench_engine){(int64_t)most, (int64_t)fmax(step, isl + most)};
 }

@@ -50,7 +50,10 @@ double slip_serve_cache_bytes(const slip_serve *serve, const slip_serve_plan *p,
     else if (a->kind == SLIP_ATTENTION_SSM)
       heads = fmax(heads, (double)a->ssm_heads);
   }
-  return slip_model_kv_bytes(model, context, serve->kv) / fmin((double)p->tp, heads) / (double)p->pp;
+  double bytes = slip_model_kv_bytes(model, context, serve->kv);
+  if (serve->job.stack->whole_windows > 0)
+    bytes = fmax(bytes, slip_model_kv_elements(model) * context * slip_dtype_bytes(serve->kv));
+  return bytes / fmin((double)p->tp, heads) / (double)p->pp;
 }
 
 /* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and

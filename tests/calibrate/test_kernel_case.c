@@ -110,7 +110,8 @@ static void a_burst_runs_before_the_power_limit(void **state) {
   const char *const shapes[] = {large, thin};
   for (int i = 0; i < 2; i++) {
     slip_case steady = read_scored(slip_arena_printf(arena, "a,s,H200,gemm,bf16,%s,10,us,", shapes[i]));
-    slip_case burst = read_scored(slip_arena_printf(arena, "a,DeepGEMM README,H200,gemm,bf16,%s,10,us,", shapes[i]));
+    slip_case burst =
+        read_scored(slip_arena_printf(arena, "a,DeepGEMM README,H200,gemm,bf16,%s,10,us,", shapes[i]));
     slip_kernels kernels = *steady.chip->kernels;
     double expected[SLIP_MAX_QUANTITIES], predicted[SLIP_MAX_QUANTITIES];
     kernels.sustained_rate = 0.8;
@@ -129,10 +130,12 @@ static void a_burst_runs_before_the_power_limit(void **state) {
 /* Masked rows of DeepGEMM's generator: int(mean x U), U even from 0.7 to 1.3. Of a mean of 1 half of the groups get none, so that half of the
  * weights are read; of a mean of 4 (2.8 to 5.2) all have some. */
 static void masked_groups_without_rows_read_no_weights(void **state) {
-  slip_case one = read_scored("a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":1,\"\"hidden\"\":7168,"
-                              "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",1297,us,");
-  slip_case four = read_scored("a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":4,\"\"hidden\"\":7168,"
-                               "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",2672,us,");
+  slip_case one = read_scored(
+      "a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":1,\"\"hidden\"\":7168,"
+      "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",1297,us,");
+  slip_case four = read_scored(
+      "a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":4,\"\"hidden\"\":7168,"
+      "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",2672,us,");
   close_to(one.kernel.ops[0].groups, 128);
   close_to(four.kernel.ops[0].groups, 256);
   close_to(one.kernel.ops[0].weight_bytes, four.kernel.ops[0].weight_bytes / 2);

@@ -315,11 +315,11 @@ static void runs_of_trtllm_bench_are_set_up_as_it_does(void **state) {
   assert_int_equal(c.serve.plan.chunk, 2048 - 640);
   assert_non_null(strstr(c.shown.inferred, "3000 requests at once"));
   assert_true(slip_trtllm_requests(77, 77) == 0);
-  /* mxfp4 is not in its list of formats: two bytes for each stored pair, so that one H200 seems nearly full with gpt-oss */
+  /* mxfp4 is not in its list of formats: defaults */
   slip_case small =
       good("a,NVIDIA TensorRT-LLM perf-overview (per-GPU edition),2025,H200 SXM 141GB,1,8,gpt-oss-120b,fp8,,"
            "TensorRT-LLM (PyTorch backend),e2e_offline,1024,8192,,,,1,1,,,no,,,1000,,,,,high");
-  assert_int_equal(small.serve.plan.batch, 64);
+  assert_int_equal(small.serve.plan.batch, 2048);
 }
 
 /* AMD's tables give the number of prompts: all at once, and all may run. */

@@ -162,12 +162,12 @@ static void the_shared_expert_is_routed_when_ranks_outnumber_experts(void **stat
   work.training = false;
   work.segments[0].past = 4096;
   slip_op_list list;
-  slip_layer_operators(model, kind, &(slip_shard){1, 1, 320, 1}, &work, &list);
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 320, .etp = 1}, &work, &list);
   close_to(op_named(&list, "experts up")->m, 864);
   close_to(op_named(&list, "dispatch")->fan_out, 9);
   for (int i = 0; i < list.count; i++)
     assert_true(strcmp(list.ops[i].name, "shared up") != 0);
-  slip_layer_operators(model, kind, &(slip_shard){1, 1, 256, 1}, &work, &list);
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 256, .etp = 1}, &work, &list);
   close_to(op_named(&list, "experts up")->m, 768);
   close_to(op_named(&list, "combine")->fan_out, 8);
   close_to(op_named(&list, "shared up")->m, 96);
