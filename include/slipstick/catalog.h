@@ -233,6 +233,8 @@ typedef struct slip_stack {
   double spread_train, spread_serve;
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double
+      spread_ttft_split; /* the same where prefill has chips of its own: a router and a hand-over more; spread_ttft when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
 } slip_stack;

@@ -224,6 +224,8 @@ static const slip_field stack_fields[] = {
            "fixed time of one expert dispatch or combine beyond the fabric's latency"),
     FRACTION(slip_stack, "memory_share", memory_share, "of a chip's memory that a job may fill"),
     STACK(spread_ttft, PURE, 0, 5, "the same of the time to first token; spread_serve when absent"),
+    STACK(spread_ttft_split, PURE, 0, 5,
+          "the same of it where prefill has chips of its own; spread_ttft when absent"),
     STACK(pace_train, PURE, 0.1, 10,
           "time of a chip's own operators in training relative to the model's; 1 when absent"),
     STACK(pace_serve, PURE, 0.1, 10, "the same in serving; 1 when absent"),
