@@ -220,6 +220,7 @@ typedef struct slip_stack {
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
+  double serial_host;          /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
   double whole_windows;        /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
   double

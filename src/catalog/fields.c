@@ -212,6 +212,8 @@ static const slip_field stack_fields[] = {
            "share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent"),
     STACK(imbalance_serve, PURE, 1, 1000, "hottest expert rank over the mean, serving"),
     HIDDEN(prefill_interference, "share of a prefill's time by which decode steps of the same chips stretch"),
+    WHOLE(slip_stack, "serial_host", serial_host, PURE, 0, 1,
+          "1: host and device take turns; 0: the host works ahead; 0 when absent"),
     WHOLE(slip_stack, "whole_windows", whole_windows, PURE, 0, 1,
           "1: layers with a window keep the whole context in the cache; 0 when absent"),
     FRACTION(slip_stack, "kv_memory_share", kv_memory_share,

@@ -211,7 +211,9 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
       double layer = model->kinds[i].ffn.kind == SLIP_FFN_MOE ? stack->host_moe_layer_s : stack->host_layer_s;
       host += (double)model->kinds[i].count * (layer > 0 ? layer : 0);
     }
-  if (host > cost->seconds) { /* max(host, device) */
+  if (stack->serial_host > 0) { /* scheduling, launching and sampling before and after the device's work */
+    add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, host);
+  } else if (host > cost->seconds) { /* max(host, device) */
     add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, host - cost->seconds);
     cost->seconds = host; /* exactly, whatever the device takes */
   }
