@@ -166,7 +166,11 @@ typedef struct slip_loop {
  * round waits as burst_ttft_s says. O(log) steps. */
 slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
                                    slip_loop *out, slip_error *err);
-/* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. */
+/* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. decode_plan->batch > 0 caps the
+ * running sequences of a decode instance. What exceeds that (or memory) waits for a place, and so for its first token: the decode engine
+ * sends it (TensorRT-LLM's executor when it first schedules the request, SGLang and vLLM likewise). That wait,
+ *   ttft = (requests - running) / requests_per_s,
+ * hides the prompt's own; rounds_ttft_s is the longer of the two, the first round's requests waiting half as long on average. */
 slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
                                          const slip_serve *decode, const slip_serve_plan *decode_plan,
                                          double n_decode, double requests, slip_loop *out, slip_error *err);

@@ -157,15 +157,15 @@ static const char *note_of(const run *r, const slip_builtin_stage *stage, const 
   const char *shared = *others ? slip_arena_printf(r->arena, "; one value with %s", others) : "";
   if (!shared)
     return NULL;
-  if (c->n_rows == 0)
+  if (c->moved == 0)
     return slip_arena_printf(r->arena,
-                             "no rows: what the others of its kind have in common, from a prior of %.4g%s",
+                             "no row tells: what the others of its kind have in common, from a prior of %.4g%s",
                              c->shared->prior * per_unit(f), shared);
   return slip_arena_printf(
       r->arena,
       "%zu rows; prior %.4g, left to be known %.2f in %s; all rows of the kind in sample %.1f%% median, held out "
       "%.1f%%%s",
-      c->n_rows, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
+      c->moved, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
       stage->after.median * 100, stage->folds.median * 100, shared);
 }
 
@@ -226,7 +226,7 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
                                        .after = c->now * per_unit(c->field),
                                        .posterior_sd = sd[i],
                                        .is_share = c->field->transform == SLIP_LOGIT,
-                                       .rows = c->n_rows};
+                                       .rows = c->moved};
     if (!shown[i].field || !shown[i].shared)
       return no_memory(r);
     SLIP_TRY(change_constant(r, agenda, stage, c, sd[i]));

@@ -287,7 +287,7 @@ static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out
     return no_memory(h->err);
   *out = (slip_fit_size){.rows = h->rows->n};
   for (size_t i = 0; i < n; i++)
-    out->constants += constants[i].n_rows > 0;
+    out->constants += constants[i].moved > 0;
   return slip_joint_posterior(h->joint, &job, h->residuals, sd, &out->effective, h->err);
 }
 

@@ -165,7 +165,7 @@ static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
               {"sglang", "", "qwen3.5", "2026-04"}};
   const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;
   const char *measured = slip_serve_fact(r, "measured");
-  if (d->known || !measured || !strstr(text_of(r, "source"), "InferenceX"))
+  if (d->known || !measured || slip_serve_fact(r, "drafts") || !strstr(text_of(r, "source"), "InferenceX"))
     return;
   if (strcmp(text_of(r, "pd_disagg"), "yes") == 0) {
     d->known = true;
@@ -379,6 +379,10 @@ static void read_batch(slip_serve_reading *r) {
   double running = slip_serve_fact_number(r, "max_running");
   if (!isnan(running) && c->phase == SLIP_PHASE_LOOP)
     c->plan.batch = (int64_t)fmax(1, floor(running / c->instances));
+  double decoding =
+      slip_serve_fact_number(r, "decode_batch"); /* of an attention replica; a plan's batch is the instance's */
+  if (!isnan(decoding) && c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated)
+    c->decode_plan.batch = (int64_t)fmin(fmax(1, floor(decoding)), 1e6) * c->decode_plan.dp;
   if (c->phase == SLIP_PHASE_DECODE) {
     if (isnan(c->concurrency))
       slip_serve_infer(r, "batch: the largest");

@@ -201,7 +201,7 @@ slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_pla
   SLIP_TRY(check_requests(requests, err));
   SLIP_TRY(slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &pool, err));
   one_instance c = {slip_serve_lane(serve, plan), requests};
-  state at;
+  state at = {0};
   double most = fmin(most_running(&c.lane, &pool.memory), most_fed(&c.lane));
   double running = settle(held_by_one, &c, requests, most, &at);
   fill(out, &at, running * c.lane.lanes, at.rate * c.lane.lanes, requests);
@@ -256,6 +256,13 @@ static double held_by_two(const void *context, double running, state *at) {
   return (running + at->rate * at->ttft) * c->decode_lanes;
 }
 
+/* Mean wait of all rounds when decode instances run all they may: the first `running` requests start at once and the rest of the first round
+ * when its turn comes, evenly up to the wait that all later ones have. */
+static double slot_rounds_s(const slip_loop *at, double requests, double rounds) {
+  double first = at->ttft_s * fmax(0, 1 - at->running / requests) / 2;
+  return rounds >= 1 && !isinf(rounds) ? (first + (rounds - 1) * at->ttft_s) / rounds : at->ttft_s;
+}
+
 slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
                                          const slip_serve *decode, const slip_serve_plan *decode_plan,
                                          double n_decode, double requests, slip_loop *out, slip_error *err) {
@@ -272,14 +279,17 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
                  .requests = requests};
   c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
   c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
-  state at;
+  state at = {0};
   double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
   fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
   double all_s, later = c.handover_s + at.step;
-  out->burst_ttft_s = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
+  double burst = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
+  out->burst_ttft_s = fmax(burst, slot_rounds_s(out, requests, 1));
   state prefilling = {.rate = at.rate * c.decode_lanes / c.prefill_lanes, .mixed = at.mixed, .shared = at.shared};
-  out->rounds_ttft_s = rounds_s(&c.prefill, requests, &prefilling, 0, requests / out->requests_per_s,
-                                out->burst_ttft_s, all_s, out->ttft_s);
+  /* Who waits for a place in decode has his prompt done meanwhile, however many others prefill with him. */
+  double prompts =
+      rounds_s(&c.prefill, requests, &prefilling, 0, requests / out->requests_per_s, burst, all_s, at.ttft);
+  out->rounds_ttft_s = fmax(prompts, slot_rounds_s(out, requests, prefill->job.rounds));
   out->chips = (int64_t)((double)a.instance_chips * n_prefill + (double)b.instance_chips * n_decode);
 cleanup:
   return status;

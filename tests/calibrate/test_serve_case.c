@@ -179,6 +179,27 @@ static void remark_and_notes_say_the_same(void **state) {
   close_to(predict(&a, 0, NULL), predict(&b, 0, NULL));
 }
 
+/* Recipes cap the running sequences of a decode engine's attention replica: 16 on each of 32 are 512 of the instance. With 2,000 requests in
+ * flight the rest wait before their first token. What the row says of drafts needs no inference. */
+static void recipes_cap_the_decode_engines(void **state) {
+#define LOADED                                                                     \
+  "a,InferenceX,2026,GB200 (per GPU),48,72,deepseek-ai/DeepSeek-V3,nvfp4,,trtllm " \
+  "0.8.1,e2e_online,1000,1000,,,2000,1,1,32,32,yes,,,,767,14,"                     \
+  "measured=2026-02-03; prefill=4xtp1dp4ep4; decode=1xtp1dp32ep32"
+  slip_case free = good(LOADED ",,high"), capped = good(LOADED "; decode_batch=16; drafts=none; recipe=R,,high");
+  assert_int_equal(free.serve.decode_plan.batch, 0);
+  assert_int_equal(capped.serve.decode_plan.batch, 512);
+  assert_int_equal(capped.serve.plan.batch, 0);
+  assert_true(capped.serve.speculation_known && !capped.serve.job.speculate);
+  assert_non_null(strstr(free.shown.inferred, "drafts=0 by InferenceX"));
+  assert_null(strstr(capped.shown.inferred, "drafts"));
+  /* 1,488 of 2,000 wait for a place: 1,488 / 512 of a request's 999 tokens */
+  assert_string_equal(capped.quantities[0].name, "tpot_ms");
+  double tpot = predict(&capped, 0, NULL), ttft = predict(&capped, 1, NULL);
+  assert_near(ttft, 1488.0 / 512 * 999 * tpot, 1e-6);
+  assert_true(tpot < predict(&free, 0, NULL));
+}
+
 static void blank_layouts_follow_the_rules(void **state) {
   /* ep alone: attention on every rank (32 dies of 16 packages) */
   slip_case wide = good("a,S,2025,\"Ascend 910C (package, 2 dies)\",16,384,DeepSeek-R1 "
@@ -412,6 +433,7 @@ int main(void) {
       cmocka_unit_test(unknown_speculation_is_the_centre_of_both),
       cmocka_unit_test(drafts_are_read_as_sources_write_them),
       cmocka_unit_test(remark_and_notes_say_the_same),
+      cmocka_unit_test(recipes_cap_the_decode_engines),
       cmocka_unit_test(blank_layouts_follow_the_rules),
       cmocka_unit_test(what_memory_refuses_is_still_predicted),
       cmocka_unit_test(what_cannot_be_scored_says_why),

@@ -308,6 +308,36 @@ static void what_outgrows_the_memory_waits(void **state) {
   toy_close(&t);
 }
 
+/* Of 30 requests on two decode instances that run at most 4 each, 8 run: TPOT = T(4), 8 / (64 T(4)) finish per second, and by Little's law
+ * the other 22 wait 22 / 8 of a request's decoding before their first token. Over 10 rounds: 8 of the first 30 start at once and the
+ * last waits as long as all later ones, so that its mean is 22 / 30 / 2 of that. A cap above what runs changes nothing. */
+static void requests_beyond_the_decode_batch_wait_for_a_place(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
+  capped.batch = 4;
+  slip_serve_job job = *slip_serve_job_of(t.serve);
+  job.rounds = 10;
+  slip_serve *rounds = serve_open(&job);
+  slip_loop loop, free, roomy;
+  slip_error err;
+  double step = seconds_of(&t, &plan, 0, 4), wait = 22.0 / 8 * (OSL - 1) * step;
+  assert_true(wait > 2 * seconds_of(&t, &plan, 1, 0)); /* prompts, each on an instance of its own, hide in it */
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &loop, &err), SLIP_OK);
+  assert_near(loop.running, 8, 1e-9);
+  assert_near(loop.tpot_s, step, 1e-9);
+  assert_near(loop.requests_per_s, 8 / (step * (OSL - 1)), 1e-9);
+  assert_near(loop.ttft_s, wait, 1e-9);
+  assert_near(loop.rounds_ttft_s, wait * (22.0 / 30 / 2 + 9) / 10, 1e-9);
+  capped.batch = 30;
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &roomy, &err), SLIP_OK);
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &plan, 2, 30, &free, &err), SLIP_OK);
+  assert_near(roomy.rounds_ttft_s, free.rounds_ttft_s, 1e-5); /* to the search of the balance */
+  assert_true(free.running > 8 && free.ttft_s < loop.ttft_s);
+  slip_serve_free(rounds);
+  toy_close(&t);
+}
+
 static void nonsense_is_refused(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
@@ -344,6 +374,7 @@ int main(void) {
       cmocka_unit_test(a_run_that_fits_is_one_wave),
       cmocka_unit_test(more_than_may_run_come_in_waves),
       cmocka_unit_test(what_outgrows_the_memory_waits),
+      cmocka_unit_test(requests_beyond_the_decode_batch_wait_for_a_place),
       cmocka_unit_test(nonsense_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
