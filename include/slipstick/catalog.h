@@ -147,14 +147,16 @@ typedef struct slip_chip {
 enum { SLIP_MAX_LEVELS = 4 };
 
 typedef struct slip_level {
-  const char *name;         /* "in-package", "scale-up", "scale-out" */
-  const char *topology;     /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
-  const char *fabric;       /* "NVLink 5", "UB", "InfiniBand NDR", ... */
-  double ranks;             /* ranks (not chips) within one domain of this level; infinity for the outermost */
-  double bytes_per_s;       /* per rank and direction */
-  double latency_s;         /* one small message between two ranks, software included */
-  double fraction;          /* of bytes_per_s that large collectives sustain, in (0, 1] */
-  double exchange_s;        /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  const char *name;     /* "in-package", "scale-up", "scale-out" */
+  const char *topology; /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
+  const char *fabric;   /* "NVLink 5", "UB", "InfiniBand NDR", ... */
+  double ranks;         /* ranks (not chips) within one domain of this level; infinity for the outermost */
+  double bytes_per_s;   /* per rank and direction */
+  double latency_s;     /* one small message between two ranks, software included */
+  double fraction;      /* of bytes_per_s that large collectives sustain, in (0, 1] */
+  double exchange_s;    /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  double
+      copy_s; /* that a rank needs to send (or fetch) one copy of a token, whatever its size; 0 when the file gives none */
   double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
   double bulk_fraction;     /* the same of the kernels for training and prefill; exchange_fraction when absent */
   double reduce_fraction;   /* of bytes_per_s at which a vector is reduced inside the switch; NAN: it cannot */
@@ -218,6 +220,8 @@ typedef struct slip_stack {
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
+  double serial_host;          /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
+  double whole_windows;        /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
   double
       reserve_output; /* share of its output that a request must find room for in the cache before it runs; 1 when absent */
@@ -230,6 +234,8 @@ typedef struct slip_stack {
   double spread_train, spread_serve;
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double
+      spread_ttft_split; /* the same where prefill has chips of its own: a router and a hand-over more; spread_ttft when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
 } slip_stack;

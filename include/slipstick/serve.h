@@ -175,6 +175,27 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
                                          const slip_serve *decode, const slip_serve_plan *decode_plan,
                                          double n_decode, double requests, slip_loop *out, slip_error *err);
 
+/* ---- a fixed number of requests, all queued at once ---- */
+
+/* How offline throughput is measured: the clock stops with the last answer, so that the ramp and the drain count. */
+typedef struct slip_run {
+  double seconds;        /* until the last request is answered */
+  double requests_per_s; /* requests / seconds, of the instance */
+  double running;        /* sequences decoding in the instance, mean over the decode steps */
+  int64_t chips;
+} slip_run;
+
+/* One instance that prefills and decodes `requests` (1 to 1e12), spread evenly over its lanes (attention replica and pipeline micro-batch).
+ * Decode steps pass one after the other; in each, waiting prompts come in as far as one chunk, the scheduler (plan->batch, else the
+ * stack's max_sequences) and the cache allow, and every sequence leaves after D = (osl - 1) / tokens per step steps. So with n requests
+ * a lane, M at once and c a step: waves of M, n/c + D steps when n <= M, and
+ *   seconds = sum over steps of T(decode, sequences then running) + n (T(mixed) - T(decode)) passes / prompts per chunk + request_us.
+ * A stack that reserves no room for outputs takes in what fits now; when the caches outgrow the memory the last to come wait and compute
+ * their tokens anew. SLIP_BAD_INPUT, SLIP_INFEASIBLE as slip_serve_decode. O(1): requests go in at most 96 cohorts, three waves are
+ * played and further ones are like the third. */
+slip_status slip_serve_run(const slip_serve *serve, const slip_serve_plan *plan, double requests, slip_run *out,
+                           slip_error *err);
+
 /* The tree behind one step: step -> part -> operator. `prefill` chooses which pool's step. Free with slip_why_free. */
 slip_status slip_serve_explain(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
                                slip_why **out, size_t *count, slip_error *err);

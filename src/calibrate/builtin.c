@@ -240,7 +240,8 @@ cleanup:
 static const char *spread_field(slip_row_kind kind, int class) {
   if (kind == SLIP_ROW_TRAINING)
     return class ? "spread_train_moe" : "spread_train";
-  return class ? "spread_ttft" : "spread_serve";
+  static const char *const serving[SLIP_SPREAD_CLASSES] = {"spread_serve", "spread_ttft", "spread_ttft_split"};
+  return serving[class];
 }
 
 /* Rows of the stack that say something of an interval of this class. */
@@ -309,8 +310,8 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
         (const slip_stack *)(const void *)slip_catalog_entry(r->bench->catalog, SLIP_KIND_STACK, i);
     if (!(train ? stack->trains : stack->serves))
       continue;
-    SLIP_TRY(change_spread(r, stage, rows, held, stack, 0, scratch));
-    SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
+    for (int class = 0; class < (train ? 2 : SLIP_SPREAD_CLASSES); class ++)
+      SLIP_TRY(change_spread(r, stage, rows, held, stack, class, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }

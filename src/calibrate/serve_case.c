@@ -343,6 +343,36 @@ static void read_harness(slip_serve_reading *r) {
     slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
 }
 
+/* How many requests a benchmark of offline throughput sends, all at once, and the limits it sets itself. */
+static void read_run(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  const slip_harness h = harness_of(r);
+  if (c->phase != SLIP_PHASE_LOOP || strcmp(r->out->shown.phase, "e2e_offline") != 0)
+    return;
+  double requests = slip_serve_fact_number(r, "requests");
+  if (!isnan(requests))
+    c->requests = requests;
+  else if (h.bench != SLIP_BENCH_NONE)
+    c->requests = slip_trtllm_requests(c->job.isl, c->job.osl);
+  else if (h.at_once && !isnan(c->concurrency))
+    c->requests = c->concurrency;
+  double replicas = (double)(c->plan.dp * c->plan.pp);
+  if (h.bench == SLIP_BENCH_TRT_ENGINE)
+    c->plan.batch = 4096; /* "Max Runtime Batch Size" of its example */
+  if (h.bench == SLIP_BENCH_TRT_TUNED) {
+    slip_bench_engine engine = slip_trtllm_engine(&c->job, &c->plan);
+    c->plan.batch = engine.max_batch * (int64_t)replicas;
+    double running = fmin((double)engine.max_batch, c->requests / c->instances / replicas);
+    c->plan.chunk = (int64_t)fmax((double)c->job.isl, (double)engine.max_tokens - running);
+    slip_serve_infer(r, "batch=%lld a rank and %lld tokens a step by trtllm-bench", (long long)engine.max_batch,
+                     (long long)engine.max_tokens);
+  }
+  if (h.at_once && c->requests > 0)
+    c->plan.batch = (int64_t)c->requests;
+  if (c->requests > 0)
+    slip_serve_infer(r, "%.0f requests at once", c->requests);
+}
+
 /* Batches of pools and caps, once the plan is known. */
 static void read_batch(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
@@ -428,6 +458,7 @@ static void read_row(slip_serve_reading *r) {
   if (r->out->shown.scored) {
     read_harness(r);
     read_batch(r);
+    read_run(r);
   }
 }
 

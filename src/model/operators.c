@@ -69,6 +69,7 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
   op->read_bytes = m * k * slip_dtype_bytes(op->dtype);
   op->write_bytes = m * n * SLIP_ACTIVATION_BYTES;
   op->trainable = true;
+  op->few_rows = !work->training;
   op->block_scaled = work->block_scaled && op->dtype == SLIP_FP8;
   return op;
 }
@@ -120,6 +121,10 @@ double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tok
   return slots * (1 - pow(miss, group_tokens));
 }
 
+bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep) {
+  return ep > ffn->experts && ffn->shared_width > 0 && ffn->shared_width % ffn->expert_width == 0;
+}
+
 double slip_expert_slots(const slip_ffn *ffn, int64_t ep) {
   return ceil((double)ffn->experts / (double)ep);
 }
@@ -135,13 +140,13 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
 
 /* Serving waits for the rank that gets most: it receives (and returns) `imbalance` times what each sends. */
 static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const slip_work *work, const char *name,
-                         double tokens, double bytes_per_element) {
+                         double tokens, double picks, double bytes_per_element) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
   op->collective = SLIP_EXCHANGE;
   op->axis = SLIP_AXIS_EP;
   op->tokens = work->training ? tokens : tokens * work->imbalance;
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
-  op->fan_out = (double)ffn->top_k;
+  op->fan_out = picks;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
 }
 
@@ -176,6 +181,8 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
   bool dispatched = shard->ep > 1 && !everywhere;
   double routed = everywhere ? tokens : own;
+  bool shared_routed = !work->training && slip_shared_is_routed(ffn, shard->ep);
+  double picks = (double)ffn->top_k + (shared_routed ? (double)ffn->shared_width / (double)ffn->expert_width : 0);
   slip_op *router =
       slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
   router->write_bytes *= 2;                /* logits in fp32 */
@@ -185,13 +192,13 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
 
   /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
   double group_tokens = own * (double)(shard->ep * shard->etp);
-  double rows = own * (double)shard->etp * (double)ffn->top_k * (shard->ep > 1 ? work->imbalance : 1);
+  double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1);
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens);
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
   if (dispatched)
-    add_exchange(list, ffn, work, "dispatch", own, work->dispatch_bytes);
+    add_exchange(list, ffn, work, "dispatch", own, picks, work->dispatch_bytes);
   if (!everywhere)
     add_tensor_parallel(list, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
@@ -217,12 +224,12 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (everywhere)
     add_tensor_parallel(list, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, work, "combine", own, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own, picks, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,
                  inner);
-  if (ffn->shared_width > 0) {
+  if (ffn->shared_width > 0 && !shared_routed) {
     /* With experts spread over ranks the shared expert is replicated and sees this rank's own tokens; else it is cut like an FFN. */
     bool cut_by_tp = shard->ep == 1 || everywhere;
     double cut = cut_by_tp ? (double)shard->tp : 1;

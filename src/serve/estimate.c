@@ -158,7 +158,8 @@ void slip_serve_conclude(const slip_serve *serve, const slip_serve *decode, slip
   double spread = exp(fmax(job->stack->spread_serve, decode->job.stack->spread_serve));
   out->tpot_low_s = out->tpot_s / spread;
   out->tpot_high_s = out->tpot_s * spread;
-  double queue = exp(fmax(job->stack->spread_ttft, decode->job.stack->spread_ttft));
+  double queue = exp(out->disaggregated ? fmax(job->stack->spread_ttft_split, decode->job.stack->spread_ttft_split)
+                                        : job->stack->spread_ttft);
   out->ttft_low_s = out->ttft_s / queue;
   out->ttft_high_s = out->ttft_s * queue;
   out->output_low = out->output_tokens_per_s_per_chip / spread;

@@ -74,6 +74,27 @@ slip_prefill_pass slip_serve_split_prompt(const slip_serve *serve, double chunk,
 double slip_serve_chunk(const slip_serve_plan *plan);
 double slip_serve_mean_context(const slip_serve *serve);
 
+/* One lane: an attention replica's share of the instance, or one of its pipeline's micro-batches. */
+typedef struct slip_lane {
+  const slip_serve *serve;
+  const slip_serve_plan *plan;
+  double lanes;       /* of the instance */
+  double tokens_out;  /* decode tokens of a request: osl - 1, those after the first */
+  double passes;      /* chunks of a prompt */
+  double tokens;      /* of a prompt in one chunk */
+  double past;        /* cached before it, mean */
+  double most_shared; /* prompts that fit a chunk */
+  double poll;        /* steps between two looks for new requests, >= 1 */
+} slip_lane;
+slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan);
+/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
+ * one. */
+double slip_lane_step_s(const slip_lane *l, double running, double prompts);
+/* Sequences per lane that the plan, else the stack's scheduler, lets run. */
+double slip_lane_scheduled(const slip_lane *l);
+
+/* Bytes of one sequence's cache on a rank when it holds `context` tokens. */
+double slip_serve_cache_bytes(const slip_serve *serve, const slip_serve_plan *plan, double context);
 /* Memory of a rank with `tokens` tokens in one pass. */
 void slip_serve_memory_of(const slip_serve *serve, const slip_serve_plan *plan, double tokens, double sequences,
                           slip_serve_memory *out);

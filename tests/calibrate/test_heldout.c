@@ -214,6 +214,9 @@ static void times_to_first_token_and_experts_have_intervals_of_their_own(void **
   slip_case train = {.kind = SLIP_ROW_TRAINING, .quantities = {{.name = "step_time_s"}}, .n_quantities = 1};
   assert_int_equal(slip_spread_class(&serve, 0), 0);
   assert_int_equal(slip_spread_class(&serve, 1), 1);
+  serve.shown.disaggregated = true; /* prefill has chips of its own */
+  assert_int_equal(slip_spread_class(&serve, 0), 0);
+  assert_int_equal(slip_spread_class(&serve, 1), 2);
   assert_int_equal(slip_spread_class(&train, 0), 0);
   train.shown.moe = true;
   assert_int_equal(slip_spread_class(&train, 0), 1);

@@ -318,6 +318,45 @@ static void the_built_in_table_is_met_as_well_as_it_was(void **state) {
   }
 }
 
+/* TensorRT-LLM's overview sends 3,000 requests of 1,000 and 1,000 tokens at once. 0.14's engines take 4,096 sequences. Its later editions let
+ * trtllm-bench choose: Llama 70B in fp8 (70.55e9 bytes) leaves 0.9 x (2 x 141e9 - 70.55e9) for caches, of which a request takes
+ * 2,000 x 2 x 80 x 8 x 128 bytes in fp8: 580 requests, so a batch of 640 (steps of 128), and 1,160 tokens a step, so 2,048; the prompt and a full
+ * batch fit (1,640). A chunk is what the sequences leave of it. */
+static void runs_of_trtllm_bench_are_set_up_as_it_does(void **state) {
+  slip_case old = good(
+      "a,NVIDIA TensorRT-LLM perf-overview v0.14,2024,H200 SXM 141GB,2,8,Llama-3.1-70B,fp8,fp8,TensorRT-LLM 0.14.0,"
+      "e2e_offline,1000,1000,,,,2,1,,,no,,,1000,,,,,high");
+  close_to(old.serve.requests, 3000);
+  assert_int_equal(old.serve.plan.batch, 4096);
+  slip_case c =
+      good("a,NVIDIA TensorRT-LLM perf-overview (per-GPU edition),2025,H200 SXM 141GB,2,8,Llama-3.1-70B,fp8,,"
+           "TensorRT-LLM (PyTorch backend),e2e_offline,1000,1000,,,,2,1,,,no,,,1000,,,,,high");
+  close_to(c.serve.requests, 3000);
+  assert_int_equal(c.serve.plan.batch, 640);
+  assert_int_equal(c.serve.plan.chunk, 2048 - 640);
+  assert_non_null(strstr(c.shown.inferred, "3000 requests at once"));
+  assert_true(slip_trtllm_requests(77, 77) == 0);
+  /* mxfp4 is not in its list of formats: defaults */
+  slip_case small =
+      good("a,NVIDIA TensorRT-LLM perf-overview (per-GPU edition),2025,H200 SXM 141GB,1,8,gpt-oss-120b,fp8,,"
+           "TensorRT-LLM (PyTorch backend),e2e_offline,1024,8192,,,,1,1,,,no,,,1000,,,,,high");
+  assert_int_equal(small.serve.plan.batch, 2048);
+}
+
+/* AMD's tables give the number of prompts: all at once, and all may run. */
+static void prompts_of_a_throughput_script_are_all_there_are(void **state) {
+  slip_case c =
+      good("a,AMD ROCm/vllm dev-docker README,2025,MI300X 192GB,8,8,Llama-3.1-70B,fp8,fp8,vLLM 0.10.0 ROCm,"
+           "e2e_offline,128,2048,,,3200,8,1,,,no,,,1000,,,,,medium");
+  close_to(c.serve.requests, 3200);
+  assert_int_equal(c.serve.plan.batch, 3200);
+  assert_int_equal(c.serve.plan.chunk, 131072);
+  slip_case named = good(
+      "a,S,2025,H200 SXM 141GB,8,8,Llama-3.1-70B,fp8,fp8,vllm 0.10.0,e2e_offline,128,2048,,,,8,1,,,no,,,1000,,,"
+      "requests=500,,high");
+  close_to(named.serve.requests, 500);
+}
+
 static int open_all(void **state) {
   arena = slip_arena_open();
   return arena ? jobs_open(state) : -1;
@@ -401,6 +440,8 @@ int main(void) {
       cmocka_unit_test(inferencex_rows_run_as_its_scripts_say),
       cmocka_unit_test(inferencex_says_elsewhere_which_rows_draft),
       cmocka_unit_test(mlperf_rows_have_no_server),
+      cmocka_unit_test(runs_of_trtllm_bench_are_set_up_as_it_does),
+      cmocka_unit_test(prompts_of_a_throughput_script_are_all_there_are),
       cmocka_unit_test(the_built_in_table_is_met_as_well_as_it_was),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);

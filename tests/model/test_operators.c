@@ -153,6 +153,26 @@ static void some_starts_are_hidden_in_serving(void **state) {
   assert_false(op_named(&list, "residual and norm")->hidden_start);
 }
 
+/* DeepSeek-V3 on 320 ranks, more than its 256 experts: one to a rank, and the shared expert on ranks of its own, so that 96 tokens go to nine
+ * experts each: 864 rows a rank. On 256 ranks 768 rows, and every rank has the shared expert beside its own. */
+static void the_shared_expert_is_routed_when_ranks_outnumber_experts(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_layer_kind *kind = &model->kinds[model->n_kinds - 1];
+  slip_work work = training(model, 96, 1);
+  work.training = false;
+  work.segments[0].past = 4096;
+  slip_op_list list;
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 320, .etp = 1}, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 864);
+  close_to(op_named(&list, "dispatch")->fan_out, 9);
+  for (int i = 0; i < list.count; i++)
+    assert_true(strcmp(list.ops[i].name, "shared up") != 0);
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 256, .etp = 1}, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 768);
+  close_to(op_named(&list, "combine")->fan_out, 8);
+  close_to(op_named(&list, "shared up")->m, 96);
+}
+
 /* gpt-oss in training: 128 experts whole on one rank, 4 per token of 2,880; 1,024 tokens make 4,096 rows. Its biased experts take
  * 22 passes over the width and 14 over the hidden rows in single steps; one fused kernel takes none; no bias no steps. */
 static void biased_experts_take_single_steps(void **state) {
@@ -345,6 +365,7 @@ int main(void) {
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(an_expert_layer_by_hand),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
+      cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
       cmocka_unit_test(biased_experts_take_single_steps),
       cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
       cmocka_unit_test(training_scans_keep_a_state_per_chunk),
