@@ -162,8 +162,11 @@ int main(int argc, char **argv) {
   int code = EXIT_ANSWERED;
   if (w.rank == 0 || is_shared(argc, argv))
     code = cli_main(argc, argv, &w.ranks);
-  if (code != EXIT_ANSWERED && w.size > 1) /* others may wait for this rank */
+  if (code != EXIT_ANSWERED && w.size > 1) { /* others may wait for this rank */
+    const struct timespec forwarding = {.tv_nsec = 300000000};
+    (void)nanosleep(&forwarding, NULL); /* mpirun drops what it has not read of the message when ranks end */
     MPI_Abort(MPI_COMM_WORLD, code);
+  }
   MPI_Finalize();
   return code;
 }
