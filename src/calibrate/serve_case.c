@@ -328,18 +328,29 @@ static void read_load(slip_serve_reading *r) {
     c->concurrency = 1;
 }
 
-/* How the source set up the engine. Pools of a disaggregated row have their own settings, which are not known. */
+/* How the source set up the engine: what the row says, else what its scripts have in common. Pools of a disaggregated row have their
+ * own settings, which are not known. */
 static void read_harness(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
-  const slip_harness h = harness_of(r);
+  slip_harness h = harness_of(r);
   if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
     return;
+  const double chunk = slip_serve_fact_number(r, "chunk"), poll = slip_serve_fact_number(r, "poll"),
+               share = slip_serve_fact_number(r, "memory_share");
+  if (!isnan(chunk)) {
+    h.chunk = (int64_t)fmin(fmax(1, floor(chunk)), 1e9);
+    h.own_prompt = false;
+  }
+  if (!isnan(poll))
+    h.poll = h.poll_few = (int64_t)fmin(fmax(1, floor(poll)), 1e6);
+  if (share <= 1) /* false for NAN */
+    h.memory_share = share;
   c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;
   c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
-  if (c->plan.chunk > 0)
+  if (c->plan.chunk > 0 && isnan(chunk))
     slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
   c->memory_share = h.memory_share;
-  if (c->plan.poll > 0)
+  if (c->plan.poll > 0 && isnan(poll))
     slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
 }
 

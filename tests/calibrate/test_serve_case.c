@@ -388,6 +388,22 @@ static void inferencex_rows_run_as_its_scripts_say(void **state) {
   assert_true(c.serve.plan.chunk == 0 && c.serve.plan.poll == 0);
 }
 
+/* What a row says of its engine goes before what the scripts have in common. */
+static void a_row_may_say_how_its_engine_was_set_up(void **state) {
+#define SET(facts)                                                                                                       \
+  "a,aiconfigurator (InferenceX/InferenceMAX data),2026,B200 SXM,8,8,DeepSeek-R1,fp8,bf16,sglang 0.5.9,"               \
+  "e2e_online,1024,1024,,,64,8,1,,,no,,,,100,10,\"measured=2026-03-25; length_ratio=0.9" facts "\",,high"
+  slip_case c = good(SET("; chunk=2048; poll=5; memory_share=0.8; max_running=16"));
+  assert_true(c.serve.plan.chunk == 2048 && c.serve.plan.poll == 5 && c.serve.plan.batch == 16);
+  assert_near(c.serve.memory_share, 0.8, 0);
+  assert_int_equal(c.serve.job.kv, SLIP_BF16);
+  assert_null(strstr(c.shown.inferred, "chunk"));
+  c = good(SET("; chunk=-1; poll=x; memory_share=7")); /* no numbers of that kind */
+  assert_true(c.serve.plan.chunk == 32768 && c.serve.plan.poll == 30);
+  assert_near(c.serve.memory_share, 0, 0);
+#undef SET
+}
+
 /* And its configurations and pull requests say which of its rows draft. */
 static void inferencex_says_elsewhere_which_rows_draft(void **state) {
   static const struct {
@@ -438,6 +454,7 @@ int main(void) {
       cmocka_unit_test(what_memory_refuses_is_still_predicted),
       cmocka_unit_test(what_cannot_be_scored_says_why),
       cmocka_unit_test(inferencex_rows_run_as_its_scripts_say),
+      cmocka_unit_test(a_row_may_say_how_its_engine_was_set_up),
       cmocka_unit_test(inferencex_says_elsewhere_which_rows_draft),
       cmocka_unit_test(mlperf_rows_have_no_server),
       cmocka_unit_test(runs_of_trtllm_bench_are_set_up_as_it_does),
