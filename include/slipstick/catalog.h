@@ -213,8 +213,9 @@ typedef struct slip_stack {
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
   double host_sequence_s;    /* host time per sequence of a step: scheduling, sampling, streaming; 0 when absent */
   double
-      request_s; /* of a request outside all steps, before its first token is out: server, tokenizer, queues between
-                     * processes; 0 when absent */
+      request_s; /* of a request outside all steps, before its first token is out: server, queues between processes; 0
+                     * when absent */
+  double request_token_s; /* the same for each token of its prompt: tokenizer, transport; 0 when absent */
   double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
   double
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */

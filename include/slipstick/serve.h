@@ -189,7 +189,8 @@ typedef struct slip_run {
  * Decode steps pass one after the other; in each, waiting prompts come in as far as one chunk, the scheduler (plan->batch, else the
  * stack's max_sequences) and the cache allow, and every sequence leaves after D = (osl - 1) / tokens per step steps. So with n requests
  * a lane, M at once and c a step: waves of M, n/c + D steps when n <= M, and
- *   seconds = sum over steps of T(decode, sequences then running) + n (T(mixed) - T(decode)) passes / prompts per chunk + request_us.
+ *   seconds = sum over steps of T(decode, sequences then running) + n (T(mixed) - T(decode)) passes / prompts per chunk + request_us
+ *             + isl request_token_us.
  * A stack that reserves no room for outputs takes in what fits now; when the caches outgrow the memory the last to come wait and compute
  * their tokens anew. SLIP_BAD_INPUT, SLIP_INFEASIBLE as slip_serve_decode. O(1): requests go in at most 96 cohorts, three waves are
  * played and further ones are like the third. */

@@ -207,6 +207,8 @@ static const slip_field stack_fields[] = {
            "host time per sequence of a step; 0 when absent"),
     NUMBER(slip_stack, "request_us", request_s, MICROSECOND, 0, 1e8,
            "of a request outside all steps, before its first token is out; 0 when absent"),
+    NUMBER(slip_stack, "request_token_us", request_token_s, MICROSECOND, 0, 1e6,
+           "the same for each token of its prompt; 0 when absent"),
     HIDDEN(two_batch_overlap, "share of expert traffic hidden behind the other half batch"),
     HIDDEN(exchange_cores,
            "share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent"),

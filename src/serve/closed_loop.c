@@ -85,7 +85,7 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
                  .decode = decode,
                  .mixed = mixed,
                  .shared = shared};
-  out->ttft = queue_s(l, requests, out->rate, out) + l->passes * mixed + l->serve->job.stack->request_s;
+  out->ttft = queue_s(l, requests, out->rate, out) + l->passes * mixed + slip_serve_request_s(l->serve);
 }
 
 /* All of a lane's requests arrive together: full chunks one after the other, in *all_s; the mean prompt waits for half of them. */
@@ -96,7 +96,7 @@ static double burst_s(const lane *l, double requests, double *all_s) {
   double shared = fmin(l->most_shared, fmax(1, requests));
   double chunks = fmax(1, requests / shared), pass = l->passes * slip_lane_step_s(l, 0, shared);
   *all_s = pass * chunks;
-  return pass * (chunks + 1) / 2 + l->serve->job.stack->request_s;
+  return pass * (chunks + 1) / 2 + slip_serve_request_s(l->serve);
 }
 
 /* Waiting and prefilling of a prompt on a lane that meets `crowd` times its mean rate. `beside` decode meanwhile; at most all_s / 2, as long as
@@ -235,7 +235,7 @@ static void solve_prefill(const two_pools *c, double rate, state *at) {
     service = l->passes * slip_lane_step_s(l, 0, shared);
   }
   state met = {.rate = rate, .mixed = service / l->passes, .shared = shared};
-  at->ttft = queue_s(l, c->requests, rate, &met) + service + l->serve->job.stack->request_s;
+  at->ttft = queue_s(l, c->requests, rate, &met) + service + slip_serve_request_s(l->serve);
   at->prefill_share = fmin(1, rate * service / shared);
   at->mixed = met.mixed, at->shared = shared;
 }

@@ -10,6 +10,11 @@ static double fresh_input(const slip_serve *serve) {
   return fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
 }
 
+double slip_serve_request_s(const slip_serve *serve) {
+  const slip_serve_job *job = &serve->job;
+  return job->stack->request_s + (double)job->isl * job->stack->request_token_s;
+}
+
 double slip_serve_chunk(const slip_serve_plan *p) {
   return (double)(p->chunk > 0 ? p->chunk : SLIP_DEFAULT_CHUNK);
 }

@@ -169,7 +169,7 @@ slip_status slip_serve_run(const slip_serve *serve, const slip_serve_plan *plan,
   double each = fmax(1, requests / lane.lanes);
   lane_run r = lane_run_of(&lane, &pool, each);
   progress all = all_of(&r, each);
-  out->seconds = all.seconds + serve->job.stack->request_s;
+  out->seconds = all.seconds + slip_serve_request_s(serve);
   out->requests_per_s = requests / out->seconds;
   out->running = all.sequence_steps / all.steps * lane.lanes;
   out->chips = pool.instance_chips;

@@ -72,6 +72,7 @@ typedef struct slip_prefill_pass {
 } slip_prefill_pass;
 slip_prefill_pass slip_serve_split_prompt(const slip_serve *serve, double chunk, double most_sequences);
 double slip_serve_chunk(const slip_serve_plan *plan);
+double slip_serve_request_s(const slip_serve *serve); /* what a request takes outside all steps (S12) */
 double slip_serve_mean_context(const slip_serve *serve);
 
 /* One lane: an attention replica's share of the instance, or one of its pipeline's micro-batches. */

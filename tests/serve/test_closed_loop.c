@@ -161,7 +161,7 @@ static void a_request_passes_the_server_first(void **state) {
   toy_open(&t, SMALL_DENSE);
   double alone = loop_of(&t, "tp=1,chunk=512", 1).ttft_s;
   slip_serve_free(t.serve);
-  t.stack.request_s = 0.25;
+  t.stack.request_s = 0.125, t.stack.request_token_s = 0.125 / ISL;
   slip_serve_job job = slip_serve_job_default();
   job.model = slip_model_of(t.file), job.system = &t.system, job.stack = &t.stack;
   job.isl = ISL, job.osl = OSL, job.speculate = false;
