@@ -215,7 +215,7 @@ typedef struct slip_stack {
   double
       request_s; /* of a request outside all steps, before its first token is out: server, queues between processes; 0
                      * when absent */
-  double request_token_s; /* the same for each token of its prompt: tokenizer, transport; 0 when absent */
+  double request_token_s;   /* the same for each token of its prompt: tokenizer, transport; 0 when absent */
   double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
   double
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */

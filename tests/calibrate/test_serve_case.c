@@ -390,8 +390,8 @@ static void inferencex_rows_run_as_its_scripts_say(void **state) {
 
 /* What a row says of its engine goes before what the scripts have in common. */
 static void a_row_may_say_how_its_engine_was_set_up(void **state) {
-#define SET(facts)                                                                                                       \
-  "a,aiconfigurator (InferenceX/InferenceMAX data),2026,B200 SXM,8,8,DeepSeek-R1,fp8,bf16,sglang 0.5.9,"               \
+#define SET(facts)                                                                                       \
+  "a,aiconfigurator (InferenceX/InferenceMAX data),2026,B200 SXM,8,8,DeepSeek-R1,fp8,bf16,sglang 0.5.9," \
   "e2e_online,1024,1024,,,64,8,1,,,no,,,,100,10,\"measured=2026-03-25; length_ratio=0.9" facts "\",,high"
   slip_case c = good(SET("; chunk=2048; poll=5; memory_share=0.8; max_running=16"));
   assert_true(c.serve.plan.chunk == 2048 && c.serve.plan.poll == 5 && c.serve.plan.batch == 16);
