@@ -189,6 +189,11 @@ static void read_drafts(slip_serve_reading *r) {
   bool own = c->job.model->mtp_modules > 0;
   const char *fact = slip_serve_fact(r, "drafts");
   drafts_of_inferencex(r, &d);
+  const double number = slip_serve_fact_number(r, "drafts"); /* NAN for none */
+  if (!d.known && number <= 100) {
+    d.known = d.on = true;
+    d.drafts = (int64_t)fmax(1, floor(number));
+  }
   if (!d.known) {
     /* Without drafting modules a row would name its draft model; MLPerf's rules up to 5.1 and tables of saturated throughput have none,
      * and a prefill pool drafts nothing. */
@@ -343,6 +348,8 @@ static void read_harness(slip_serve_reading *r) {
   }
   if (!isnan(poll))
     h.poll = h.poll_few = (int64_t)fmin(fmax(1, floor(poll)), 1e6);
+  const char *overlap = slip_serve_fact(r, "overlap_schedule");
+  c->serial_host = overlap && strcmp(overlap, "off") == 0;
   if (share <= 1) /* false for NAN */
     h.memory_share = share;
   c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;

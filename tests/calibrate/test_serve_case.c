@@ -398,6 +398,10 @@ static void a_row_may_say_how_its_engine_was_set_up(void **state) {
   assert_near(c.serve.memory_share, 0.8, 0);
   assert_int_equal(c.serve.job.kv, SLIP_BF16);
   assert_null(strstr(c.shown.inferred, "chunk"));
+  assert_true(!c.serve.serial_host && !c.serve.speculation_known);
+  c = good(SET("; drafts=2; overlap_schedule=off"));
+  assert_true(c.serve.serial_host && c.serve.speculation_known && c.serve.job.speculate);
+  assert_int_equal(c.serve.job.drafts, 2);
   c = good(SET("; chunk=-1; poll=x; memory_share=7")); /* no numbers of that kind */
   assert_true(c.serve.plan.chunk == 32768 && c.serve.plan.poll == 30);
   assert_near(c.serve.memory_share, 0, 0);
