@@ -185,9 +185,10 @@ typedef struct slip_stack {
   double overlap_cp;   /* share of context-parallel traffic hidden */
   double host_layer_s; /* host time of one dense layer and micro-batch, forward; what the device does not hide */
   double host_moe_layer_s; /* the same of a mixture-of-experts layer */
-  double host_expert_s;    /* and of each routed expert of the rank, whose products are launched one by one; 0 when absent */
-  double step_overhead_s;  /* per optimizer step */
-  double jitter;           /* stragglers and clock: share added to the step */
+  double
+      host_expert_s; /* and of each routed expert of the rank, whose products are launched one by one; 0 when absent */
+  double step_overhead_s; /* per optimizer step */
+  double jitter;          /* stragglers and clock: share added to the step */
   double
       elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
   double imbalance_train;       /* hottest expert rank over the mean */

@@ -91,18 +91,19 @@ cleanup:
   return status;
 }
 
-static slip_status read_citations(slip_deck *deck, const slip_node *list, slip_assumption *item, slip_error *err) {
+slip_status slip_deck_citations(slip_deck *deck, const slip_node *list, const slip_citation **out, size_t *n,
+                                slip_error *err) {
   slip_status status = slip_file_list(list, "sources", err);
   if (status != SLIP_OK)
     return status;
   if (list->count == 0)
-    return slip_node_fail(err, SLIP_BAD_INPUT, list, "an input names at least one source");
+    return slip_node_fail(err, SLIP_BAD_INPUT, list, "name at least one source");
   slip_citation *citations = slip_arena_array(deck->arena, list->count, sizeof *citations);
   if (!citations)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   for (const slip_node *node = list->first; node && status == SLIP_OK; node = node->next)
-    status = read_citation(deck, node, &citations[item->n_citations++], err);
-  item->citations = citations;
+    status = read_citation(deck, node, &citations[(*n)++], err);
+  *out = citations;
   return status;
 }
 
@@ -197,7 +198,7 @@ static slip_status read_item(slip_deck *deck, const slip_node *node, slip_assump
     SLIP_TRY(slip_word_read(slip_node_get(node, "shape"), shape_names, COUNT_OF(shape_names), &shape, err));
   item->shape = (slip_shape)shape;
   SLIP_TRY(read_knots(deck, node, item, err));
-  SLIP_TRY(read_citations(deck, slip_node_get(node, "sources"), item, err));
+  SLIP_TRY(slip_deck_citations(deck, slip_node_get(node, "sources"), &item->citations, &item->n_citations, err));
 cleanup:
   return status;
 }
@@ -207,6 +208,10 @@ slip_status slip_deck_add(slip_deck *deck, const slip_assumption *item, slip_err
   if (!slip_deck_find(deck, item->id, &at) && deck->n == SLIP_DECK_MAX)
     return slip_fail_at(err, SLIP_BAD_INPUT, item->file, item->line, 0, item->id, "more than %d inputs",
                         SLIP_DECK_MAX);
+  if (at == deck->n) {
+    deck->least[at] = -INFINITY;
+    deck->most[at] = INFINITY;
+  }
   deck->items[at] = *item;
   deck->streams[at] = slip_random_stream(item->id);
   deck->n += at == deck->n ? 1 : 0;
@@ -278,6 +283,8 @@ slip_status slip_deck_refer(slip_deck *deck, const slip_node *node, double low, 
                           nearest ? "; the nearest is \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
   }
   SLIP_TRY(slip_deck_within(deck, *index, low, high, node, err));
+  deck->least[*index] = fmax(deck->least[*index], low);
+  deck->most[*index] = fmin(deck->most[*index], high);
 cleanup:
   return status;
 }

@@ -28,6 +28,7 @@ typedef struct slip_deck {
   const double *tables[SLIP_DECK_MAX]; /* [knot][SLIP_TABLE + 1]; NULL: all knots are fixed numbers */
   size_t first_knot[SLIP_DECK_MAX];    /* among all knots of the deck; set by slip_deck_finish */
   uint32_t streams[SLIP_DECK_MAX];
+  double least[SLIP_DECK_MAX], most[SLIP_DECK_MAX]; /* what those that refer to it allow */
   size_t n, n_knots;
 } slip_deck;
 
@@ -40,6 +41,9 @@ slip_status slip_deck_add(slip_deck *deck, const slip_assumption *item, slip_err
 /* Checks that an assumption cannot leave [low, high] at any knot; the error is at the node that refers to it. */
 slip_status slip_deck_within(const slip_deck *deck, size_t index, double low, double high, const slip_node *node,
                              slip_error *err);
+/* A list of sources, at least one. */
+slip_status slip_deck_citations(slip_deck *deck, const slip_node *list, const slip_citation **out, size_t *n,
+                                slip_error *err);
 /* Makes the tables. After the last change. */
 slip_status slip_deck_finish(slip_deck *deck, slip_error *err);
 /* Draws samples first .. first + SLIP_LANES - 1: knots[n_knots], and uniform[n] when not NULL. */

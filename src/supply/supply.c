@@ -63,6 +63,16 @@ slip_status slip_supply_parse(const char *name, const char *bytes, size_t n, sli
   return status;
 }
 
+slip_status slip_supply_recheck(const slip_supply *supply, slip_error *err) {
+  const slip_deck *deck = supply->deck;
+  for (size_t i = 0; i < deck->n; i++)
+    for (size_t k = 0; k < deck->items[i].n_knots; k++)
+      if (deck->items[i].knots[k].low < deck->least[i] || deck->items[i].knots[k].high > deck->most[i])
+        return slip_fail_at(err, SLIP_BAD_INPUT, deck->items[i].file, deck->items[i].line, 0, deck->items[i].id,
+                            "must stay from %g to %g", deck->least[i], deck->most[i]);
+  return SLIP_OK;
+}
+
 size_t slip_supply_products(const slip_supply *supply) {
   return supply->n_products;
 }

@@ -53,6 +53,8 @@ void supply_start(const slip_supply *supply, supply_state *state);
 void supply_step(const slip_supply *supply, const slip_deck *deck, const slip_lanes *knots, slip_quarter quarter,
                  supply_state *state);
 
+/* After assumptions were replaced: each must still stay within what its users allow. */
+slip_status slip_supply_recheck(const slip_supply *supply, slip_error *err);
 /* From memory, for fuzzers and tests. `name`: of the file, in errors. */
 slip_status slip_supply_parse(const char *name, const char *bytes, size_t n, slip_supply **out, slip_error *err);
 /* Reads pools, products of supply->root into *supply; the deck must be there. */

@@ -76,7 +76,7 @@ static void overrides_replace_the_region(void **state) {
 static void what_is_not_published_is_named(void **state) {
   slip_system system = toy_system();
   slip_econ_terms terms = terms_of();
-  slip_cost_rate rate = {7, 7, 7};
+  slip_cost_rate rate = {7, 7, 7, 7};
   slip_error err = {.message = ""};
   system.price_usd = NAN;
   assert_int_equal(slip_cost_of(&system, 1, 1000, &terms, &rate, &err), SLIP_MISSING);
