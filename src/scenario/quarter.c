@@ -22,6 +22,11 @@ static void at(const slip_scenario *s, const slip_lanes *knots, size_t index, sl
   slip_deck_at(s->deck, knots, index, q, out);
 }
 
+/* a - b where rounding may leave crumbs: nothing below a trillionth of a. */
+static double rest(double a, double b) {
+  return a - b > a * 1e-12 ? a - b : 0;
+}
+
 /* ---- the beginning ---- */
 
 static void install(scenario_state *st, size_t fleet, const slip_lanes train, const slip_lanes serve) {
@@ -72,27 +77,25 @@ void scenario_start(const slip_scenario *s, const slip_lanes *knots, scenario_st
 
 /* ---- retiring ---- */
 
+/* What was there at the beginning goes evenly over one life; what is bought goes when its own is over. */
+static void retire_some(slip_lanes chips, const slip_lanes leaving, double share, slip_lanes gone) {
+  EACH {
+    const double n = leaving[l] * share, left = rest(chips[l], n);
+    gone[l] += chips[l] - left;
+    chips[l] = left;
+  }
+}
+
 static void retire(const slip_scenario *s, size_t q, scenario_state *st) {
   const size_t life = (size_t)s->life_quarters;
   double *gone = st->measures[SLIP_RETIRED];
   for (size_t f = 0; f < s->n_fleets; f++) {
     if (s->fleets[f].source == SCENARIO_RENTED)
       continue;
-    if (q < life) { /* what was there at the beginning goes evenly over one life */
-      const double share = 1.0 / (double)life;
-      EACH {
-        const double train = st->first_train[f][l] * share, serve = st->first_serve[f][l] * share;
-        st->train[f][l] -= train;
-        st->serve[f][l] -= serve;
-        gone[l] += train + serve;
-      }
-    } else {
-      EACH {
-        st->train[f][l] -= st->cohort_train[f][q - life][l];
-        st->serve[f][l] -= st->cohort_serve[f][q - life][l];
-        gone[l] += st->cohort_train[f][q - life][l] + st->cohort_serve[f][q - life][l];
-      }
-    }
+    const bool is_first = q < life;
+    const double share = is_first ? 1.0 / (double)life : 1;
+    retire_some(st->train[f], is_first ? st->first_train[f] : st->cohort_train[f][q - life], share, gone);
+    retire_some(st->serve[f], is_first ? st->first_serve[f] : st->cohort_serve[f][q - life], share, gone);
   }
 }
 
@@ -112,6 +115,10 @@ static void open_purse(const slip_scenario *s, const slip_lanes *knots, slip_qua
       p->budget[l] += p->left[b][l];
     }
     memcpy(p->abroad[b], p->left[b], sizeof(slip_lanes));
+    if (s->buyers[b].has_home) {
+      at(s, knots, s->buyers[b].home, q, share);
+      EACH p->abroad[b][l] *= 1 - share[l];
+    }
   }
 }
 
@@ -135,9 +142,9 @@ static void buy(const slip_scenario *s, purse *p, slip_lanes *limit, const slip_
       const double chips = wish[b][l] * part[l], usd = chips * price[l];
       train[l] += chips * p->training[b][l];
       serve[l] += chips * (1 - p->training[b][l]);
-      p->left[b][l] = p->left[b][l] > usd ? p->left[b][l] - usd : 0;
+      p->left[b][l] = rest(p->left[b][l], usd);
       if (limit != p->left)
-        limit[b][l] = limit[b][l] > usd ? limit[b][l] - usd : 0;
+        limit[b][l] = rest(limit[b][l], usd);
     }
   }
 }
@@ -217,7 +224,7 @@ static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_sta
     join(s, p, fleet, q, train, serve, price, st);
     EACH {
       const double n = train[l] + serve[l];
-      st->unsold[i][l] = st->unsold[i][l] > n ? st->unsold[i][l] - n : 0;
+      st->unsold[i][l] = rest(st->unsold[i][l], n);
       chips[l] += n;
       revenue[l] += n * price[l];
     }
@@ -234,7 +241,7 @@ static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_
     EACH {
       const double home = before->left[b][l] - p->left[b][l];
       const double most = floor[l] > 0 ? home * (1 - floor[l]) / floor[l] : before->left[b][l];
-      p->abroad[b][l] = most < p->left[b][l] ? most : p->left[b][l];
+      p->abroad[b][l] = most < p->abroad[b][l] ? most : p->abroad[b][l];
     }
   }
   EACH needed[l] = floor[l] * p->budget[l] / s->fleets[s->product_fleet[0]].price_usd;

@@ -97,8 +97,8 @@ static slip_status read_given(const slip_node *map, scenario_given *given, size_
 }
 
 static slip_status read_buyer(slip_scenario *s, const slip_node *node, scenario_buyer *b, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},    {"title", true},    {"end_user", true},
-                                       {"share", true}, {"training", true}, {"given", false}};
+  static const slip_file_key keys[] = {{"id", true},       {"title", true}, {"end_user", true}, {"share", true},
+                                       {"training", true}, {"home", false}, {"given", false}};
   slip_status status = SLIP_OK;
   SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a buyer", err));
   SLIP_TRY(text(s, node, "id", &b->id, err));
@@ -106,6 +106,9 @@ static slip_status read_buyer(slip_scenario *s, const slip_node *node, scenario_
   SLIP_TRY(text(s, node, "end_user", &b->end_user, err));
   SLIP_TRY(refer(s, node, "share", 0, 1, &b->share, err));
   SLIP_TRY(refer(s, node, "training", 0, 1, &b->training, err));
+  b->has_home = slip_node_get(node, "home") != NULL;
+  if (b->has_home)
+    SLIP_TRY(refer(s, node, "home", 0, 1, &b->home, err));
   SLIP_TRY(read_given(slip_node_get(node, "given"), b->given, &b->n_given, err));
 cleanup:
   return status;

@@ -53,7 +53,8 @@ typedef struct scenario_given {
 
 typedef struct scenario_buyer {
   const char *id, *title, *end_user;
-  size_t share, training;
+  size_t share, training, home; /* home: part of the budget that is kept for domestic chips */
+  bool has_home;
   scenario_given given[SCENARIO_GIVEN];
   size_t n_given;
 } scenario_buyer;
