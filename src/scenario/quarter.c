@@ -90,7 +90,7 @@ static void retire(const slip_scenario *s, size_t q, scenario_state *st) {
   const size_t life = (size_t)s->life_quarters;
   double *gone = st->measures[SLIP_RETIRED];
   for (size_t f = 0; f < s->n_fleets; f++) {
-    if (s->fleets[f].source == SCENARIO_RENTED)
+    if (s->fleets[f].source == SCENARIO_RENTED || !s->fleets[f].is_used)
       continue;
     const bool is_first = q < life;
     const double share = is_first ? 1.0 / (double)life : 1;
@@ -122,31 +122,31 @@ static void open_purse(const slip_scenario *s, const slip_lanes *knots, slip_qua
   }
 }
 
-/* Buyers spend `grant` of what they have; when that is more than is on offer, each gets the same part of his wish. `limit` is
- * p->abroad for imports and p->left at home. */
-static void buy(const slip_scenario *s, purse *p, slip_lanes *limit, const slip_lanes *grant,
-                const slip_lanes price, const slip_lanes offer, slip_lanes train, slip_lanes serve) {
-  slip_lanes wish[SCENARIO_BUYERS], all = {0}, part;
+/* Buyers would spend `most` each; when that is more than is on offer, each gets the same part of his wish. `most` becomes what they spent. */
+static void buy(const slip_scenario *s, const purse *p, slip_lanes *most, const slip_lanes price,
+                const slip_lanes offer, slip_lanes train, slip_lanes serve) {
+  slip_lanes all = {0}, part, to_train = {0}, to_serve = {0};
+  for (size_t b = 0; b < s->n_buyers; b++)
+    EACH all[l] += most[b][l];
+  EACH {
+    const double wanted = all[l] / price[l];
+    part[l] = wanted > offer[l] ? offer[l] / wanted : 1;
+  }
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      const double most = p->left[b][l] < limit[b][l] ? p->left[b][l] : limit[b][l];
-      wish[b][l] = (grant ? grant[b][l] : 1) * most / price[l];
-      all[l] += wish[b][l];
+      const double usd = most[b][l] * part[l], chips = usd / price[l];
+      to_train[l] += chips * p->training[b][l];
+      to_serve[l] += chips * (1 - p->training[b][l]);
+      most[b][l] = usd;
     }
   }
-  EACH part[l] = all[l] > offer[l] ? offer[l] / all[l] : 1;
-  memset(train, 0, sizeof(slip_lanes));
-  memset(serve, 0, sizeof(slip_lanes));
-  for (size_t b = 0; b < s->n_buyers; b++) {
-    EACH {
-      const double chips = wish[b][l] * part[l], usd = chips * price[l];
-      train[l] += chips * p->training[b][l];
-      serve[l] += chips * (1 - p->training[b][l]);
-      p->left[b][l] = rest(p->left[b][l], usd);
-      if (limit != p->left)
-        limit[b][l] = rest(limit[b][l], usd);
-    }
-  }
+  memcpy(train, to_train, sizeof to_train);
+  memcpy(serve, to_serve, sizeof to_serve);
+}
+
+/* Whether what is bought in quarter q retires before the scenario ends. */
+static bool retires(const slip_scenario *s, size_t q) {
+  return q + (size_t)s->life_quarters < s->n_quarters;
 }
 
 /* Chips of this quarter join a fleet; hardware and building are paid. */
@@ -158,10 +158,14 @@ static void join(const slip_scenario *s, const purse *p, size_t fleet, size_t q,
     const double chips = train[l] + serve[l];
     st->train[fleet][l] += train[l];
     st->serve[fleet][l] += serve[l];
-    st->cohort_train[fleet][q][l] += train[l];
-    st->cohort_serve[fleet][q][l] += serve[l];
     hardware[l] += chips * price[l];
     site[l] += chips * w * p->site[l];
+  }
+  if (!retires(s, q))
+    return;
+  EACH {
+    st->cohort_train[fleet][q][l] += train[l];
+    st->cohort_serve[fleet][q][l] += serve[l];
   }
 }
 
@@ -186,7 +190,7 @@ static void read_grant(const slip_scenario *s, const slip_lanes *knots, const sc
 static void import_one(const slip_scenario *s, const slip_lanes *knots, const scenario_import *in, size_t q,
                        purse *p, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
-  slip_lanes grant[SCENARIO_BUYERS], price, fee, paid, offer, cap, train, serve;
+  slip_lanes most[SCENARIO_BUYERS], price, fee, paid, offer, cap, train, serve;
   double *chips = st->measures[SLIP_BOUGHT_IMPORTED], *revenue = st->measures[SLIP_REVENUE_FOREIGN],
          *fees = st->measures[SLIP_FEES];
   at(s, knots, in->offered, quarter, offer);
@@ -202,9 +206,15 @@ static void import_one(const slip_scenario *s, const slip_lanes *knots, const sc
     price[l] = in->has_price ? price[l] : s->fleets[in->fleet].price_usd;
     paid[l] = in->buyer_pays_fee ? price[l] * (1 + fee[l]) : price[l];
   }
-  for (size_t b = 0; b < s->n_buyers; b++)
-    read_grant(s, knots, &in->grants[b * s->n_quarters + q], quarter, p->reading, grant[b]);
-  buy(s, p, p->abroad, (const slip_lanes *)grant, paid, offer, train, serve);
+  for (size_t b = 0; b < s->n_buyers; b++) {
+    read_grant(s, knots, &in->grants[b * s->n_quarters + q], quarter, p->reading, most[b]);
+    EACH most[b][l] *= p->left[b][l] < p->abroad[b][l] ? p->left[b][l] : p->abroad[b][l];
+  }
+  buy(s, p, most, paid, offer, train, serve);
+  for (size_t b = 0; b < s->n_buyers; b++) {
+    EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
+    EACH p->abroad[b][l] = rest(p->abroad[b][l], most[b][l]);
+  }
   join(s, p, in->fleet, q, train, serve, paid, st);
   EACH {
     const double n = train[l] + serve[l], fee_usd = n * price[l] * fee[l];
@@ -215,12 +225,15 @@ static void import_one(const slip_scenario *s, const slip_lanes *knots, const sc
 }
 
 static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_state *st) {
-  slip_lanes price, train, serve;
+  slip_lanes most[SCENARIO_BUYERS], price, train, serve;
   double *chips = st->measures[SLIP_BOUGHT_DOMESTIC], *revenue = st->measures[SLIP_REVENUE_DOMESTIC];
   for (size_t i = 0; i < s->supply->n_products; i++) {
     const size_t fleet = s->product_fleet[i];
     EACH price[l] = s->fleets[fleet].price_usd;
-    buy(s, p, p->left, NULL, price, st->unsold[i], train, serve);
+    memcpy(most, p->left, sizeof most);
+    buy(s, p, most, price, st->unsold[i], train, serve);
+    for (size_t b = 0; b < s->n_buyers; b++)
+      EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
     join(s, p, fleet, q, train, serve, price, st);
     EACH {
       const double n = train[l] + serve[l];
@@ -257,7 +270,8 @@ static void spend(const slip_scenario *s, const slip_lanes *knots, size_t q, sce
     limit_imports(s, knots, quarter, &before, &p, st);
   }
   for (size_t i = 0; i < s->n_imports; i++)
-    import_one(s, knots, &s->imports[i], q, &p, st);
+    if (s->imports[i].grants[q].mode != SCENARIO_BLOCKADE) /* the mode is that of all buyers */
+      import_one(s, knots, &s->imports[i], q, &p, st);
   if (!s->has_floor)
     buy_at_home(s, q, &p, st);
   memcpy(st->measures[SLIP_BUDGET], p.budget, sizeof(slip_lanes));
@@ -291,36 +305,61 @@ static void rent(const slip_scenario *s, const slip_lanes *knots, slip_quarter q
 
 /* ---- what the fleets do ---- */
 
+/* Sums over fleets; apart from the state, so that nothing else can change them meanwhile. */
+typedef struct doing {
+  slip_lanes compute[SCENARIO_SOURCES], runs, largest, tokens, installed, power, energy_usd;
+} doing;
+
+static void work_of(const slip_scenario *s, const scenario_fleet *fleet, const slip_lanes train,
+                    const slip_lanes serve, const slip_lanes trains, const slip_lanes serves,
+                    const slip_lanes discount, doing *d) {
+  const double budget = s->model->train_tokens, flop = 6 * slip_model_active_params(s->model) * 90 * 86400;
+  const slip_region *region = s->regions[fleet->source];
+  const double train_w = fleet->train_w * region->pue, serve_w = fleet->serve_w * region->pue;
+  const double usd_per_j = region->power_usd_per_j;
+  double *compute = d->compute[fleet->source];
+  EACH compute[l] += (train[l] + serve[l]) * fleet->peak_flops;
+  EACH {
+    const double tokens = train[l] * trains[l]; /* a second, while all work */
+    d->runs[l] += tokens * SECONDS_PER_YEAR / budget;
+    d->largest[l] = tokens * flop > d->largest[l] ? tokens * flop : d->largest[l];
+    d->tokens[l] += serve[l] * serves[l] * 86400;
+  }
+  if (fleet->source == SCENARIO_RENTED)
+    return;
+  EACH {
+    const double w = train[l] * train_w + serve[l] * serve_w;
+    d->installed[l] += train[l] + serve[l];
+    d->power[l] += w;
+    d->energy_usd[l] +=
+        w * usd_per_j * (fleet->source == SCENARIO_DOMESTIC ? discount[l] : 1) * SECONDS_PER_QUARTER;
+  }
+}
+
 static void work(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, scenario_state *st) {
-  const double budget = s->model->train_tokens, flop = 6 * slip_model_active_params(s->model);
-  slip_lanes utilisation, train, serve, subsidy;
+  slip_lanes utilisation, trains, serves, discount;
   slip_lanes *m = st->measures;
+  doing d = {0};
   at(s, knots, s->utilisation, q, utilisation);
-  at(s, knots, s->subsidy, q, subsidy);
+  at(s, knots, s->subsidy, q, discount);
+  EACH discount[l] = 1 - discount[l];
   for (size_t f = 0; f < s->n_fleets; f++) {
     const scenario_fleet *fleet = &s->fleets[f];
-    const slip_region *region = s->regions[fleet->source];
-    double *compute = m[SLIP_COMPUTE_DOMESTIC + fleet->source];
-    const bool at_home = fleet->source != SCENARIO_RENTED, is_domestic = fleet->source == SCENARIO_DOMESTIC;
-    at(s, knots, fleet->train_rate, q, train);
-    at(s, knots, fleet->serve_rate, q, serve);
-    EACH {
-      const double chips = st->train[f][l] + st->serve[f][l];
-      const double tokens = st->train[f][l] * train[l] * utilisation[l]; /* a second */
-      const double largest = tokens * flop * 90 * 86400;
-      compute[l] += chips * fleet->peak_flops;
-      m[SLIP_RUNS][l] += tokens * SECONDS_PER_YEAR / budget;
-      m[SLIP_LARGEST_FLOP][l] = largest > m[SLIP_LARGEST_FLOP][l] ? largest : m[SLIP_LARGEST_FLOP][l];
-      m[SLIP_TOKENS_DAY][l] += st->serve[f][l] * serve[l] * utilisation[l] * 86400;
-      if (at_home) {
-        const double w = (st->train[f][l] * fleet->train_w + st->serve[f][l] * fleet->serve_w) * region->pue;
-        const double j = w * utilisation[l] * SECONDS_PER_QUARTER;
-        m[SLIP_INSTALLED][l] += chips;
-        m[SLIP_POWER_W][l] += w;
-        m[SLIP_ENERGY_J][l] += j;
-        m[SLIP_COST_ENERGY][l] += j * region->power_usd_per_j * (is_domestic ? 1 - subsidy[l] : 1);
-      }
-    }
+    if (!fleet->is_used)
+      continue;
+    at(s, knots, fleet->train_rate, q, trains);
+    at(s, knots, fleet->serve_rate, q, serves);
+    work_of(s, fleet, st->train[f], st->serve[f], trains, serves, discount, &d);
+  }
+  memcpy(m[SLIP_COMPUTE_DOMESTIC], d.compute, sizeof d.compute);
+  memcpy(m[SLIP_INSTALLED], d.installed, sizeof d.installed);
+  memcpy(m[SLIP_POWER_W], d.power, sizeof d.power);
+  EACH {
+    m[SLIP_RUNS][l] = d.runs[l] * utilisation[l];
+    m[SLIP_LARGEST_FLOP][l] = d.largest[l] * utilisation[l];
+    m[SLIP_TOKENS_DAY][l] = d.tokens[l] * utilisation[l];
+    m[SLIP_ENERGY_J][l] = d.power[l] * utilisation[l] * SECONDS_PER_QUARTER;
+    m[SLIP_COST_ENERGY][l] = d.energy_usd[l] * utilisation[l];
   }
 }
 
@@ -341,7 +380,7 @@ static void conclude(scenario_state *st) {
 void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
   memset(st->measures, 0, sizeof st->measures);
-  for (size_t f = 0; f < s->n_fleets; f++) {
+  for (size_t f = 0; retires(s, q) && f < s->n_fleets; f++) {
     memset(st->cohort_train[f][q], 0, sizeof(slip_lanes));
     memset(st->cohort_serve[f][q], 0, sizeof(slip_lanes));
   }

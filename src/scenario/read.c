@@ -446,6 +446,8 @@ slip_status scenario_read(slip_scenario *s, slip_error *err) {
   SLIP_TRY(read_installed(s, err));
   SLIP_TRY(read_imports(s, err));
   SLIP_TRY(read_abroad(s, err));
+  for (size_t f = 0; f < s->n_fleets; f++)
+    s->fleets[f].is_used = true;
   SLIP_TRY(list_of(get(s, "known"), "known figures", SCENARIO_KNOWN, err));
   for (const slip_node *node = first_of(get(s, "known")); node; node = node->next)
     SLIP_TRY(read_known(s, node, &s->known[s->n_known++], err));

@@ -91,43 +91,57 @@ void slip_samples_free(slip_samples *samples) {
   samples->values = NULL;
 }
 
-/* ---- quantiles ---- */
+/* ---- quantiles: the value of a rank, by counting the upper and then the lower half of the bits ---- */
 
-/* Hoare's selection within v[low..high]: afterwards v[k] is what sorting would put there. */
-static float choose(float *v, int64_t low, int64_t high, int64_t k) {
-  while (low < high) {
-    const float a = v[low], b = v[low + (high - low) / 2], c = v[high];
-    const float pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-    int64_t i = low, j = high;
-    while (i <= j) {
-      while (v[i] < pivot)
-        i++;
-      while (v[j] > pivot)
-        j--;
-      if (i <= j) {
-        const float keep = v[i];
-        v[i++] = v[j];
-        v[j--] = keep;
-      }
-    }
-    if (k <= j)
-      high = j;
-    else if (k >= i)
-      low = i;
-    else
-      break;
-  }
-  return v[k];
+enum { HALF = 1 << 16 };
+
+/* Unsigned numbers in the order of the floats (no NAN among them). */
+static uint32_t order_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
 }
 
-static slip_band band_of(float *v, int64_t n) {
-  const int64_t low = (int64_t)(0.1 * (double)(n - 1) + 0.5), middle = (int64_t)(0.5 * (double)(n - 1) + 0.5),
-                high = (int64_t)(0.9 * (double)(n - 1) + 0.5);
-  slip_band band;
-  band.median = (double)choose(v, 0, n - 1, middle);
-  band.low = (double)choose(v, 0, middle, low);
-  band.high = (double)choose(v, middle, n - 1, high);
-  return band;
+static float value_of(uint32_t order) {
+  const uint32_t bits = order & 0x80000000U ? order & 0x7fffffffU : ~order;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/* The half in which the k-th smallest lies, and how many come before that half. */
+static uint32_t locate(const uint32_t *counts, int64_t k, int64_t *before) {
+  uint32_t half = 0;
+  *before = 0;
+  while (*before + counts[half] <= k)
+    *before += counts[half++];
+  return half;
+}
+
+/* The values of three ranks, in two passes. counts: 4 * HALF numbers of scratch. */
+static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
+  const double last = (double)(n - 1);
+  const int64_t ranks[3] = {(int64_t)(0.1 * last + 0.5), (int64_t)(0.5 * last + 0.5), (int64_t)(0.9 * last + 0.5)};
+  uint32_t half[3];
+  int64_t before[3], inside = 0;
+  double found[3];
+  memset(counts, 0, 4 * HALF * sizeof *counts);
+  for (int64_t i = 0; i < n; i++)
+    counts[order_of(v[i]) >> 16]++;
+  for (int k = 0; k < 3; k++)
+    half[k] = locate(counts, ranks[k], &before[k]);
+  for (int64_t i = 0; i < n; i++) {
+    const uint32_t order = order_of(v[i]), upper = order >> 16;
+    if (upper == half[0])
+      counts[HALF + (order & 0xffffU)]++;
+    if (upper == half[1])
+      counts[2 * HALF + (order & 0xffffU)]++;
+    if (upper == half[2])
+      counts[3 * HALF + (order & 0xffffU)]++;
+  }
+  for (int k = 0; k < 3; k++)
+    found[k] = (double)value_of(half[k] << 16 | locate(counts + (k + 1) * HALF, ranks[k] - before[k], &inside));
+  return (slip_band){found[0], found[1], found[2]};
 }
 
 slip_status slip_samples_bands(const slip_samples *s, size_t first, size_t count, int threads, slip_band *out,
@@ -135,19 +149,17 @@ slip_status slip_samples_bands(const slip_samples *s, size_t first, size_t count
   bool failed = false;
 #pragma omp parallel num_threads(thread_count(threads)) default(shared)
   {
-    float *copy = slip_memory_resize(NULL, (size_t)s->n * sizeof *copy);
-    if (!copy) {
+    uint32_t *counts = slip_memory_resize(NULL, 4 * HALF * sizeof *counts);
+    if (!counts) {
 #pragma omp atomic write
       failed = true;
     }
 #pragma omp for schedule(dynamic, 4)
     for (size_t i = 0; i < count; i++) {
-      if (copy) {
-        memcpy(copy, &s->values[(first + i) * (size_t)s->n], (size_t)s->n * sizeof *copy);
-        out[i] = band_of(copy, s->n);
-      }
+      if (counts)
+        out[i] = band_of(&s->values[(first + i) * (size_t)s->n], s->n, counts);
     }
-    free(copy);
+    free(counts);
   }
   return failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
 }

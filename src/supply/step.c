@@ -1,5 +1,4 @@
 /* One quarter of a supply, for a block of samples. */
-#include <math.h>
 #include <string.h>
 
 #include "supply/supply_internal.h"
@@ -41,6 +40,10 @@ static void make(const supply_pool *pool, const slip_deck *deck, const slip_lane
     out[l] *= slip_yield(pool->model, pool->die_mm2, defects[l], clustering[l]);
 }
 
+static double at_most_1(double x) {
+  return x < 1 ? x : 1;
+}
+
 static void fill(const slip_supply *supply, const slip_deck *deck, const slip_lanes *knots, slip_quarter quarter,
                  supply_state *state) {
   slip_lanes in, release;
@@ -52,7 +55,7 @@ static void fill(const slip_supply *supply, const slip_deck *deck, const slip_la
       slip_deck_at(deck, knots, pool->start, supply->from, in);
       slip_deck_at(deck, knots, pool->release, supply->from, release);
       for (int l = 0; l < SLIP_LANES; l++)
-        total[l] += in[l] * (fmin(1, (elapsed + 1) / release[l]) - fmin(1, elapsed / release[l]));
+        total[l] += in[l] * (at_most_1((elapsed + 1) / release[l]) - at_most_1(elapsed / release[l]));
     }
     if (pool->is_made) {
       make(pool, deck, knots, quarter, in);
