@@ -8,7 +8,7 @@
 
 #define SECONDS_PER_YEAR (365.25 * 86400)
 #define SECONDS_PER_QUARTER (SECONDS_PER_YEAR / 4)
-#define EACH for (int l = 0; l < SLIP_LANES; l++)
+#define EACH SLIP_EACH_LANE
 
 /* What buyers have left, and how this quarter's purchases add up. */
 typedef struct purse {

@@ -60,15 +60,15 @@ static void add_year(const run *r, size_t q, const slip_lanes *m, slip_lanes *ou
     if (!infos[i].is_flow || q % 4 == 0)
       memcpy(sum, m[i], sizeof(slip_lanes));
     else
-      for (int l = 0; l < SLIP_LANES; l++)
-        sum[l] += m[i][l];
+      SLIP_EACH_LANE
+    sum[l] += m[i][l];
   }
   /* a share of sums, not a sum of shares */
   const double *home = out[SLIP_BOUGHT_DOMESTIC * r->years + year],
                *in = out[SLIP_BOUGHT_IMPORTED * r->years + year];
   double *share = out[SLIP_DOMESTIC_SHARE * r->years + year];
-  for (int l = 0; l < SLIP_LANES; l++)
-    share[l] = home[l] + in[l] > 0 ? home[l] / (home[l] + in[l]) : 0;
+  SLIP_EACH_LANE
+  share[l] = home[l] + in[l] > 0 ? home[l] / (home[l] + in[l]) : 0;
 }
 
 static void run_block(const void *context, void *scratch, const slip_lanes *knots, slip_lanes *out) {

@@ -377,21 +377,21 @@ void slip_deck_draw(const slip_deck *deck, uint32_t seed, uint32_t first, slip_l
     slip_lanes *out = &knots[deck->first_knot[i]];
     if (!deck->tables[i]) {
       for (size_t k = 0; k < a->n_knots; k++)
-        for (int l = 0; l < SLIP_LANES; l++)
-          out[k][l] = a->knots[k].low;
+        SLIP_EACH_LANE
+      out[k][l] = a->knots[k].low;
       continue;
     }
     slip_random_uniform(seed, deck->streams[i], first, SLIP_LANES, u);
     if (uniform)
       memcpy(uniform[i], u, sizeof u);
-    for (int l = 0; l < SLIP_LANES; l++) {
+    SLIP_EACH_LANE {
       at[l] = (int)(u[l] * SLIP_TABLE);
       part[l] = u[l] * SLIP_TABLE - at[l];
     }
     for (size_t k = 0; k < a->n_knots; k++) {
       const double *table = &deck->tables[i][k * (SLIP_TABLE + 1)];
-      for (int l = 0; l < SLIP_LANES; l++)
-        out[k][l] = table[at[l]] + part[l] * (table[at[l] + 1] - table[at[l]]);
+      SLIP_EACH_LANE
+      out[k][l] = table[at[l]] + part[l] * (table[at[l] + 1] - table[at[l]]);
     }
   }
 }
@@ -407,6 +407,6 @@ void slip_deck_at(const slip_deck *deck, const slip_lanes *knots, size_t index, 
     return;
   }
   const double *b = knots[deck->first_knot[index] + k + 1];
-  for (int l = 0; l < SLIP_LANES; l++)
-    out[l] = a[l] + weight * (b[l] - a[l]);
+  SLIP_EACH_LANE
+  out[l] = a[l] + weight * (b[l] - a[l]);
 }

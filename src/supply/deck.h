@@ -22,6 +22,9 @@ enum {
 
 typedef double slip_lanes[SLIP_LANES];
 
+/* A loop over the samples of a block, each on its own: no iteration reads what another writes. */
+#define SLIP_EACH_LANE _Pragma("omp simd") for (int l = 0; l < SLIP_LANES; l++)
+
 typedef struct slip_deck {
   slip_arena *arena;
   slip_assumption items[SLIP_DECK_MAX];

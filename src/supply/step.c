@@ -11,8 +11,8 @@ void supply_start(const slip_supply *supply, supply_state *state) {
 }
 
 static void add(slip_lanes a, const slip_lanes b) {
-  for (int l = 0; l < SLIP_LANES; l++)
-    a[l] += b[l];
+  SLIP_EACH_LANE
+  a[l] += b[l];
 }
 
 /* Good dies: wafers x dies per wafer x yield. */
@@ -21,17 +21,17 @@ static void make(const supply_pool *pool, const slip_deck *deck, const slip_lane
   slip_lanes value, defects, clustering;
   slip_deck_at(deck, knots, pool->wafers, quarter, out);
   const double whole = pool->die_mm2 > 0 ? slip_dies_per_wafer(pool->diameter_mm, pool->die_mm2) : 1;
-  for (int l = 0; l < SLIP_LANES; l++)
-    out[l] *= MONTHS * whole;
+  SLIP_EACH_LANE
+  out[l] *= MONTHS * whole;
   if (!(pool->die_mm2 > 0)) {
     slip_deck_at(deck, knots, pool->dies_per_wafer, quarter, value);
-    for (int l = 0; l < SLIP_LANES; l++)
-      out[l] *= value[l];
+    SLIP_EACH_LANE
+    out[l] *= value[l];
   }
   if (pool->yield_given) {
     slip_deck_at(deck, knots, pool->yield, quarter, value);
-    for (int l = 0; l < SLIP_LANES; l++)
-      out[l] *= value[l];
+    SLIP_EACH_LANE
+    out[l] *= value[l];
     return;
   }
   slip_deck_at(deck, knots, pool->defects, quarter, defects);
@@ -54,8 +54,8 @@ static void fill(const slip_supply *supply, const slip_deck *deck, const slip_la
     if (pool->has_start) {
       slip_deck_at(deck, knots, pool->start, supply->from, in);
       slip_deck_at(deck, knots, pool->release, supply->from, release);
-      for (int l = 0; l < SLIP_LANES; l++)
-        total[l] += in[l] * (at_most_1((elapsed + 1) / release[l]) - at_most_1(elapsed / release[l]));
+      SLIP_EACH_LANE
+      total[l] += in[l] * (at_most_1((elapsed + 1) / release[l]) - at_most_1(elapsed / release[l]));
     }
     if (pool->is_made) {
       make(pool, deck, knots, quarter, in);
@@ -78,12 +78,12 @@ static void package(const supply_product *product, supply_state *state, const sl
   for (size_t k = 0; k < product->n_needs; k++) {
     const double *left = part[product->needs[k].pool];
     const double each = product->needs[k].each;
-    for (int l = 0; l < SLIP_LANES; l++)
-      count[l] = left[l] / each < count[l] ? left[l] / each : count[l];
+    SLIP_EACH_LANE
+    count[l] = left[l] / each < count[l] ? left[l] / each : count[l];
   }
   for (size_t k = 0; k < product->n_needs; k++) {
     double *stock = state->stock[product->needs[k].pool], *used = state->used[product->needs[k].pool];
-    for (int l = 0; l < SLIP_LANES; l++) {
+    SLIP_EACH_LANE {
       const double take = count[l] * product->needs[k].each,
                    most = stock[l] < take ? stock[l] : take; /* rounding */
       stock[l] -= most;
@@ -112,8 +112,8 @@ void supply_step(const slip_supply *supply, const slip_deck *deck, const slip_la
     for (size_t p = 0; p < supply->n_pools; p++)
       if (needs(&supply->products[i], p))
         add(sum[p], weight[i]);
-    for (int l = 0; l < SLIP_LANES; l++)
-      room[i][l] = 1e18;
+    SLIP_EACH_LANE
+    room[i][l] = 1e18;
     if (supply->products[i].has_capacity)
       slip_deck_at(deck, knots, supply->products[i].capacity, quarter, room[i]);
     memset(started[i], 0, sizeof(slip_lanes));
@@ -121,17 +121,17 @@ void supply_step(const slip_supply *supply, const slip_deck *deck, const slip_la
   for (size_t i = 0; i < supply->n_products; i++) { /* each product's part of the pools, by weight */
     for (size_t p = 0; p < supply->n_pools; p++)
       if (needs(&supply->products[i], p))
-        for (int l = 0; l < SLIP_LANES; l++)
-          part[p][l] = sum[p][l] > 0 ? whole[p][l] * (weight[i][l] / sum[p][l]) : 0;
+        SLIP_EACH_LANE
+    part[p][l] = sum[p][l] > 0 ? whole[p][l] * (weight[i][l] / sum[p][l]) : 0;
     package(&supply->products[i], state, (const slip_lanes *)part, room[i], started[i]);
   }
   for (size_t i = 0; i < supply->n_products;
        i++) { /* what is left over, in order; none for a product without weight */
-    for (int l = 0; l < SLIP_LANES; l++)
-      room[i][l] = weight[i][l] > 0 ? room[i][l] - started[i][l] : 0;
+    SLIP_EACH_LANE
+    room[i][l] = weight[i][l] > 0 ? room[i][l] - started[i][l] : 0;
     package(&supply->products[i], state, (const slip_lanes *)state->stock, room[i], started[i]);
     slip_deck_at(deck, knots, supply->products[i].packaging_yield, quarter, yield);
-    for (int l = 0; l < SLIP_LANES; l++) {
+    SLIP_EACH_LANE {
       state->made[i][l] = started[i][l] * yield[l];
       state->scrapped[i][l] = started[i][l] - state->made[i][l];
     }

@@ -104,7 +104,7 @@ static void run_block(const void *context, void *scratch, const slip_lanes *knot
     supply_step(s, s->deck, knots, q, state);
     for (size_t i = 0; q >= r->from && i < s->n_products; i++) {
       memcpy(out[i * quarters + (size_t)(q - r->from)], state->made[i], sizeof(slip_lanes));
-      for (int l = 0; l < SLIP_LANES; l++) {
+      SLIP_EACH_LANE {
         total[i][l] += state->made[i][l];
         total[s->n_products][l] += state->made[i][l];
       }
