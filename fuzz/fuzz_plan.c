@@ -26,12 +26,14 @@ static void check_error(const slip_error *err, slip_status status) {
 static bool same_train(const slip_plan *a, const slip_plan *b) {
   return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp &&
          a->ep == b->ep && a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
-         a->sharding == b->sharding && a->recompute == b->recompute;
+         a->sharding == b->sharding && a->recompute == b->recompute && a->recompute_layers == b->recompute_layers &&
+         a->no_sequence_parallel == b->no_sequence_parallel && a->exposed == b->exposed;
 }
 
 static bool same_serve(const slip_serve_plan *a, const slip_serve_plan *b) {
   return a->tp == b->tp && a->pp == b->pp && a->dp == b->dp && a->ep == b->ep && a->batch == b->batch &&
-         a->chunk == b->chunk && a->disaggregated == b->disaggregated;
+         a->chunk == b->chunk && a->disaggregated == b->disaggregated && a->instances == b->instances &&
+         a->poll == b->poll;
 }
 
 static void check_train(const char *text) {

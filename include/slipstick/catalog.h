@@ -106,10 +106,13 @@ const slip_fact *slip_entry_fact(const slip_entry *entry, const char *field);
 typedef struct slip_kernels {
   slip_entry entry;
   double gemm_fraction
-      [SLIP_DTYPES];     /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
-  double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
-  double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
-  double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
+      [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
+  double
+      sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
+                          * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
+  double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
+  double grouped_fraction;   /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double attention_fraction; /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
   double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
@@ -144,14 +147,16 @@ typedef struct slip_chip {
 enum { SLIP_MAX_LEVELS = 4 };
 
 typedef struct slip_level {
-  const char *name;         /* "in-package", "scale-up", "scale-out" */
-  const char *topology;     /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
-  const char *fabric;       /* "NVLink 5", "UB", "InfiniBand NDR", ... */
-  double ranks;             /* ranks (not chips) within one domain of this level; infinity for the outermost */
-  double bytes_per_s;       /* per rank and direction */
-  double latency_s;         /* one small message between two ranks, software included */
-  double fraction;          /* of bytes_per_s that large collectives sustain, in (0, 1] */
-  double exchange_s;        /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  const char *name;     /* "in-package", "scale-up", "scale-out" */
+  const char *topology; /* "switch", "mesh", "torus-2d", "torus-3d", "clos", "die-to-die" */
+  const char *fabric;   /* "NVLink 5", "UB", "InfiniBand NDR", ... */
+  double ranks;         /* ranks (not chips) within one domain of this level; infinity for the outermost */
+  double bytes_per_s;   /* per rank and direction */
+  double latency_s;     /* one small message between two ranks, software included */
+  double fraction;      /* of bytes_per_s that large collectives sustain, in (0, 1] */
+  double exchange_s;    /* fixed time of one expert dispatch or combine; latency_s when the file gives none */
+  double
+      copy_s; /* that a rank needs to send (or fetch) one copy of a token, whatever its size; 0 when the file gives none */
   double exchange_fraction; /* of bytes_per_s that expert dispatch and combine sustain; fraction when absent */
   double bulk_fraction;     /* the same of the kernels for training and prefill; exchange_fraction when absent */
   double reduce_fraction;   /* of bytes_per_s at which a vector is reduced inside the switch; NAN: it cannot */
@@ -208,13 +213,16 @@ typedef struct slip_stack {
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
   double host_sequence_s;    /* host time per sequence of a step: scheduling, sampling, streaming; 0 when absent */
   double
-      request_s; /* of a request outside all steps, before its first token is out: server, tokenizer, queues between
-                     * processes; 0 when absent */
+      request_s; /* of a request outside all steps, before its first token is out: server, queues between processes; 0
+                     * when absent */
+  double request_token_s;   /* the same for each token of its prompt: tokenizer, transport; 0 when absent */
   double two_batch_overlap; /* share of expert traffic hidden behind the other half batch */
   double
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
+  double serial_host;          /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
+  double whole_windows;        /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
   double
       reserve_output; /* share of its output that a request must find room for in the cache before it runs; 1 when absent */
@@ -227,6 +235,8 @@ typedef struct slip_stack {
   double spread_train, spread_serve;
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double
+      spread_ttft_split; /* the same where prefill has chips of its own: a router and a hand-over more; spread_ttft when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
 } slip_stack;

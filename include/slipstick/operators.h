@@ -77,6 +77,7 @@ typedef struct slip_op {
   double weight_bytes, read_bytes, write_bytes; /* matrices; activations and cache read; activations written */
   bool
       hidden_start; /* serving: its start and ramps are hidden, fused into the kernel before it or on a second stream */
+  bool few_rows;     /* serving: engines have kernels of smaller tiles for products of few rows */
   bool trainable;    /* has weights: its backward is two products, else attention's or a stream's */
   bool block_scaled; /* fp8 product: scales of blocks (MXFP8, 1 x 128), not of tensors */
   bool mirrored;     /* stream: its backward moves what its forward does, not twice that */
@@ -96,6 +97,7 @@ typedef struct slip_op {
 /* How a layer is cut. All >= 1. */
 typedef struct slip_shard {
   int64_t tp, cp, ep, etp;
+  bool whole_sequence; /* training: no sequence parallelism over tp */
 } slip_shard;
 
 /* Sequences that a step handles alike: `sequences`, each with `new_tokens` to process after `past` cached ones. */
@@ -137,6 +139,9 @@ void slip_edge_operators(const slip_model *model, bool head, double logit_tokens
 
 /* Experts that each of ep ranks holds: experts / ep rounded up; the slots left over hold second copies of busy experts. */
 double slip_expert_slots(const slip_ffn *ffn, int64_t ep);
+/* Serving with more ranks than experts (one to a rank): the shared expert is one of those that a token is sent to, held by ranks of its own
+ * (DeepSeek-V3, arXiv 2412.19437, s. 3.4.2: EP320, nine experts a token; CloudMatrix384 as well). Its width must be a multiple of an expert's. */
+bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep);
 
 /* Query-key pairs of a segment: each new token sees all earlier ones and itself, at most `limit` (window or top-k; 0 none).
  * Closed form of sum over i = 1..new of min(past + i, limit). */

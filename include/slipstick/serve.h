@@ -22,10 +22,11 @@ typedef struct slip_serve_plan {
   int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
   int64_t poll;  /* steps between two looks for new requests; 0 or 1: before every step */
   bool disaggregated;
+  int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);
-/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,poll=30,disaggregate=yes". As slip_plan_parse. */
+/* "tp=8,dp=4,ep=32,batch=512,chunk=8192,poll=30,disaggregate=yes,instances=2". As slip_plan_parse. */
 slip_status slip_serve_plan_parse(const char *text, slip_serve_plan *out, slip_error *err);
 int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size);
 
@@ -68,6 +69,9 @@ slip_dtype slip_serve_kv(const slip_serve *serve);
 
 /* SLIP_INFEASIBLE with the rule broken. */
 slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *plan, slip_error *err);
+/* Every rule, as slip_train_verdicts. */
+int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
+                        slip_plan_verdict out[SLIP_MAX_RULES]);
 
 /* One engine step of one attention replica (all replicas do the same): `prefill` new prompt tokens at mean depth, and
  * `decoding` sequences of mean `context`, each advancing by one token and its drafts. */
@@ -162,10 +166,36 @@ typedef struct slip_loop {
  * round waits as burst_ttft_s says. O(log) steps. */
 slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
                                    slip_loop *out, slip_error *err);
-/* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. */
+/* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. decode_plan->batch > 0 caps the
+ * running sequences of a decode instance. What exceeds that (or memory) waits for a place, and so for its first token: the decode engine
+ * sends it (TensorRT-LLM's executor when it first schedules the request, SGLang and vLLM likewise). That wait,
+ *   ttft = (requests - running) / requests_per_s,
+ * hides the prompt's own; rounds_ttft_s is the longer of the two, the first round's requests waiting half as long on average. */
 slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
                                          const slip_serve *decode, const slip_serve_plan *decode_plan,
                                          double n_decode, double requests, slip_loop *out, slip_error *err);
+
+/* ---- a fixed number of requests, all queued at once ---- */
+
+/* How offline throughput is measured: the clock stops with the last answer, so that the ramp and the drain count. */
+typedef struct slip_run {
+  double seconds;        /* until the last request is answered */
+  double requests_per_s; /* requests / seconds, of the instance */
+  double running;        /* sequences decoding in the instance, mean over the decode steps */
+  int64_t chips;
+} slip_run;
+
+/* One instance that prefills and decodes `requests` (1 to 1e12), spread evenly over its lanes (attention replica and pipeline micro-batch).
+ * Decode steps pass one after the other; in each, waiting prompts come in as far as one chunk, the scheduler (plan->batch, else the
+ * stack's max_sequences) and the cache allow, and every sequence leaves after D = (osl - 1) / tokens per step steps. So with n requests
+ * a lane, M at once and c a step: waves of M, n/c + D steps when n <= M, and
+ *   seconds = sum over steps of T(decode, sequences then running) + n (T(mixed) - T(decode)) passes / prompts per chunk + request_us
+ *             + isl request_token_us.
+ * A stack that reserves no room for outputs takes in what fits now; when the caches outgrow the memory the last to come wait and compute
+ * their tokens anew. SLIP_BAD_INPUT, SLIP_INFEASIBLE as slip_serve_decode. O(1): requests go in at most 96 cohorts, three waves are
+ * played and further ones are like the third. */
+slip_status slip_serve_run(const slip_serve *serve, const slip_serve_plan *plan, double requests, slip_run *out,
+                           slip_error *err);
 
 /* The tree behind one step: step -> part -> operator. `prefill` chooses which pool's step. Free with slip_why_free. */
 slip_status slip_serve_explain(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,

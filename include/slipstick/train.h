@@ -47,12 +47,27 @@ typedef struct slip_plan {
   slip_schedule schedule;
   slip_sharding sharding;
   slip_recompute recompute;
+  int64_t recompute_layers;  /* with selective or full: the first so many layers of each chunk; 0: all of them
+                              * (Megatron-LM: --recompute-method block --recompute-num-layers) */
+  bool no_sequence_parallel; /* activations between tensor-parallel blocks are kept whole on every rank, and reduced
+                              * instead of scattered and gathered (arXiv 2205.05198, section 4.2.2) */
+  unsigned exposed;          /* SLIP_OVERLAP_...: traffic that the stack would hide behind compute, but is not to */
 } slip_plan;
 
-/* All ones, 1F1B, distributed optimizer, no recompute, dp 0. */
+enum { /* kinds of traffic that a stack may hide; bits of slip_plan.exposed */
+       SLIP_OVERLAP_TP = 1,
+       SLIP_OVERLAP_CP = 2,
+       SLIP_OVERLAP_EP = 4,
+       SLIP_OVERLAP_PP = 8,
+       SLIP_OVERLAP_DP = 16,
+       SLIP_OVERLAPS = 31
+};
+
+/* All ones, 1F1B, distributed optimizer, no recompute, sequence parallelism, all of the stack's overlap, dp 0. */
 slip_plan slip_plan_default(void);
 /* "tp=8,pp=16,vpp=2,ep=8,mbs=1,recompute=full,sharding=1,schedule=1f1b": keys in any order, others keep their default; keys:
- * tp pp vpp dp cp ep etp mbs schedule sharding recompute. SLIP_BAD_INPUT naming the key and its legal values. Spaces are allowed around
+ * tp pp vpp dp cp ep etp mbs schedule sharding recompute recompute_layers sp (yes, no) overlap (all, none, or those that are
+ * hidden: "dp+pp"). SLIP_BAD_INPUT naming the key and its legal values. Spaces are allowed around
  * items. O(n). */
 slip_status slip_plan_parse(const char *text, slip_plan *out, slip_error *err);
 /* The shortest text that parses to the same plan: parts at their default are left out, but tp, pp, dp and mbs stay. Always
@@ -92,6 +107,19 @@ int64_t slip_train_ranks(const slip_train *train);
 
 /* Fills plan->dp when 0 and checks every rule of legality. SLIP_INFEASIBLE with the rule that is broken and the numbers. */
 slip_status slip_train_check(const slip_train *train, slip_plan *plan, slip_error *err);
+
+/* One rule of legality, and whether a plan keeps it. */
+typedef struct slip_plan_verdict {
+  const char *rule;   /* short name: "heads", "interleaving"; static */
+  const char *reason; /* why there is such a rule, with its source; static */
+  bool kept;
+  char numbers
+      [192]; /* what breaks it: "tp=5 does not divide the 128 attention heads of deepseek-v3"; "" when kept */
+} slip_plan_verdict;
+enum { SLIP_MAX_RULES = 32 };
+/* Every rule in the order in which slip_train_check asks, up to the first that makes the rest meaningless (a degree below
+ * one, more ranks than there are). Fills plan->dp when 0 and it can. Returns how many were written. */
+int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_plan_verdict out[SLIP_MAX_RULES]);
 
 /* ---- results ---- */
 
@@ -140,11 +168,13 @@ typedef struct slip_layer_cost {
 typedef struct slip_layer_costs {
   int n_kinds;
   slip_layer_cost kinds[SLIP_MAX_LAYER_KINDS];
-  slip_layer_cost embedding, head, mtp; /* mtp: all modules with their heads */
-  bool tied;                            /* a stage that has both holds one matrix for embedding and head */
+  slip_layer_cost spared[SLIP_MAX_LAYER_KINDS]; /* without recompute; only with the plan's recompute_layers > 0 */
+  slip_layer_cost embedding, head, mtp;         /* mtp: all modules with their heads */
+  bool tied;                                    /* a stage that has both holds one matrix for embedding and head */
 } slip_layer_costs;
 
-/* Depends only on the plan's tp, cp, ep, etp, micro_batch, recompute and on whether its schedule is DualPipe. The plan
+/* Depends only on the plan's tp, cp, ep, etp, micro_batch, recompute, no_sequence_parallel, exposed, on whether recompute_layers
+ * is 0 and on whether its schedule is DualPipe. The plan
  * must be legal. O(kinds). */
 void slip_train_layers(const slip_train *train, const slip_plan *plan, slip_layer_costs *out);
 /* The rest. As slip_train_estimate, without the check of legality. */

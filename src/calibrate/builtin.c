@@ -157,15 +157,15 @@ static const char *note_of(const run *r, const slip_builtin_stage *stage, const 
   const char *shared = *others ? slip_arena_printf(r->arena, "; one value with %s", others) : "";
   if (!shared)
     return NULL;
-  if (c->n_rows == 0)
+  if (c->moved == 0)
     return slip_arena_printf(r->arena,
-                             "no rows: what the others of its kind have in common, from a prior of %.4g%s",
+                             "no row tells: what the others of its kind have in common, from a prior of %.4g%s",
                              c->shared->prior * per_unit(f), shared);
   return slip_arena_printf(
       r->arena,
       "%zu rows; prior %.4g, left to be known %.2f in %s; all rows of the kind in sample %.1f%% median, held out "
       "%.1f%%%s",
-      c->n_rows, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
+      c->moved, c->shared->prior * per_unit(f), sd, f->transform == SLIP_LOGIT ? "logit" : "ln",
       stage->after.median * 100, stage->folds.median * 100, shared);
 }
 
@@ -226,7 +226,7 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
                                        .after = c->now * per_unit(c->field),
                                        .posterior_sd = sd[i],
                                        .is_share = c->field->transform == SLIP_LOGIT,
-                                       .rows = c->n_rows};
+                                       .rows = c->moved};
     if (!shown[i].field || !shown[i].shared)
       return no_memory(r);
     SLIP_TRY(change_constant(r, agenda, stage, c, sd[i]));
@@ -240,7 +240,8 @@ cleanup:
 static const char *spread_field(slip_row_kind kind, int class) {
   if (kind == SLIP_ROW_TRAINING)
     return class ? "spread_train_moe" : "spread_train";
-  return class ? "spread_ttft" : "spread_serve";
+  static const char *const serving[SLIP_SPREAD_CLASSES] = {"spread_serve", "spread_ttft", "spread_ttft_split"};
+  return serving[class];
 }
 
 /* Rows of the stack that say something of an interval of this class. */
@@ -309,8 +310,8 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
         (const slip_stack *)(const void *)slip_catalog_entry(r->bench->catalog, SLIP_KIND_STACK, i);
     if (!(train ? stack->trains : stack->serves))
       continue;
-    SLIP_TRY(change_spread(r, stage, rows, held, stack, 0, scratch));
-    SLIP_TRY(change_spread(r, stage, rows, held, stack, 1, scratch));
+    for (int class = 0; class < (train ? 2 : SLIP_SPREAD_CLASSES); class ++)
+      SLIP_TRY(change_spread(r, stage, rows, held, stack, class, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }

@@ -43,6 +43,7 @@ typedef struct slip_serve_case {
       speculation_known; /* false: the row does not say whether drafts were used; both are predicted, the centre is scored */
   slip_serve_phase phase;
   double instances, prefill_instances; /* that share the concurrency; prefill_instances: of a disaggregated loop */
+  double requests;                     /* of a run in which all are queued at once; 0: a loop without end */
   double memory_share;                 /* of a chip that the engine was told to fill; 0: as its stack does */
   bool in_process; /* the load generator calls the engine itself, which preempts rather than reserve: MLPerf */
   bool balanced;   /* tokens were spread evenly over the experts by hand */
@@ -55,6 +56,7 @@ enum { SLIP_MAX_KERNEL_OPS = 4 };
 typedef struct slip_kernel_case {
   slip_op ops[SLIP_MAX_KERNEL_OPS];
   int n_ops;
+  bool burst; /* a few products at a time: the power limit does not yet lower the clock */
   bool fused; /* a mixture-of-experts FFN as the libraries launch it: routing around the chain (cost.h) */
   const slip_system *system; /* collectives: its network */
   slip_group group;

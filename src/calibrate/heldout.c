@@ -75,7 +75,9 @@ static uint64_t family_group(const slip_case *c) {
 /* ---- intervals ---- */
 
 int slip_spread_class(const slip_case *c, int quantity) {
-  return c->kind == SLIP_ROW_TRAINING ? c->shown.moe : strcmp(c->quantities[quantity].name, "ttft_ms") == 0;
+  if (c->kind == SLIP_ROW_TRAINING)
+    return c->shown.moe;
+  return strcmp(c->quantities[quantity].name, "ttft_ms") != 0 ? 0 : c->shown.disaggregated ? 2 : 1;
 }
 
 static const char *spread_owner(const slip_case *c) {
@@ -112,14 +114,14 @@ double slip_spread_from(const slip_fit_rows *rows, const double *residuals, cons
 static void spread_rows(const slip_fit_rows *rows, const bool *others, const double *residuals, bool by_owner,
                         double *scratch, double *spreads) {
   const char *last = NULL;
-  double known[2] = {NAN, NAN};
+  double known[SLIP_SPREAD_CLASSES];
   for (size_t r = 0; r < rows->n; r++) {
     const slip_case *c = rows->rows[r].c;
     if (others[r])
       continue;
     const char *of = by_owner ? spread_owner(c) : NULL;
     if (!last || (of && strcmp(of, last) != 0)) {
-      for (int k = 0; k < 2; k++)
+      for (int k = 0; k < SLIP_SPREAD_CLASSES; k++)
         known[k] = slip_spread_from(rows, residuals, others, of, k, scratch);
       last = of ? of : "";
     }
@@ -285,7 +287,7 @@ static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out
     return no_memory(h->err);
   *out = (slip_fit_size){.rows = h->rows->n};
   for (size_t i = 0; i < n; i++)
-    out->constants += constants[i].n_rows > 0;
+    out->constants += constants[i].moved > 0;
   return slip_joint_posterior(h->joint, &job, h->residuals, sd, &out->effective, h->err);
 }
 

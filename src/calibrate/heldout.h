@@ -32,7 +32,9 @@ typedef struct slip_fit_watch {
 slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row_kind kind, slip_arena *arena,
                           const slip_fit_watch *watch, double *u, slip_held_out *out, slip_error *err);
 
-/* Figures whose intervals are of one kind: 1 for times to first token, and for training mixtures of experts; else 0. */
+/* Figures whose intervals are of one kind. Training: 1 for mixtures of experts, else 0. Serving: 1 for times to first token, 2 for those of
+ * disaggregated rows, else 0. */
+enum { SLIP_SPREAD_CLASSES = 3 };
 int slip_spread_class(const slip_case *c, int quantity);
 /* Half-width of the 80% interval of a stack (of an operator, for kernels) from residuals: its own 80% quantile, and that of all rows of the kind,
  * which counts as SLIP_POOL_ROWS rows. `use` NULL: all rows. NAN without any. O(n log n). */

@@ -16,9 +16,10 @@ enum { FIELD, ENTRY, OWN, PARTS };
 
 enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
 
-#define STEP 0.05    /* of derivatives, in ln or logit */
-#define TRUST 2.0    /* farthest that one round moves an unknown */
-#define FARTHEST 6.0 /* from the prior */
+#define STEP 0.05       /* of derivatives, in ln or logit */
+#define LEAST_MOVE 1e-3 /* derivative below which a row says nothing of a constant */
+#define TRUST 2.0       /* farthest that one round moves an unknown */
+#define FARTHEST 6.0    /* from the prior */
 #define FARTHEST_START 3.0
 #define ENOUGH 1e-4 /* relative gain of a round at which the fit ends */
 
@@ -329,6 +330,16 @@ slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_erro
   return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
 }
 
+static void count_moved(bound_constant *c) {
+  c->shown.moved = 0;
+  for (size_t k = 0; k < c->shown.n_rows; k++) {
+    bool moves = false;
+    for (size_t q = 0; q < Q; q++)
+      moves = moves || fabs(c->derivatives[k * Q + q]) > LEAST_MOVE; /* false for NAN */
+    c->shown.moved += moves;
+  }
+}
+
 /* Central, by STEP to each side. */
 static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_error *err) {
   const double at = c->shown.now, y = transformed(c, at);
@@ -347,6 +358,7 @@ static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_erro
     }
   }
   set(c, at);
+  count_moved(c);
   return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
 }
 

@@ -18,7 +18,9 @@ typedef struct slip_joint_constant {
   const slip_agenda_field *field;
   const slip_agenda_constant *shared;
   double now;    /* its value, SI */
-  size_t n_rows; /* that depend on it */
+  size_t n_rows; /* that may depend on it */
+  size_t
+      moved; /* of them, those that it moved by a thousandth per unit of ln or logit when they were last differentiated */
 } slip_joint_constant;
 
 /* Binds the agenda to the catalog, whose numbers are moved from now on, and to rows that were read against that catalog. Everything lives in

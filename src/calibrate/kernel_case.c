@@ -196,12 +196,23 @@ static bool timed_the_host(const slip_kernel_reader *r) {
   return false;
 }
 
+/* Benchmarks that time a few tens of products after flushing the cache (DeepGEMM's bench_kineto, which InferSim uses as well), or take the best of a
+ * search (MAMF); the others loop long enough to log power, at the limit for large products. */
+static bool timed_a_burst(const slip_kernel_reader *r) {
+  static const char *const sources[] = {"DeepGEMM", "InferSim", "MAMF"};
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+    if (strstr(r->out->shown.source, sources[i]))
+      return true;
+  return false;
+}
+
 static bool read_row(slip_kernel_reader *r) {
   identify(r);
   if (r->row->table->bad[r->row->index])
     return slip_kernel_skip(r, "row: more cells than columns");
   if (!read_chip(r) || !read_shape(r) || !read_value(r))
     return false;
+  r->out->kernel.burst = timed_a_burst(r);
   for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
     if (strcmp(readers[i].op, r->op) == 0)
       return readers[i].read(r) && read_unit(r) &&
@@ -259,6 +270,9 @@ static slip_status chip_seconds(const slip_case *c, const slip_kernels *kernels,
   *seconds = c->kernel.fused ? FUSED_LAUNCHES * device.kernels.launch_s : 0;
   for (int i = 0; i < c->kernel.n_ops; i++) {
     slip_cost cost = slip_op_cost(&device, &c->kernel.ops[i]);
+    const bool product = c->kernel.ops[i].kind == SLIP_OP_GEMM || c->kernel.ops[i].kind == SLIP_OP_GROUPED;
+    if (product && c->kernel.burst && device.kernels.sustained_rate > 0) /* false for NAN */
+      cost.seconds = cost.launch_s + fmax(cost.compute_s * device.kernels.sustained_rate, cost.memory_s);
     *seconds += c->kernel.fused ? cost.seconds - cost.launch_s : cost.seconds;
   }
   return SLIP_OK;

@@ -31,7 +31,8 @@ bool slip_kernel_read_collective(slip_kernel_reader *r) {
   double ranks = slip_kernel_need(r, "ranks"), bytes = slip_kernel_need(r, "bytes");
   if (r->out->shown.reason[0] || !find_system(r))
     return false;
-  if (ranks > slip_kernel_number(r, "ranks_per_node")) /* false for NAN: one node, or the whole system as it is sold */
+  if (ranks >
+      slip_kernel_number(r, "ranks_per_node")) /* false for NAN: one node, or the whole system as it is sold */
     return slip_kernel_skip(r, "shape: the network between its nodes is not stated");
   slip_collective kind = strcmp(r->op, "allreduce") == 0       ? SLIP_ALL_REDUCE
                          : strcmp(r->op, "allgather") == 0     ? SLIP_ALL_GATHER

@@ -340,17 +340,12 @@ const slip_model *slip_resolve_model(const slip_catalog *catalog, const char *te
 static const struct {
   const char *written, *framework;
 } frameworks[] = {
-    {"trtllm", "TensorRT-LLM"},
-    {"trt-llm", "TensorRT-LLM"},
-    {"tensorrt", "TensorRT-LLM"}, /* MLPerf submissions with language models */
-    {"nemo", "Megatron-Bridge"},
-    {"nvidia-release", "NeMo"}, /* MLPerf: NVIDIA's containers train with NeMo */
-    {"ngc-pytorch", "NeMo"},
-    {"megatron-core", "Megatron-LM"},
-    {"mcore", "Megatron-LM"},
-    {"modellink", "MindSpeed-LLM"},
-    {"mindspeed", "MindSpeed-LLM"},
-    {"composer", "llm-foundry"},
+    {"trtllm", "TensorRT-LLM"},     {"trt-llm", "TensorRT-LLM"},
+    {"tensorrt", "TensorRT-LLM"},                               /* MLPerf submissions with language models */
+    {"nemo", "Megatron-Bridge"},    {"nvidia-release", "NeMo"}, /* MLPerf: NVIDIA's containers train with NeMo */
+    {"ngc-pytorch", "NeMo"},        {"megatron-core", "Megatron-LM"},
+    {"mcore", "Megatron-LM"},       {"modellink", "MindSpeed-LLM"},
+    {"mindspeed", "MindSpeed-LLM"}, {"composer", "llm-foundry"},
 };
 
 static bool stack_is(const slip_stack *stack, const char *canonical_name) {

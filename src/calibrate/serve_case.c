@@ -165,7 +165,7 @@ static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
               {"sglang", "", "qwen3.5", "2026-04"}};
   const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;
   const char *measured = slip_serve_fact(r, "measured");
-  if (d->known || !measured || !strstr(text_of(r, "source"), "InferenceX"))
+  if (d->known || !measured || slip_serve_fact(r, "drafts") || !strstr(text_of(r, "source"), "InferenceX"))
     return;
   if (strcmp(text_of(r, "pd_disagg"), "yes") == 0) {
     d->known = true;
@@ -328,19 +328,60 @@ static void read_load(slip_serve_reading *r) {
     c->concurrency = 1;
 }
 
-/* How the source set up the engine. Pools of a disaggregated row have their own settings, which are not known. */
+/* How the source set up the engine: what the row says, else what its scripts have in common. Pools of a disaggregated row have their
+ * own settings, which are not known. */
 static void read_harness(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
-  const slip_harness h = harness_of(r);
+  slip_harness h = harness_of(r);
   if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
     return;
+  const double chunk = slip_serve_fact_number(r, "chunk"), poll = slip_serve_fact_number(r, "poll"),
+               share = slip_serve_fact_number(r, "memory_share");
+  if (!isnan(chunk)) {
+    h.chunk = (int64_t)fmin(fmax(1, floor(chunk)), 1e9);
+    h.own_prompt = false;
+  }
+  if (!isnan(poll))
+    h.poll = h.poll_few = (int64_t)fmin(fmax(1, floor(poll)), 1e6);
+  if (share <= 1) /* false for NAN */
+    h.memory_share = share;
   c->plan.chunk = h.own_prompt ? (int64_t)ceil((double)c->job.isl + c->concurrency) : h.chunk;
   c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
-  if (c->plan.chunk > 0)
+  if (c->plan.chunk > 0 && isnan(chunk))
     slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
   c->memory_share = h.memory_share;
-  if (c->plan.poll > 0)
+  if (c->plan.poll > 0 && isnan(poll))
     slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);
+}
+
+/* How many requests a benchmark of offline throughput sends, all at once, and the limits it sets itself. */
+static void read_run(slip_serve_reading *r) {
+  slip_serve_case *c = &r->out->serve;
+  const slip_harness h = harness_of(r);
+  if (c->phase != SLIP_PHASE_LOOP || strcmp(r->out->shown.phase, "e2e_offline") != 0)
+    return;
+  double requests = slip_serve_fact_number(r, "requests");
+  if (!isnan(requests))
+    c->requests = requests;
+  else if (h.bench != SLIP_BENCH_NONE)
+    c->requests = slip_trtllm_requests(c->job.isl, c->job.osl);
+  else if (h.at_once && !isnan(c->concurrency))
+    c->requests = c->concurrency;
+  double replicas = (double)(c->plan.dp * c->plan.pp);
+  if (h.bench == SLIP_BENCH_TRT_ENGINE)
+    c->plan.batch = 4096; /* "Max Runtime Batch Size" of its example */
+  if (h.bench == SLIP_BENCH_TRT_TUNED) {
+    slip_bench_engine engine = slip_trtllm_engine(&c->job, &c->plan);
+    c->plan.batch = engine.max_batch * (int64_t)replicas;
+    double running = fmin((double)engine.max_batch, c->requests / c->instances / replicas);
+    c->plan.chunk = (int64_t)fmax((double)c->job.isl, (double)engine.max_tokens - running);
+    slip_serve_infer(r, "batch=%lld a rank and %lld tokens a step by trtllm-bench", (long long)engine.max_batch,
+                     (long long)engine.max_tokens);
+  }
+  if (h.at_once && c->requests > 0)
+    c->plan.batch = (int64_t)c->requests;
+  if (c->requests > 0)
+    slip_serve_infer(r, "%.0f requests at once", c->requests);
 }
 
 /* Batches of pools and caps, once the plan is known. */
@@ -349,6 +390,10 @@ static void read_batch(slip_serve_reading *r) {
   double running = slip_serve_fact_number(r, "max_running");
   if (!isnan(running) && c->phase == SLIP_PHASE_LOOP)
     c->plan.batch = (int64_t)fmax(1, floor(running / c->instances));
+  double decoding =
+      slip_serve_fact_number(r, "decode_batch"); /* of an attention replica; a plan's batch is the instance's */
+  if (!isnan(decoding) && c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated)
+    c->decode_plan.batch = (int64_t)fmin(fmax(1, floor(decoding)), 1e6) * c->decode_plan.dp;
   if (c->phase == SLIP_PHASE_DECODE) {
     if (isnan(c->concurrency))
       slip_serve_infer(r, "batch: the largest");
@@ -424,6 +469,7 @@ static void read_row(slip_serve_reading *r) {
   if (r->out->shown.scored) {
     read_harness(r);
     read_batch(r);
+    read_run(r);
   }
 }
 

@@ -144,8 +144,18 @@ slip_harness slip_serve_harness(const char *source, const char *framework, const
        0,
        {.chunk = 32768, .poll = 30, .poll_few = 10, .poll_from = 16, .fp8_cache = true}},
       {"InferenceX", "sglang", "b300", "", 0, {.chunk = 32768, .fp8_cache = true}},
+      {"InferenceX",
+       "sglang",
+       "gb",
+       "deepseek",
+       0,
+       {.fp8_cache = true}}, /* NAME.yaml of its recipes for GB200 and GB300 */
       {"InferenceX", "sglang", "", "", 0, {.chunk = 32768}},
       {"InferenceX", "trtllm", "b200", "deepseek", 0, {.own_prompt = true}},
+      {"TensorRT-LLM perf-overview v0", "", "", "", 0, {.bench = SLIP_BENCH_TRT_ENGINE, .memory_share = 0.99}},
+      {"TensorRT-LLM perf-overview", "", "", "", 0, {.bench = SLIP_BENCH_TRT_TUNED}},
+      {"TensorRT-LLM best practice DeepSeek", "", "", "", 0, {.chunk = 1152}},
+      {"ROCm/vllm dev-docker", "", "", "", 0, {.chunk = 131072, .at_once = true}},
   };
   for (size_t i = 0; i < sizeof harnesses / sizeof *harnesses; i++)
     if (strstr(source, harnesses[i].source) &&

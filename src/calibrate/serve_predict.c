@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "calibrate/heldout.h"
 #include "calibrate/serve_read.h"
 
 static void pool_figures(const slip_serve_case *c, const slip_pool *pool, double latency, slip_serve_figures *out) {
@@ -42,7 +43,11 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   slip_status status = SLIP_OK;
   slip_loop at;
   double all = isnan(c->concurrency) ? INFINITY : c->concurrency, scale = 1;
-  if (c->plan.disaggregated) {
+  if (c->requests > 0 && !c->plan.disaggregated) {
+    slip_run run;
+    SLIP_TRY(slip_serve_run(serve, &c->plan, fmax(1, c->requests / c->instances), &run, err));
+    at = (slip_loop){.requests_per_s = run.requests_per_s, .chips = run.chips, .tpot_s = NAN, .rounds_ttft_s = NAN};
+  } else if (c->plan.disaggregated) {
     SLIP_TRY(slip_serve_closed_loop_split(serve, &c->plan, c->prefill_instances, serve, &c->decode_plan,
                                           c->instances, fmax(1, all), &at, err));
   } else {
@@ -108,14 +113,15 @@ static double figure(const slip_serve_figures *f, const char *quantity) {
   return strcmp(quantity, "tpot_ms") == 0 ? f->tpot_s * 1e3 : f->ttft_s * 1e3;
 }
 
-static double own_spread(const slip_stack *stack, const char *quantity) {
-  return strcmp(quantity, "ttft_ms") == 0 ? stack->spread_ttft : stack->spread_serve;
+static double own_spread(const slip_case *c, const slip_stack *stack, int quantity) {
+  const double spreads[SLIP_SPREAD_CLASSES] = {stack->spread_serve, stack->spread_ttft, stack->spread_ttft_split};
+  return spreads[slip_spread_class(c, quantity)];
 }
 
 double slip_case_range(const slip_case *c, const double spread[SLIP_MAX_QUANTITIES]) {
   double most = 0;
   for (int i = 0; c->kind == SLIP_ROW_SERVING && i < c->n_quantities; i++)
-    most = fmax(most, spread[i] - own_spread(c->stack, c->quantities[i].name));
+    most = fmax(most, spread[i] - own_spread(c, c->stack, i));
   return most > 1e-9 ? most : 0;
 }
 
@@ -135,7 +141,7 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   if (c->serve.memory_share > 0)
     set.memory_share = c->serve.memory_share;
   if (c->serve.in_process)
-    set.request_s = set.reserve_output = 0;
+    set.request_s = set.request_token_s = set.reserve_output = 0;
   job.stack = &set;
   if (kernels) {
     chip.kernels = kernels;
@@ -152,7 +158,7 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
     double a = figure(&with, c->quantities[i].name), b = figure(&without, c->quantities[i].name);
     predicted[i] = sqrt(a * b);
     if (spread) /* and half of the way between the two, when it is not known which holds */
-      spread[i] = own_spread(job.stack, c->quantities[i].name) + fabs(log(a / b)) / 2;
+      spread[i] = own_spread(c, job.stack, i) + fabs(log(a / b)) / 2;
   }
 cleanup:
   return status;

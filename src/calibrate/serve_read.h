@@ -38,10 +38,24 @@ typedef struct slip_harness {
   double poll_from;
   bool fp8_cache;
   double memory_share; /* of a chip's memory */
+  bool at_once;        /* the requests in flight are all there are */
+  enum {
+    SLIP_BENCH_NONE,
+    SLIP_BENCH_TRT_ENGINE, /* trtllm-bench with an engine built before: its batch and tokens are limits of the builder */
+    SLIP_BENCH_TRT_TUNED /* trtllm-bench chooses them by the lengths and what it takes for the memory */
+  } bench;
 } slip_harness;
 /* tp: of the row; 0 not given. */
 slip_harness slip_serve_harness(const char *source, const char *framework, const char *chip, const char *model,
                                 int64_t tp);
+
+/* Requests of one run of TensorRT-LLM's performance overview; 0 for lengths that it does not have. */
+double slip_trtllm_requests(int64_t isl, int64_t osl);
+/* The limits that trtllm-bench sets itself. */
+typedef struct slip_bench_engine {
+  int64_t max_batch, max_tokens; /* per attention replica: sequences; tokens of a step */
+} slip_bench_engine;
+slip_bench_engine slip_trtllm_engine(const slip_serve_job *job, const slip_serve_plan *plan);
 
 /* Mean input tokens of the data set of an MLPerf Inference benchmark; NAN for others. */
 double slip_mlperf_input_tokens(const char *model);

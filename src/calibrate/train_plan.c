@@ -200,6 +200,8 @@ static bool search(slip_train_reading *r, slip_plan *p) {
   slip_search_stats stats;
   slip_error err = {0};
   slip_train_space space = slip_train_space_default();
+  space.sequence_parallel = 1;
+  space.recompute_layers = 0; /* what trainers use without being asked */
   space.fixed.micro_batch = slip_train_count(r, "micro_batch");
   space.fixed.pp = slip_train_count(r, "pp");
   space.fixed.cp = slip_train_count(r, "cp");

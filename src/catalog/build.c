@@ -138,6 +138,8 @@ static slip_status finish_level(const slip_system *system, slip_level *level, sl
   level->bytes_per_s /= ranks;
   if (isnan(level->exchange_s))
     level->exchange_s = level->latency_s;
+  if (isnan(level->copy_s))
+    level->copy_s = 0;
   if (isnan(level->exchange_fraction))
     level->exchange_fraction = level->fraction;
   if (isnan(level->bulk_fraction))
@@ -200,10 +202,14 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   slip_status status = SLIP_OK;
   stack->spread_train_moe = isnan(stack->spread_train_moe) ? stack->spread_train : stack->spread_train_moe;
   stack->spread_ttft = isnan(stack->spread_ttft) ? stack->spread_serve : stack->spread_ttft;
+  stack->spread_ttft_split = isnan(stack->spread_ttft_split) ? stack->spread_ttft : stack->spread_ttft_split;
   stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;
   stack->host_sequence_s = isnan(stack->host_sequence_s) ? 0 : stack->host_sequence_s;
   stack->exchange_cores = isnan(stack->exchange_cores) ? 0 : stack->exchange_cores;
   stack->request_s = isnan(stack->request_s) ? 0 : stack->request_s;
+  stack->request_token_s = isnan(stack->request_token_s) ? 0 : stack->request_token_s;
+  stack->serial_host = isnan(stack->serial_host) ? 0 : stack->serial_host;
+  stack->whole_windows = isnan(stack->whole_windows) ? 0 : stack->whole_windows;
   stack->reserve_output = isnan(stack->reserve_output) ? 1 : stack->reserve_output;
   stack->pace_serve = isnan(stack->pace_serve) ? 1 : stack->pace_serve;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));

@@ -12,6 +12,7 @@
 #include <slipstick/calibrate.h>
 #include <slipstick/compare.h>
 #include <slipstick/slipstick.h>
+#include <slipstick/store.h>
 
 /* Exit statuses (docs/cli.md). */
 enum { EXIT_ANSWERED = 0, EXIT_NO_ANSWER = 1, EXIT_BAD_USAGE = 2, EXIT_MACHINE = 3 };
@@ -28,13 +29,13 @@ typedef struct cli_options {
   const char *rule_dirs[CLI_MAX_DIRS]; /* --rules */
   size_t n_rule_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force, all, proposed, csv, known;
+      force, pareto, overlaps, formats, csv, all, proposed, known;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
-      *svg, *from, *output;
+      *svg, *from, *output, *why_not, *search, *clusters;
   const char *date, *known_on, *to, *hq, *parent_hq, *end_user, *end_use, *marketed, *given, *headroom, *log, *diff;
   int64_t volume, year, samples, seed;
   const char *vary;
@@ -52,6 +53,8 @@ typedef enum cli_command_id {
   CLI_COMPARE,
   CLI_VALIDATE,
   CLI_CALIBRATE,
+  CLI_SWEEP,
+  CLI_QUERY,
   CLI_CLASSIFY,
   CLI_SCENARIO,
   CLI_HELP,
@@ -92,7 +95,17 @@ const char *cli_nearest(const char *given, const char *(*name)(size_t i, const v
 
 /* ---- a run ---- */
 
+/* Processes that share a sweep (slipstick-mpi). NULL in the plain binary. */
+typedef struct cli_ranks cli_ranks;
+struct cli_ranks {
+  bool (*serves)(const cli_ranks *ranks); /* computes for another rank, which writes */
+  slip_status (*serve)(cli_ranks *ranks, const slip_grid *sweep, slip_error *err);
+  slip_status (*run)(cli_ranks *ranks, const slip_grid *sweep, slip_runs *runs, const slip_search_watch *watch,
+                     slip_error *err);
+};
+
 struct cli_session {
+  cli_ranks *ranks;
   const cli_options *options;
   slip_style style;
   slip_text out;                     /* written to stdout at the end, whole */
@@ -120,6 +133,32 @@ slip_status cli_observe_serve(cli_session *session, slip_serve_job *job, slip_st
 void cli_note_lesson(cli_session *session, const slip_lesson *lesson);
 void cli_json_lesson(cli_session *session, const slip_lesson *lesson);
 
+/* ---- what train and serve share beyond one plan ---- */
+
+/* Mode of --search. */
+slip_status cli_search_mode(const cli_session *session, slip_search_mode *out, slip_error *err);
+/* --clusters 256,512,...; with --pareto and without it: --chips, its half, ... while they are whole systems. */
+slip_status cli_clusters(const cli_session *session, int64_t chips, const slip_system *system,
+                         int64_t out[SLIP_MAX_CLUSTERS], int *n, slip_error *err);
+/* --region and the options that replace its figures. */
+slip_status cli_terms(const cli_session *session, slip_econ_terms *terms, slip_error *err);
+/* Cost of one chip-second and one joule; NAN, with *why saying what is not published, when there is none. */
+slip_status cli_price(const cli_session *session, const slip_system *system, slip_price *out, double *pue,
+                      char why[SLIP_WHY_SIZE], slip_error *err);
+/* Ctrl-C and the bar. */
+slip_search_watch cli_watch(const cli_session *session);
+
+/* --pareto and --why-not of an opened job. */
+slip_status cli_train_front(cli_session *session, const slip_train *train, slip_error *err);
+slip_status cli_train_why_not(cli_session *session, const slip_train *train, slip_error *err);
+slip_status cli_serve_front(cli_session *session, const slip_serve *serve, const slip_serve *decode,
+                            slip_error *err);
+slip_status cli_serve_why_not(cli_session *session, const slip_serve *serve, slip_error *err);
+slip_status cli_train_space(const cli_session *session, const slip_train *train, slip_train_space *space,
+                            slip_error *err);
+slip_status cli_serve_space(const cli_session *session, const slip_serve *serve, slip_serve_space *space,
+                            slip_error *err);
+
 /* A note, and in JSON a key, that Ctrl-C cut the search short, when it did. */
 void cli_note_stopped(cli_session *session);
 /* Opens the answer's object with "command"; ends it. */
@@ -143,6 +182,11 @@ const volatile sig_atomic_t *cli_catch_signals(void);
 void cli_progress(double share, void *context);
 void cli_progress_end(void);
 
+/* ---- the whole ---- */
+
+/* Reads the arguments, runs one command, writes what it made; the exit status. ranks: NULL, or those of slipstick-mpi. */
+int cli_main(int argc, char **argv, cli_ranks *ranks);
+
 /* ---- commands ---- */
 
 slip_status cli_list(cli_session *session, slip_error *err);
@@ -152,6 +196,8 @@ slip_status cli_serve(cli_session *session, slip_error *err);
 slip_status cli_compare(cli_session *session, slip_error *err);
 slip_status cli_validate(cli_session *session, slip_error *err);
 slip_status cli_calibrate(cli_session *session, slip_error *err);
+slip_status cli_sweep(cli_session *session, slip_error *err);
+slip_status cli_query(cli_session *session, slip_error *err);
 slip_status cli_classify(cli_session *session, slip_error *err);
 slip_status cli_scenario(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);

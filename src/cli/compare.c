@@ -7,8 +7,6 @@
 #include "cli/cli.h"
 #include "report/estimate.h"
 
-static const char default_region[] = "us-average";
-
 /* SYSTEM[:CHIPS][@REGION]; the other order will do as well. */
 static slip_status read_system(const cli_session *session, const char *text, slip_compare_system *out,
                                slip_error *err) {
@@ -34,17 +32,6 @@ cleanup:
   return status;
 }
 
-static slip_status read_terms(const cli_session *session, slip_econ_terms *terms, slip_error *err) {
-  const cli_options *o = session->options;
-  const char *region = o->region != NULL ? o->region : default_region;
-  terms->power_usd_per_j = isnan(o->power_price) ? terms->power_usd_per_j : o->power_price / 3.6e6;
-  terms->pue = isnan(o->pue) ? terms->pue : o->pue;
-  terms->life_years = isnan(o->life) ? terms->life_years : o->life;
-  terms->utilisation = isnan(o->utilisation) ? terms->utilisation : o->utilisation;
-  terms->rent_usd_per_chip_hour = isnan(o->rent) ? terms->rent_usd_per_chip_hour : o->rent;
-  return slip_catalog_region(session->catalog, region, &terms->region, err);
-}
-
 static slip_status read_job(cli_session *session, slip_compare_job *job, slip_compare_system *systems, size_t *n,
                             slip_error *err) {
   const cli_options *o = session->options;
@@ -60,7 +47,7 @@ static slip_status read_job(cli_session *session, slip_compare_job *job, slip_co
   for (size_t i = used; i < o->n_positional; i++)
     SLIP_TRY(read_system(session, o->positional[i], &systems[i - used], err));
   *n = o->n_positional - used;
-  SLIP_TRY(read_terms(session, &job->terms, err));
+  SLIP_TRY(cli_terms(session, &job->terms, err));
   job->catalog = session->catalog;
   job->train = o->train || !o->serve;
   job->serve = o->serve || !o->train;

@@ -17,12 +17,15 @@ const cli_command cli_commands[CLI_COMMANDS] = {
         {"train", "MODEL SYSTEM --chips N", "speed, memory and power of training",
          "MODEL is a name of the catalog, a path that ends in .json, or a folder that holds a config.json. "
          "Without --plan the best feasible plan of a full enumeration is taken. A plan's keys: tp pp vpp dp cp ep "
-         "etp mbs schedule sharding recompute; a dp that is left out is what is left of the chips.",
+         "etp mbs schedule sharding recompute recompute_layers sp overlap; a dp that is left out is what is left "
+         "of the chips. "
+         "--pareto and --why-not ask more of the search.",
          "slipstick train deepseek-v3 hgx-h800 --chips 2048 --batch 15360 --dtype fp8 --explain", cli_train},
     [CLI_SERVE] =
         {"serve", "MODEL SYSTEM", "throughput, latency and power of serving",
          "MODEL as for train. Without --plan the plan with the most output tokens/s per chip that meets the "
-         "objectives is taken. A plan's keys: tp pp dp ep batch chunk disaggregate. With --prefill-system and "
+         "objectives is taken. A plan's keys: tp pp dp ep batch chunk poll instances disaggregate. With "
+         "--prefill-system and "
          "--decode-system the two phases run on different systems; SYSTEM is left out when both are given.",
          "slipstick serve deepseek-v3 gb200-nvl72 --isl 4096 --osl 1024 --tpot 50ms", cli_serve},
     [CLI_COMPARE] =
@@ -47,6 +50,18 @@ const cli_command cli_commands[CLI_COMMANDS] = {
          "rows that "
          "cannot be resolved, are listed and left out. Use the outcome with --catalog DIR --stack NAME-calibrated.",
          "slipstick calibrate --from mine.csv --stack megatron-bridge-26.06 --cv --out my-catalog", cli_calibrate},
+    [CLI_SWEEP] = {"sweep", "FILE.yaml --out runs.db", "a grid of jobs into a database",
+                   "FILE holds a job, lists and ranges of what is varied (models, systems, chips, lengths, "
+                   "objectives, and any number of the "
+                   "catalog), and every combination becomes a row (docs/search.md). Stopped or killed at any "
+                   "moment, the same command goes on "
+                   "where it was. mpirun -n 4 slipstick-mpi sweep ... shares the work between processes.",
+                   "slipstick sweep hbm.yaml --out runs.db", cli_sweep},
+    [CLI_QUERY] = {"query", "runs.db 'SQL'", "what a sweep found",
+                   "One SQL statement that only reads; the table is runs, with a column for each key of the sweep "
+                   "and each result "
+                   "(PRAGMA table_info(runs) lists them).",
+                   "slipstick query runs.db 'SELECT system, min(step_s) FROM runs GROUP BY system'", cli_query},
     [CLI_CLASSIFY] = {"classify", "ITEM", "export rules: class, licence, review policy, and why",
                       "ITEM is a chip or system of the catalog. What is not stated is unknown, and an answer that "
                       "hangs on it is "

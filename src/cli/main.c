@@ -1,4 +1,4 @@
-/* The binary: reads the arguments, runs one command, writes what it made, and exits with how it went. */
+/* A run: reads the arguments, runs one command, writes what it made, and exits with how it went. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,16 +97,17 @@ static int finish(cli_session *session, bool json, slip_status status, slip_erro
   return exit_status(status);
 }
 
-int main(int argc, char **argv) {
+int cli_main(int argc, char **argv, cli_ranks *ranks) {
   cli_options options = cli_options_default();
   slip_error err = {0};
   int command = -1;
-  cli_session session = {.options = &options, .stop = cli_catch_signals()};
+  cli_session session = {.ranks = ranks, .options = &options, .stop = cli_catch_signals()};
   slip_status status = cli_parse(argc, argv, &options, &command, &err);
   session.style = cli_style(&options);
   if (status == SLIP_OK)
     status = run(&session, command, &err);
-  const int code = finish(&session, wants_json(argc, argv), status, &err);
+  const bool speaks = ranks == NULL || !ranks->serves(ranks); /* one of many ranks is enough */
+  const int code = !speaks ? exit_status(status) : finish(&session, wants_json(argc, argv), status, &err);
   cli_session_free(&session);
   return code;
 }

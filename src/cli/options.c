@@ -55,6 +55,23 @@ const cli_option cli_option_table[] = {
     {"plan", "PLAN", CLI_TEXT, ESTIMATES, AT(plan), 0, 0, NULL,
      "evaluate this plan (train: tp=8,pp=16,vpp=2,ep=8,mbs=1,...; serve: tp=8,dp=4,ep=32,...); without it the best "
      "feasible plan is searched"},
+    {"pareto", NULL, CLI_FLAG, ESTIMATES, AT(pareto), 0, 0, NULL,
+     "every plan that no other beats: train in step time, memory, chips and cost; serve in tokens/s per chip, "
+     "tokens/s per "
+     "user, cost and energy per token"},
+    {"why-not", "PLAN", CLI_TEXT, ESTIMATES, AT(why_not), 0, 0, NULL,
+     "why this plan is not the best one: the rules it breaks, the memory it lacks, or the time it loses"},
+    {"search", "MODE", CLI_TEXT, ESTIMATES, AT(search), 0, 0, NULL,
+     "bounded (as good as exhaustive, and the fastest), exhaustive (every legal plan, costs reused) or brute "
+     "(every plan in "
+     "full): the answer is the same"},
+    {"clusters", "N,N,...", CLI_TEXT, ESTIMATES, AT(clusters), 0, 0, NULL,
+     "numbers of chips to choose from, instead of --chips; --pareto: --chips, its half, its quarter, ... in whole "
+     "systems"},
+    {"formats", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(formats), 0, 0, NULL,
+     "choose the number format as well: bf16, and fp8 and fp4 where the chip has them"},
+    {"overlap-kinds", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(overlaps), 0, 0, NULL,
+     "search every subset of the traffic that the stack hides, too"},
     {"decode-plan", "PLAN", CLI_TEXT, BIT(CLI_SERVE), AT(decode_plan), 0, 0, NULL,
      "the decode pool's plan; --plan is then the prefill pool's"},
     {"disaggregate", NULL, CLI_FLAG, BIT(CLI_SERVE) | BIT(CLI_COMPARE), AT(disaggregate), 0, 0, NULL,
@@ -74,17 +91,16 @@ const cli_option cli_option_table[] = {
     {"observed-plan", "PLAN", CLI_TEXT, ESTIMATES, AT(observed_plan), 0, 0, NULL,
      "the plan that --observed was measured on; that of --plan when not given"},
     /* money */
-    {"region", "NAME", CLI_TEXT, BIT(CLI_COMPARE), AT(region), 0, 0, NULL,
-     "power price and PUE of this region, us-average; SYSTEM@REGION for one system"},
-    {"power-price", "USD/kWh", CLI_NUMBER, BIT(CLI_COMPARE), AT(power_price), 1e-6, 100, NULL,
+    {"region", "NAME", CLI_TEXT, JOBS, AT(region), 0, 0, NULL,
+     "power price and PUE of this region, us-average; compare: SYSTEM@REGION for one system; train and serve: with "
+     "--pareto"},
+    {"power-price", "USD/kWh", CLI_NUMBER, JOBS, AT(power_price), 1e-6, 100, NULL,
      "power price of every system, instead of the region's"},
-    {"pue", "X", CLI_NUMBER, BIT(CLI_COMPARE), AT(pue), 1, 10, NULL,
-     "facility power over IT power, instead of the region's"},
-    {"life", "YEARS", CLI_NUMBER, BIT(CLI_COMPARE), AT(life), 0.01, 100, NULL,
-     "years over which the price is written off, 4"},
-    {"utilisation", "SHARE", CLI_NUMBER, BIT(CLI_COMPARE), AT(utilisation), 1e-4, 1, NULL,
+    {"pue", "X", CLI_NUMBER, JOBS, AT(pue), 1, 10, NULL, "facility power over IT power, instead of the region's"},
+    {"life", "YEARS", CLI_NUMBER, JOBS, AT(life), 0.01, 100, NULL, "years over which the price is written off, 4"},
+    {"utilisation", "SHARE", CLI_NUMBER, JOBS, AT(utilisation), 1e-4, 1, NULL,
      "share of its life that the hardware works, 0.8"},
-    {"rent", "USD/h", CLI_NUMBER, BIT(CLI_COMPARE), AT(rent), 1e-6, 1e6, NULL,
+    {"rent", "USD/h", CLI_NUMBER, JOBS, AT(rent), 1e-6, 1e6, NULL,
      "rent of one chip, power included, instead of price and power"},
     /* what is printed */
     {"explain", NULL, CLI_FLAG, ESTIMATES | BIT(CLI_CLASSIFY), AT(explain), 0, 0, NULL,
@@ -111,9 +127,12 @@ const cli_option cli_option_table[] = {
      "source family, and after one row of it; calibrate --from: each row left out once, above 20 rows five folds "
      "by chip "
      "and model"},
-    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE), AT(output), 0, 0, NULL,
-     "write the files, below the folder PATH (as --catalog takes it); with --from the stack, also to a PATH that "
-     "is NAME.yaml"},
+    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY) | BIT(CLI_SCENARIO), AT(csv), 0, 0, NULL,
+     "comma-separated values with every digit, instead of a table; scenario: every measure by quarter"},
+    {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
+     "sweep: the database of its rows, made or gone on with; calibrate: write the files, below the folder PATH (as "
+     "--catalog takes it); with "
+     "--from the stack, also to a PATH that is NAME.yaml"},
     {"force", NULL, CLI_FLAG, BIT(CLI_CALIBRATE), AT(force), 0, 0, NULL, "replace files of --out that are there"},
     /* rules */
     {"date", "DATE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(date), 0, 0, NULL, "the day of the export, YYYY-MM-DD; today"},
@@ -159,7 +178,6 @@ const cli_option cli_option_table[] = {
     {"samples", "N", CLI_COUNT, BIT(CLI_SCENARIO), AT(samples), 1, 1 << 24, NULL, "Monte Carlo samples, 20000"},
     {"seed", "N", CLI_COUNT, BIT(CLI_SCENARIO), AT(seed), 0, 4294967295.0, NULL,
      "seed of the samples, 1; the same seed gives the same bytes"},
-    {"csv", NULL, CLI_FLAG, BIT(CLI_SCENARIO), AT(csv), 0, 0, NULL, "every measure by quarter as CSV"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "

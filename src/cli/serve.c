@@ -92,14 +92,37 @@ cleanup:
   return status;
 }
 
+/* The best way; drafting may be off in it, and the fleet another: then the jobs are opened again, for what explains them. */
+static slip_status take_best(run *r, const slip_serve_point *best, slip_error *err) {
+  slip_status status = SLIP_OK;
+  r->result = best->result;
+  if (best->chips == r->job.chips && (best->speculates || !r->job.speculate))
+    return SLIP_OK;
+  r->job.chips = r->decode_job.chips = best->chips;
+  r->job.speculate = r->decode_job.speculate = r->job.speculate && best->speculates;
+  slip_serve_free(r->serve);
+  slip_serve_free(r->decode);
+  r->serve = r->decode = NULL;
+  SLIP_TRY(slip_serve_open(&r->job, &r->serve, err));
+  if (r->two_systems)
+    SLIP_TRY(slip_serve_open(&r->decode_job, &r->decode, err));
+cleanup:
+  return status;
+}
+
 static slip_status search(cli_session *session, run *r, slip_error *err) {
-  const cli_options *o = session->options;
-  const slip_serve_plan fixed = {.batch = o->batch}; /* 0: searched */
-  const int disaggregated = o->disaggregate || r->two_systems ? 1 : o->aggregate ? 0 : -1;
+  slip_serve_space space;
+  slip_serve_point best = {.chips = 0};
+  slip_status status = cli_serve_space(session, r->serve, &space, err);
+  if (status != SLIP_OK)
+    return status;
+  const slip_search_watch watch = cli_watch(session);
   r->searched = true;
-  const slip_status status = slip_serve_best(r->serve, r->two_systems ? r->decode : NULL, &fixed, disaggregated,
-                                             session->stop, &r->result, &r->stats, err);
-  return status == SLIP_INTERRUPTED && r->result.output_tokens_per_s_per_chip > 0 ? SLIP_OK : status;
+  status = slip_serve_search(r->serve, r->two_systems ? r->decode : NULL, &space, &watch, &best, &r->stats, err);
+  cli_progress_end();
+  if (status == SLIP_OK || (status == SLIP_INTERRUPTED && best.result.output_tokens_per_s_per_chip > 0))
+    status = take_best(r, &best, err);
+  return status;
 }
 
 /* The typical step of each pool. */
@@ -203,11 +226,35 @@ static void write_text(cli_session *session, const run *r) {
   }
 }
 
+/* --pareto and --why-not have answers of their own. */
+static slip_status other_answer(cli_session *session, run *r, slip_error *err) {
+  const cli_options *o = session->options;
+  slip_status status = SLIP_OK;
+  if (o->pareto && o->why_not != NULL)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--pareto and --why-not exclude each other");
+  if (o->plan != NULL || o->explain || o->observed != NULL)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--%s goes without --plan, --explain and --observed",
+              o->pareto ? "pareto" : "why-not");
+  if (o->why_not != NULL && r->two_systems)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--why-not is of a plan on one system");
+  SLIP_TRY(slip_serve_open(&r->job, &r->serve, err));
+  if (r->two_systems)
+    SLIP_TRY(slip_serve_open(&r->decode_job, &r->decode, err));
+  status = o->pareto ? cli_serve_front(session, r->serve, r->two_systems ? r->decode : NULL, err)
+                     : cli_serve_why_not(session, r->serve, err);
+cleanup:
+  slip_serve_free(r->serve);
+  slip_serve_free(r->decode);
+  return status;
+}
+
 slip_status cli_serve(cli_session *session, slip_error *err) {
   run r = {0};
   slip_status status = read_job(session, &r, err);
   if (status != SLIP_OK)
     return status;
+  if (session->options->pareto || session->options->why_not != NULL)
+    return other_answer(session, &r, err);
   status = estimate(session, &r, err);
   if (session->options->json && (status == SLIP_OK || cli_is_answer(status)))
     write_json(session, &r, status, err);

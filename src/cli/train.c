@@ -31,10 +31,10 @@ static slip_status read_job(cli_session *session, slip_train_job *job, slip_erro
     SLIP_FAIL(err, SLIP_BAD_INPUT, "train takes %s; see slipstick help train",
               o->model != NULL ? "one SYSTEM beside --model" : "MODEL and SYSTEM");
   SLIP_TRY(slip_catalog_system(session->catalog, o->positional[used], &job->system, err));
-  if (o->chips == 0)
+  if (o->chips == 0 && o->clusters == NULL)
     SLIP_FAIL(err, SLIP_BAD_INPUT, "--chips N is needed: how many chips train?");
   SLIP_TRY(cli_stack(session, job->system->chip, true, &job->stack, err));
-  job->chips = o->chips;
+  job->chips = o->chips > 0 ? o->chips : 1; /* --clusters says which */
   job->seq = o->seq > 0 ? o->seq : job->seq;
   job->batch = o->batch > 0 ? o->batch : job->batch;
   job->dtype = o->dtype < SLIP_DTYPES ? o->dtype : job->dtype;
@@ -56,9 +56,14 @@ static slip_status estimate(cli_session *session, run *r, slip_error *err) {
     status = slip_train_estimate(r->train, &plan, &r->result, err);
     r->has_memory = status == SLIP_INFEASIBLE && r->result.memory.total > 0;
   } else {
-    const slip_train_space space = slip_train_space_default();
+    slip_train_space space;
+    SLIP_TRY(cli_train_space(session, r->train, &space, err));
+    const slip_search_watch watch = cli_watch(session);
     r->searched = true;
-    status = slip_train_best(r->train, &space, session->stop, &r->result, &r->stats, err);
+    status = slip_train_search(r->train, &space, &watch, &r->result, &r->job.chips, &r->stats, err);
+    cli_progress_end();
+    if (session->options->formats && r->result.step_s > 0)
+      r->job.dtype = r->result.dtype;
     if (status == SLIP_INTERRUPTED && r->result.step_s > 0)
       status = SLIP_OK; /* the best so far */
   }
@@ -123,11 +128,29 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
   cli_json_end(session);
 }
 
+/* --pareto and --why-not have answers of their own. */
+static slip_status other_answer(cli_session *session, run *r, slip_error *err) {
+  const cli_options *o = session->options;
+  slip_status status = SLIP_OK;
+  if (o->pareto && o->why_not != NULL)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--pareto and --why-not exclude each other");
+  if (o->plan != NULL || o->explain || o->timeline != NULL || o->observed != NULL)
+    SLIP_FAIL(err, SLIP_BAD_INPUT, "--%s goes without --plan, --explain, --timeline and --observed",
+              o->pareto ? "pareto" : "why-not");
+  SLIP_TRY(slip_train_open(&r->job, &r->train, err));
+  status = o->pareto ? cli_train_front(session, r->train, err) : cli_train_why_not(session, r->train, err);
+cleanup:
+  slip_train_free(r->train);
+  return status;
+}
+
 slip_status cli_train(cli_session *session, slip_error *err) {
   run r = {0};
   slip_status status = read_job(session, &r.job, err);
   if (status != SLIP_OK)
     return status;
+  if (session->options->pareto || session->options->why_not != NULL)
+    return other_answer(session, &r, err);
   SLIP_TRY(estimate(session, &r, err));
   if (session->options->timeline != NULL)
     SLIP_TRY(write_timeline(session, &r, err));

@@ -6,10 +6,14 @@
  * chips take 16 to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128:
  * docs/cost-model.md). */
 #define ROW_QUANTUM 64.0
+/* Kernels that widen weights to a format of more bits on their way (Marlin, triton_kernels) multiply the other way round, or by the smaller
+ * instruction, and so pad to no more than this (triton_kernels' opt_flags.py: blocks of 16 rows and up). */
+#define WIDENED_ROWS 16.0
 /* One core walks the depth of a tile at no less than this pace per element of k and row of the profile's tile,
  * however narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on
  * Blackwell with its tiles of twice the rows. */
 #define DEPTH_STEP_S_PER_ROW 8e-12
+#define FEW_ROWS_TILE 128.0
 /* Attention takes this many launches' time however little it does: lengths and offsets are laid out, the pipeline
  * fills and drains, partial results are merged. Decode divides the keys of a sequence over the cores and walks
  * each part block by block: so many more for each doubling of the keys beyond WALK_KEYS. From the published rows
@@ -52,30 +56,40 @@ static double ceil_integral(double x) {
   return whole * (whole + 1) / 2 + (whole + 1) * (x - whole);
 }
 
-/* Tiles of `tile` rows (of at least ROW_QUANTUM) that a product of `rows` rows takes; of a group, the mean over sizes spread evenly from
+/* Tiles of `tile` rows (of at least `least`) that a product of `rows` rows takes; of a group, the mean over sizes spread evenly from
  * GROUP_LEAST to GROUP_MOST of `rows`. */
-static double row_tiles(double rows, double tile, bool grouped) {
-  double whole = fmax(tile, ROW_QUANTUM), low = GROUP_LEAST * rows / whole, high = GROUP_MOST * rows / whole;
+static double row_tiles(double rows, double tile, double least, bool grouped) {
+  double whole = fmax(tile, least), low = GROUP_LEAST * rows / whole, high = GROUP_MOST * rows / whole;
   double count = grouped ? (ceil_integral(high) - ceil_integral(low)) / (high - low) : ceil(rows / whole);
   return count * whole / tile;
 }
 
+/* Waves may be filled by so much more than whole, where rounding was forgiven. */
+#define WAVE_SLACK (1 + 4e-9)
+
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
-static double shape_share(const slip_device *d, double rows_per_group, double n, double k, double groups) {
+static double shape_share(const slip_device *d, double rows_per_group, double least, double n, double k,
+                          double groups) {
   bool waves = d->cores >= 1; /* false for NAN */
-  double best = 0;
+  double best = 0, whole_depth = k / (k + d->kernels.depth_half);
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+    if (tiles[t].rate * whole_depth * WAVE_SLACK <= best)
+      continue; /* not even without padding */
     double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
-    double count = groups * row_tiles(rows_per_group, tile_m, groups > 1) * ceil(n / tile_n);
+    double count = groups * row_tiles(rows_per_group, tile_m, least, groups > 1) * ceil(n / tile_n);
     double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) /* useful share of the tiles */
-                           : rows_per_group / (row_tiles(rows_per_group, ROW_QUANTUM, groups > 1) * ROW_QUANTUM);
+                           : rows_per_group / (row_tiles(rows_per_group, least, least, groups > 1) * least);
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
-      double work = count * splits[s], depth = k / splits[s];
+      double depth = k / splits[s], ramp = depth + d->kernels.depth_half;
+      if (padding * tiles[t].rate * depth / ramp * WAVE_SLACK <= best)
+        break; /* not even with every core at work, and a deeper split less so */
+      double work = count * splits[s];
       /* mean tiles of groups are fractions: what rounding adds to a whole number of waves is no wave more */
       double fill = waves ? work / (ceil(work / d->cores - 1e-9) * d->cores) : 1;
-      best = fmax(best, padding * fill * tiles[t].rate * depth / (depth + d->kernels.depth_half));
+      double share = padding * fill * tiles[t].rate * depth / ramp;
+      best = share > best ? share : best;
     }
   }
   return best;
@@ -91,28 +105,51 @@ static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   return cost;
 }
 
-static slip_cost gemm_cost(const slip_device *d, slip_dtype dtype, bool block_scaled, double m, double n, double k,
-                           double groups, double bytes) {
+typedef struct product {
+  slip_dtype dtype;
+  bool block_scaled, widened; /* widened: weights of fewer bits than they are multiplied in */
+  bool few_rows;              /* by an engine, which has kernels for few rows */
+} product;
+
+/* The least time in which a core walks the depth of its tile. Engines multiply few rows by kernels of their own, with smaller tiles than
+ * Blackwell's libraries (TensorRT-LLM's and FlashInfer's router and fused down-projections for 1 to 16 rows). */
+static double depth_s(const slip_device *d, product how, double k, double groups) {
+  double tile = d->kernels.tile_m;
+  return k * (how.few_rows && groups <= 1 ? fmin(tile, FEW_ROWS_TILE) : tile) * DEPTH_STEP_S_PER_ROW;
+}
+
+static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
+                           double bytes) {
+  slip_dtype dtype = how.dtype;
   double rows = m / groups;
   double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
-  if (block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
+  if (how.block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
     fraction *= d->kernels.fp8_block_rate;
-  double rate = d->peak_flops[dtype] * fraction * shape_share(d, rows, n, k, groups);
+  double rate = d->peak_flops[dtype] * fraction *
+                shape_share(d, rows, how.widened ? WIDENED_ROWS : ROW_QUANTUM, n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
-  double compute_s = fmax(2 * rows * groups * n * k / rate, k * d->kernels.tile_m * DEPTH_STEP_S_PER_ROW);
+  double compute_s = fmax(2 * rows * groups * n * k / rate, depth_s(d, how, k, groups));
   return finish(compute_s, bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
 }
 
 slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
                          double bytes) {
-  return gemm_cost(d, dtype, false, m, n, k, groups, bytes);
+  return gemm_cost(d, (product){.dtype = dtype}, m, n, k, groups, bytes);
 }
 
 static double op_bytes(const slip_op *op) {
   return op->weight_bytes + op->read_bytes + op->write_bytes;
+}
+
+static product product_of(const slip_op *op) {
+  double weights = fmax(op->groups, 1) * op->n * op->k * slip_dtype_bytes(op->dtype);
+  return (product){.dtype = op->dtype,
+                   .block_scaled = op->block_scaled,
+                   .few_rows = op->few_rows,
+                   .widened = op->weight_bytes > 0 && op->weight_bytes < weights * (1 - 1e-6)};
 }
 
 /* Share of the long-sequence rate that prefill attention and its backward reach. A block of queries starts and
@@ -172,7 +209,7 @@ slip_cost slip_op_cost(const slip_device *d, const slip_op *op) {
   case SLIP_OP_GROUPED:
     if (!(op->m > 0 && op->n > 0 && op->k > 0))
       return finish(0, 0, 0);
-    return gemm_cost(d, op->dtype, op->block_scaled, op->m, op->n, op->k, fmax(op->groups, 1), op_bytes(op));
+    return gemm_cost(d, product_of(op), op->m, op->n, op->k, fmax(op->groups, 1), op_bytes(op));
   case SLIP_OP_ATTENTION:
     return attention_cost(d, op, op->flops, op_bytes(op), false);
   case SLIP_OP_STREAM:
@@ -198,11 +235,12 @@ slip_cost slip_op_backward_cost(const slip_device *d, const slip_op *op) {
     if (!(op->m > 0 && op->n > 0 && op->k > 0))
       return finish(0, 0, 0);
     double groups = fmax(op->groups, 1);
+    const product how = {.dtype = op->dtype, .block_scaled = op->block_scaled};
     double gradient_bytes = op->weight_bytes + op->read_bytes + op->write_bytes; /* dX = dY W^T */
-    slip_cost inputs = gemm_cost(d, op->dtype, op->block_scaled, op->m, op->k, op->n, groups, gradient_bytes);
+    slip_cost inputs = gemm_cost(d, how, op->m, op->k, op->n, groups, gradient_bytes);
     /* dW = X^T dY: k rows, n columns, depth m / groups; accumulated in fp32, read and written */
     double weight_elements = groups * op->n * op->k;
-    slip_cost weights = gemm_cost(d, op->dtype, op->block_scaled, op->k * groups, op->n, op->m / groups, groups,
+    slip_cost weights = gemm_cost(d, how, op->k * groups, op->n, op->m / groups, groups,
                                   op->read_bytes + op->write_bytes + 8 * weight_elements);
     return add(inputs, weights);
   }

@@ -32,6 +32,8 @@ slip_status slip_network_make(const slip_system *system, slip_network *out, slip
     slip_level *level = &out->levels[i];
     if (isnan(level->exchange_s))
       level->exchange_s = level->latency_s;
+    if (isnan(level->copy_s))
+      level->copy_s = 0;
     if (isnan(level->exchange_fraction))
       level->exchange_fraction = level->fraction;
     if (isnan(level->bulk_fraction))
@@ -198,7 +200,8 @@ double slip_exchange_s(const slip_network *net, slip_group group, double tokens,
     double copies =
         crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
     double fraction = once ? level->bulk_fraction : level->exchange_fraction;
-    slowest = fmax(slowest, tokens * copies * bytes / (level->bytes_per_s * fraction));
+    double sending = once ? 0 : level->copy_s; /* cores write copy by copy while the link carries them */
+    slowest = fmax(slowest, tokens * copies * fmax(bytes / (level->bytes_per_s * fraction), sending));
     latency = fmax(latency, level->exchange_s);
     inside = members;
   }

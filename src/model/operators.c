@@ -69,6 +69,7 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
   op->read_bytes = m * k * slip_dtype_bytes(op->dtype);
   op->write_bytes = m * n * SLIP_ACTIVATION_BYTES;
   op->trainable = true;
+  op->few_rows = !work->training;
   op->block_scaled = work->block_scaled && op->dtype == SLIP_FP8;
   return op;
 }
@@ -88,14 +89,15 @@ static void add_collective(slip_op_list *list, slip_part part, slip_collective c
   op->bytes = bytes;
 }
 
-/* What surrounds a block that is cut over tensor-parallel ranks. Training uses sequence parallelism (gather before,
- * scatter after, arXiv 2205.05198 section 4.2.2); serving keeps whole activations and reduces after. */
-static void add_tensor_parallel(slip_op_list *list, const slip_work *work, slip_axis axis, int64_t ranks,
+/* What surrounds a block that is cut over tensor-parallel ranks. Training mostly uses sequence parallelism (gather
+ * before, scatter after, arXiv 2205.05198 section 4.2.2); without it, and when serving, activations are whole and reduced
+ * after (and their gradients before). */
+static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis axis, int64_t ranks,
                                 double elements) {
   if (ranks <= 1)
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;
-  if (work->training) {
+  if (scattered) {
     add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations", bytes);
     add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
   } else {
@@ -119,6 +121,10 @@ double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tok
   return slots * (1 - pow(miss, group_tokens));
 }
 
+bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep) {
+  return ep > ffn->experts && ffn->shared_width > 0 && ffn->shared_width % ffn->expert_width == 0;
+}
+
 double slip_expert_slots(const slip_ffn *ffn, int64_t ep) {
   return ceil((double)ffn->experts / (double)ep);
 }
@@ -134,13 +140,13 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
 
 /* Serving waits for the rank that gets most: it receives (and returns) `imbalance` times what each sends. */
 static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const slip_work *work, const char *name,
-                         double tokens, double bytes_per_element) {
+                         double tokens, double picks, double bytes_per_element) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
   op->collective = SLIP_EXCHANGE;
   op->axis = SLIP_AXIS_EP;
   op->tokens = work->training ? tokens : tokens * work->imbalance;
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
-  op->fan_out = (double)ffn->top_k;
+  op->fan_out = picks;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
 }
 
@@ -175,6 +181,8 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
   bool dispatched = shard->ep > 1 && !everywhere;
   double routed = everywhere ? tokens : own;
+  bool shared_routed = !work->training && slip_shared_is_routed(ffn, shard->ep);
+  double picks = (double)ffn->top_k + (shared_routed ? (double)ffn->shared_width / (double)ffn->expert_width : 0);
   slip_op *router =
       slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
   router->write_bytes *= 2;                /* logits in fp32 */
@@ -184,15 +192,15 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
 
   /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
   double group_tokens = own * (double)(shard->ep * shard->etp);
-  double rows = own * (double)shard->etp * (double)ffn->top_k * (shard->ep > 1 ? work->imbalance : 1);
+  double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1);
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens);
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
   if (dispatched)
-    add_exchange(list, ffn, work, "dispatch", own, work->dispatch_bytes);
+    add_exchange(list, ffn, work, "dispatch", own, picks, work->dispatch_bytes);
   if (!everywhere)
-    add_tensor_parallel(list, work, SLIP_AXIS_ETP, shard->etp,
+    add_tensor_parallel(list, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
   double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
   if (work->training) {
@@ -214,14 +222,14 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     list->ops[list->count - 1].mirrored = true;
   }
   if (everywhere)
-    add_tensor_parallel(list, work, SLIP_AXIS_TP, shard->tp, tokens * inner);
+    add_tensor_parallel(list, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, work, "combine", own, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own, picks, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,
                  inner);
-  if (ffn->shared_width > 0) {
+  if (ffn->shared_width > 0 && !shared_routed) {
     /* With experts spread over ranks the shared expert is replicated and sees this rank's own tokens; else it is cut like an FFN. */
     bool cut_by_tp = shard->ep == 1 || everywhere;
     double cut = cut_by_tp ? (double)shard->tp : 1;
@@ -249,11 +257,12 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   out->count = 0;
   double hidden = (double)model->hidden;
   double tokens = slip_work_tokens(work) / (double)shard->cp; /* that this rank's replica share handles */
-  double norm_tokens = work->training ? tokens / (double)shard->tp : tokens;
+  bool scattered = work->training && !shard->whole_sequence;
+  double norm_tokens = scattered ? tokens / (double)shard->tp : tokens;
   if (kind->attention.kind != SLIP_ATTENTION_NONE) {
     add_norm(out, work, shard->tp, norm_tokens, hidden);
     slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
-    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
     if (shard->cp > 1) {
       double kv = slip_mixer_kv_elements(&kind->attention) /
                   fmin((double)shard->tp, fmax(1, (double)kind->attention.kv_heads));
@@ -267,7 +276,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   if (kind->ffn.kind == SLIP_FFN_DENSE) {
     add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
             hidden, (double)kind->ffn.width / (double)shard->tp);
-    add_tensor_parallel(out, work, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
   } else {
     add_moe(model, &kind->ffn, shard, work, tokens, out);
   }

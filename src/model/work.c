@@ -24,7 +24,7 @@ double slip_model_forward_flop_per_token(const slip_model *model, double seq, bo
   return flop;
 }
 
-static void saved_by_mixer(const slip_attention *a, double hidden, double tp, double seq, bool flash,
+static void saved_by_mixer(const slip_attention *a, double input, double tp, double seq, bool flash,
                            slip_saved *out) {
   double qkv = 0, inner = 0;
   switch (a->kind) {
@@ -48,7 +48,7 @@ static void saved_by_mixer(const slip_attention *a, double hidden, double tp, do
     qkv = 2 * inner + 2 * (double)(a->ssm_groups * a->ssm_state);
     break;
   }
-  out->attention_in = 2 * hidden * SLIP_ACTIVATION_BYTES / tp; /* norm's input and the projection's */
+  out->attention_in = input; /* norm's input and the projection's */
   out->qkv = qkv * SLIP_ACTIVATION_BYTES / tp;
   out->attention_out = inner * SLIP_ACTIVATION_BYTES / tp;
   bool softmax = a->kind == SLIP_ATTENTION_GQA || a->kind == SLIP_ATTENTION_MLA;
@@ -62,10 +62,11 @@ void slip_layer_saved_bytes(const slip_model *model, const slip_layer_kind *kind
   double hidden = (double)model->hidden, tp = (double)shard->tp;
   const slip_ffn *ffn = &kind->ffn;
   *out = (slip_saved){0};
-  saved_by_mixer(&kind->attention, hidden, tp, seq, flash_attention, out);
+  double input = 2 * hidden * SLIP_ACTIVATION_BYTES / (shard->whole_sequence ? 1 : tp);
+  saved_by_mixer(&kind->attention, input, tp, seq, flash_attention, out);
   double matrices = ffn->gated ? 2 : 1;
   if (ffn->kind != SLIP_FFN_NONE)
-    out->ffn_in = 2 * hidden * SLIP_ACTIVATION_BYTES / tp;
+    out->ffn_in = input;
   if (ffn->kind == SLIP_FFN_DENSE) {
     out->ffn_inner = matrices * (double)ffn->width * SLIP_ACTIVATION_BYTES / tp;
     out->activation = (double)ffn->width * SLIP_ACTIVATION_BYTES / tp;

@@ -89,9 +89,10 @@ static void add_search(slip_text *out, const slip_style *style, const slip_searc
   if (stats == NULL)
     return;
   slip_text_printf(&text,
-                   "Best of %" PRId64 " plans that fit, of %" PRId64 " legal ones (%" PRId64
+                   "Best of %" PRId64 " legal plans: %" PRId64 " evaluated, of which %" PRId64
+                   " serve the purpose and fit; bounds ruled out the other %" PRId64 " (%" PRId64
                    " combinations break a rule).",
-                   stats->feasible, stats->legal, stats->illegal);
+                   stats->legal, stats->evaluated, stats->feasible, stats->pruned, stats->illegal);
   add_paragraph(out, style, "", &text);
 }
 

@@ -147,6 +147,8 @@ void slip_json_serve(slip_json *json, const char *key, const slip_serve_result *
 void slip_json_search(slip_json *json, const char *key, const slip_search_stats *stats) {
   slip_json_object(json, key);
   slip_json_int(json, "legal", stats->legal);
+  slip_json_int(json, "evaluated", stats->evaluated);
+  slip_json_int(json, "pruned", stats->pruned);
   slip_json_int(json, "feasible", stats->feasible);
   slip_json_int(json, "illegal", stats->illegal);
   slip_json_object_end(json);

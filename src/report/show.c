@@ -361,6 +361,7 @@ static void add_json_system(slip_json *json, const slip_system *system) {
     slip_json_double(json, "latency_s", level->latency_s);
     slip_json_double(json, "fraction", level->fraction);
     slip_json_double(json, "exchange_s", level->exchange_s);
+    slip_json_double(json, "copy_s", level->copy_s);
     slip_json_double(json, "exchange_fraction", level->exchange_fraction);
     slip_json_double(json, "bulk_fraction", level->bulk_fraction);
     slip_json_double(json, "reduce_fraction", level->reduce_fraction);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "search/serve_space.h"
 
-enum { MAX_SHAPES = 4096, MAX_INSTANCE_RANKS = 1024, MAX_PIPELINE = 16 };
+enum { MAX_SHAPES = SLIP_MAX_SHAPES };
 
 /* The shapes of one job's instances, and what each is good for as a pool. */
 typedef struct shape {
@@ -38,47 +39,6 @@ static void remember(serve_search *s, const slip_error *err) {
     s->reason = *err;
 }
 
-static bool has_experts(const slip_model *model) {
-  for (int i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
-      return true;
-  return false;
-}
-
-/* Instance shapes: tp, pp and dp powers of two or what makes up a whole scale-up domain; ep all of tp x dp, or 1, or what lies between
- * by powers of two. Writes legal ones; returns how many. */
-static int list_shapes(const slip_serve *serve, const slip_serve_plan *fixed, slip_serve_plan *out,
-                       int64_t *illegal) {
-  const slip_serve_job *job = slip_serve_job_of(serve);
-  int64_t ranks_per_chip = (int64_t)job->system->chip->ranks;
-  int64_t most = job->chips > 0 ? job->chips * ranks_per_chip : (int64_t)(job->system->chips) * ranks_per_chip;
-  most = most > MAX_INSTANCE_RANKS ? MAX_INSTANCE_RANKS : most;
-  bool moe = has_experts(job->model);
-  int count = 0;
-  for (int64_t ranks = 1; ranks <= most; ranks++)
-    for (int64_t tp = 1; tp <= ranks; tp *= 2)
-      for (int64_t pp = 1; pp <= MAX_PIPELINE && tp * pp <= ranks; pp *= 2)
-        for (int64_t ep = 1; ep <= ranks; ep++) {
-          if (ranks % (tp * pp) != 0 || (ranks / (tp * pp) > 1 && !moe))
-            continue;
-          int64_t block = ranks / pp, dp = block / tp;
-          bool power = (dp & (dp - 1)) == 0;
-          bool whole = !power && (double)ranks == job->system->chips * (double)ranks_per_chip;
-          if ((!power && !whole) || block % ep != 0 || (ep > 1 && !moe) || (ep != block && (ep & (ep - 1)) != 0))
-            continue;
-          slip_serve_plan plan = *fixed;
-          if ((fixed->tp > 0 && fixed->tp != tp) || (fixed->pp > 0 && fixed->pp != pp) ||
-              (fixed->dp > 0 && fixed->dp != dp) || (fixed->ep > 0 && fixed->ep != ep))
-            continue;
-          plan.tp = tp, plan.pp = pp, plan.dp = dp, plan.ep = ep;
-          if (slip_serve_check(serve, &plan, NULL) != SLIP_OK)
-            (*illegal)++;
-          else if (count < MAX_SHAPES)
-            out[count++] = plan;
-        }
-  return count;
-}
-
 /* The shapes that do the pool's job at all. Returns how many of `n` plans stay. */
 static int list_pools(serve_search *s, const slip_serve *serve, bool prefill, const slip_serve_plan *plans, int n,
                       shape *out) {
@@ -95,6 +55,7 @@ static int list_pools(serve_search *s, const slip_serve *serve, bool prefill, co
     if (prefill)
       p->plan.batch = 0;
     s->stats.legal++;
+    s->stats.evaluated++;
     slip_status status = prefill ? slip_serve_prefill(serve, &p->plan, &p->pool, &p->latency_s, &err)
                                  : slip_serve_decode(serve, &p->plan, &p->pool, &p->latency_s, &err);
     if (status == SLIP_OK)
@@ -105,20 +66,27 @@ static int list_pools(serve_search *s, const slip_serve *serve, bool prefill, co
   return count;
 }
 
-/* Keeps the shapes that no other beats in both rate and instance size (smaller instances pack better into a fleet). */
-static int keep_front(shape *shapes, int n, bool latency_matters) {
+/* b does whatever a does in a fleet, and no worse: as fast, and its instances make up any number of chips that a's do. Where
+ * there is a TTFT objective, the latency and what the transfer of a cache depends on count as well. */
+static bool as_good(const slip_serve *serve, const shape *b, const shape *a) {
+  const slip_serve_job *job = slip_serve_job_of(serve);
+  bool ttft = !isinf(job->ttft_s);
+  bool same =
+      b->pool.instance_chips == a->pool.instance_chips && b->plan.tp * b->plan.pp == a->plan.tp * a->plan.pp;
+  return b->pool.tokens_per_s_per_chip >= a->pool.tokens_per_s_per_chip &&
+         (job->chips == 0 || a->pool.instance_chips % b->pool.instance_chips == 0) &&
+         (!ttft || (same && b->latency_s <= a->latency_s));
+}
+
+/* Keeps the shapes that no other outdoes; of those alike the first. */
+static int keep_front(const slip_serve *serve, shape *shapes, int n) {
   int kept = 0;
   for (int i = 0; i < n; i++) {
     bool beaten = false;
-    for (int j = 0; j < n && !beaten; j++) {
-      const slip_pool *a = &shapes[i].pool, *b = &shapes[j].pool;
-      bool as_good = b->tokens_per_s_per_chip >= a->tokens_per_s_per_chip &&
-                     b->instance_chips <= a->instance_chips &&
-                     (!latency_matters || shapes[j].latency_s <= shapes[i].latency_s);
-      bool better = b->tokens_per_s_per_chip > a->tokens_per_s_per_chip || b->instance_chips < a->instance_chips ||
-                    (latency_matters && shapes[j].latency_s < shapes[i].latency_s) || j < i;
-      beaten = i != j && as_good && better;
-    }
+    for (int j = 0; j < kept && !beaten; j++)
+      beaten = as_good(serve, &shapes[j], &shapes[i]);
+    for (int j = i + 1; j < n && !beaten; j++)
+      beaten = as_good(serve, &shapes[j], &shapes[i]) && !as_good(serve, &shapes[i], &shapes[j]);
     if (!beaten)
       shapes[kept++] = shapes[i];
   }
@@ -127,8 +95,8 @@ static int keep_front(shape *shapes, int n, bool latency_matters) {
 
 static void try_disaggregated(serve_search *s, const slip_serve_plan *plans_a, int n_a,
                               const slip_serve_plan *plans_b, int n_b, shape *a, shape *b) {
-  n_a = keep_front(a, list_pools(s, s->prefill, true, plans_a, n_a, a), true);
-  n_b = keep_front(b, list_pools(s, s->decode, false, plans_b, n_b, b), true);
+  n_a = keep_front(s->prefill, a, list_pools(s, s->prefill, true, plans_a, n_a, a));
+  n_b = keep_front(s->decode, b, list_pools(s, s->decode, false, plans_b, n_b, b));
   for (int i = 0; i < n_a; i++)
     for (int j = 0; j < n_b && !s->stopped; j++) {
       slip_serve_result result;
@@ -166,8 +134,8 @@ slip_status slip_serve_best(const slip_serve *serve, const slip_serve *decode, c
   shape *shapes = calloc(2 * MAX_SHAPES, sizeof *shapes);
   if (!plans || !shapes)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for the search");
-  int n_a = list_shapes(s.prefill, fixed, plans, &s.stats.illegal);
-  int n_b = two_systems ? list_shapes(s.decode, fixed, plans + MAX_SHAPES, &s.stats.illegal) : n_a;
+  int n_a = slip_serve_shapes(s.prefill, fixed, plans, &s.stats.illegal);
+  int n_b = two_systems ? slip_serve_shapes(s.decode, fixed, plans + MAX_SHAPES, &s.stats.illegal) : n_a;
   if (disaggregated != 1 && !two_systems)
     try_aggregated(&s, plans, n_a);
   if (disaggregated != 0 || two_systems)

@@ -5,35 +5,22 @@
 #include "base/fail.h"
 #include "serve/serve_internal.h"
 
-/* One lane: an attention replica's share of the instance, or one of its pipeline's micro-batches. */
-typedef struct lane {
-  const slip_serve *serve;
-  const slip_serve_plan *plan;
-  double lanes;       /* of the instance */
-  double tokens_out;  /* decode tokens of a request: osl - 1, those after the first */
-  double passes;      /* chunks of a prompt */
-  double tokens;      /* of a prompt in one chunk */
-  double past;        /* cached before it, mean */
-  double most_shared; /* prompts that fit a chunk */
-  double poll;        /* steps between two looks for new requests, >= 1 */
-} lane;
+typedef slip_lane lane;
 
-static lane make_lane(const slip_serve *serve, const slip_serve_plan *plan) {
+slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan) {
   slip_prefill_pass pass = slip_serve_split_prompt(serve, slip_serve_chunk(plan), INFINITY);
-  return (lane){.serve = serve,
-                .plan = plan,
-                .lanes = (double)(plan->dp * plan->pp),
-                .tokens_out = fmax(1, (double)serve->job.osl - 1),
-                .passes = pass.passes,
-                .tokens = pass.tokens,
-                .past = pass.past,
-                .most_shared = pass.sequences,
-                .poll = fmax(1, (double)plan->poll)};
+  return (slip_lane){.serve = serve,
+                     .plan = plan,
+                     .lanes = (double)(plan->dp * plan->pp),
+                     .tokens_out = fmax(1, (double)serve->job.osl - 1),
+                     .passes = pass.passes,
+                     .tokens = pass.tokens,
+                     .past = pass.past,
+                     .most_shared = pass.sequences,
+                     .poll = fmax(1, (double)plan->poll)};
 }
 
-/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
- * one. */
-static double step_s(const lane *l, double running, double prompts) {
+double slip_lane_step_s(const slip_lane *l, double running, double prompts) {
   slip_step step = {.decoding = running > 0 ? fmax(1, running) : 0, .context = slip_serve_mean_context(l->serve)};
   if (prompts > 0) {
     step.prefill_sequences = prompts;
@@ -78,12 +65,12 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
   double least = fmax(1, finished * fmax(l->passes, l->poll)), shared = fmin(least, l->most_shared), f = 0;
-  double decode = step_s(l, running, 0), mixed = decode, step = decode;
+  double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */
   /* Prompts that arrive while a mixed step runs share the next: more per chunk, fewer chunks. A few rounds settle it. */
   for (int round = 0; round < 12; round++) {
-    mixed = step_s(l, beside, shared);
+    mixed = slip_lane_step_s(l, beside, shared);
     f = fmin(1, finished * l->passes / shared);
     step = decode + f * fmax(0, mixed - decode) * interference * others(requests);
     double next = fmin(l->most_shared, fmax(least, finished * mixed / step));
@@ -98,7 +85,7 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
                  .decode = decode,
                  .mixed = mixed,
                  .shared = shared};
-  out->ttft = queue_s(l, requests, out->rate, out) + l->passes * mixed + l->serve->job.stack->request_s;
+  out->ttft = queue_s(l, requests, out->rate, out) + l->passes * mixed + slip_serve_request_s(l->serve);
 }
 
 /* All of a lane's requests arrive together: full chunks one after the other, in *all_s; the mean prompt waits for half of them. */
@@ -107,9 +94,9 @@ static double burst_s(const lane *l, double requests, double *all_s) {
   if (isinf(requests))
     return INFINITY;
   double shared = fmin(l->most_shared, fmax(1, requests));
-  double chunks = fmax(1, requests / shared), pass = l->passes * step_s(l, 0, shared);
+  double chunks = fmax(1, requests / shared), pass = l->passes * slip_lane_step_s(l, 0, shared);
   *all_s = pass * chunks;
-  return pass * (chunks + 1) / 2 + l->serve->job.stack->request_s;
+  return pass * (chunks + 1) / 2 + slip_serve_request_s(l->serve);
 }
 
 /* Waiting and prefilling of a prompt on a lane that meets `crowd` times its mean rate. `beside` decode meanwhile; at most all_s / 2, as long as
@@ -118,7 +105,7 @@ static double crowded_s(const lane *l, double requests, const state *at, double 
                         double all_s) {
   state then = *at;
   then.shared = fmin(l->most_shared, fmax(at->shared, at->rate * crowd * l->passes * at->mixed));
-  then.mixed = step_s(l, beside, then.shared);
+  then.mixed = slip_lane_step_s(l, beside, then.shared);
   return fmin(queue_s(l, requests, at->rate * crowd, &then), all_s / 2 + at->step * l->poll) +
          l->passes * then.mixed;
 }
@@ -181,14 +168,14 @@ static double held_by_one(const void *context, double running, state *at) {
   return (running + at->rate * at->ttft) * c->lane.lanes;
 }
 
+double slip_lane_scheduled(const slip_lane *l) {
+  return l->plan->batch > 0 ? (double)l->plan->batch / l->lanes
+                            : floor(l->serve->job.stack->max_sequences / (double)l->plan->pp);
+}
+
 /* Running sequences per lane that memory, the scheduler and the plan allow. */
 static double most_running(const lane *l, const slip_serve_memory *memory) {
-  double most = fmin(floor(memory->sequences_max / l->lanes),
-                     floor(l->serve->job.stack->max_sequences / (double)l->plan->pp));
-  if (l->plan->batch > 0)
-    most = l->serve->job.ignore_memory ? (double)l->plan->batch / l->lanes
-                                       : fmin(most, (double)l->plan->batch / l->lanes);
-  return fmax(1, most);
+  return fmax(1, fmin(floor(memory->sequences_max / l->lanes), slip_lane_scheduled(l)));
 }
 
 static slip_status check_requests(double requests, slip_error *err) {
@@ -213,8 +200,8 @@ slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_pla
   memset(out, 0, sizeof *out);
   SLIP_TRY(check_requests(requests, err));
   SLIP_TRY(slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &pool, err));
-  one_instance c = {make_lane(serve, plan), requests};
-  state at;
+  one_instance c = {slip_serve_lane(serve, plan), requests};
+  state at = {0};
   double most = fmin(most_running(&c.lane, &pool.memory), most_fed(&c.lane));
   double running = settle(held_by_one, &c, requests, most, &at);
   fill(out, &at, running * c.lane.lanes, at.rate * c.lane.lanes, requests);
@@ -239,16 +226,16 @@ typedef struct two_pools {
 /* Prompts of one prefill lane: bulk service of those that arrived while the last chunk ran. */
 static void solve_prefill(const two_pools *c, double rate, state *at) {
   const lane *l = &c->prefill;
-  double shared = 1, service = l->passes * step_s(l, 0, 1);
+  double shared = 1, service = l->passes * slip_lane_step_s(l, 0, 1);
   for (int round = 0; round < 12; round++) {
     double next = fmin(l->most_shared, fmax(1, rate * service));
     if (fabs(next - shared) <= 1e-6 * shared)
       break;
     shared = (shared + next) / 2;
-    service = l->passes * step_s(l, 0, shared);
+    service = l->passes * slip_lane_step_s(l, 0, shared);
   }
   state met = {.rate = rate, .mixed = service / l->passes, .shared = shared};
-  at->ttft = queue_s(l, c->requests, rate, &met) + service + l->serve->job.stack->request_s;
+  at->ttft = queue_s(l, c->requests, rate, &met) + service + slip_serve_request_s(l->serve);
   at->prefill_share = fmin(1, rate * service / shared);
   at->mixed = met.mixed, at->shared = shared;
 }
@@ -256,16 +243,24 @@ static void solve_prefill(const two_pools *c, double rate, state *at) {
 static double held_by_two(const void *context, double running, state *at) {
   const two_pools *c = context;
   const lane *l = &c->decode;
-  at->step = step_s(l, running, 0);
+  at->step = slip_lane_step_s(l, running, 0);
   at->tpot = at->step / l->serve->tokens_per_step;
   at->rate = running / (at->tpot * l->tokens_out);
   double per_prefill_lane = at->rate * c->decode_lanes / c->prefill_lanes;
-  double capacity = c->prefill.most_shared / (c->prefill.passes * step_s(&c->prefill, 0, c->prefill.most_shared));
+  double capacity =
+      c->prefill.most_shared / (c->prefill.passes * slip_lane_step_s(&c->prefill, 0, c->prefill.most_shared));
   if (per_prefill_lane >= capacity) /* more than prefill can deliver never runs */
     return INFINITY;
   solve_prefill(c, per_prefill_lane, at);
   at->ttft += c->handover_s + at->step;
   return (running + at->rate * at->ttft) * c->decode_lanes;
+}
+
+/* Mean wait of all rounds when decode instances run all they may: the first `running` requests start at once and the rest of the first round
+ * when its turn comes, evenly up to the wait that all later ones have. */
+static double slot_rounds_s(const slip_loop *at, double requests, double rounds) {
+  double first = at->ttft_s * fmax(0, 1 - at->running / requests) / 2;
+  return rounds >= 1 && !isinf(rounds) ? (first + (rounds - 1) * at->ttft_s) / rounds : at->ttft_s;
 }
 
 slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
@@ -279,18 +274,22 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
     SLIP_FAIL(err, SLIP_BAD_INPUT, "a disaggregated loop needs instances of both kinds");
   SLIP_TRY(slip_serve_open_pool(prefill, plan, slip_serve_chunk(plan), &a, err));
   SLIP_TRY(slip_serve_open_pool(decode, decode_plan, 1 + decode->drafts, &b, err));
-  two_pools c = {
-      .prefill = make_lane(prefill, plan), .decode = make_lane(decode, decode_plan), .requests = requests};
+  two_pools c = {.prefill = slip_serve_lane(prefill, plan),
+                 .decode = slip_serve_lane(decode, decode_plan),
+                 .requests = requests};
   c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
   c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
-  state at;
+  state at = {0};
   double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
   fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
   double all_s, later = c.handover_s + at.step;
-  out->burst_ttft_s = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
+  double burst = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
+  out->burst_ttft_s = fmax(burst, slot_rounds_s(out, requests, 1));
   state prefilling = {.rate = at.rate * c.decode_lanes / c.prefill_lanes, .mixed = at.mixed, .shared = at.shared};
-  out->rounds_ttft_s = rounds_s(&c.prefill, requests, &prefilling, 0, requests / out->requests_per_s,
-                                out->burst_ttft_s, all_s, out->ttft_s);
+  /* Who waits for a place in decode has his prompt done meanwhile, however many others prefill with him. */
+  double prompts =
+      rounds_s(&c.prefill, requests, &prefilling, 0, requests / out->requests_per_s, burst, all_s, at.ttft);
+  out->rounds_ttft_s = fmax(prompts, slot_rounds_s(out, requests, prefill->job.rounds));
   out->chips = (int64_t)((double)a.instance_chips * n_prefill + (double)b.instance_chips * n_decode);
 cleanup:
   return status;

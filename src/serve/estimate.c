@@ -5,7 +5,7 @@
 #include "base/fail.h"
 #include "serve/serve_internal.h"
 
-static double pool_power_w(const slip_serve *serve, const slip_pool *pool) {
+double slip_serve_pool_power_w(const slip_serve *serve, const slip_pool *pool) {
   const slip_system *system = serve->job.system;
   double working =
       (pool->step.bounds[SLIP_BOUND_COMPUTE] + pool->step.bounds[SLIP_BOUND_MEMORY]) / pool->step.seconds;
@@ -31,6 +31,38 @@ double slip_serve_transfer_s(const slip_serve *prefill, const slip_pool *a, cons
   /* The ranks of one attention replica send side by side: their own heads, or a slice each of a latent cache that all hold. */
   double senders = (double)(a->plan.tp * a->plan.pp);
   return level->latency_s + bytes / (rate * senders);
+}
+
+/* Input tokens of a request that are computed. */
+static double fresh_input(const slip_serve *serve) {
+  return fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
+}
+
+void slip_serve_split_rate(const slip_serve *prefill, const slip_pool *a, double power_a_w, const slip_pool *b,
+                           double power_b_w, slip_split *split) {
+  double share_a = split->prefill_chips / split->all_chips, share_b = split->decode_chips / split->all_chips;
+  double by_prefill = a->tokens_per_s_per_chip * share_a / fresh_input(prefill);
+  double by_decode = b->tokens_per_s_per_chip * share_b / (double)prefill->job.osl;
+  double idle_w = prefill->job.system->power_w / prefill->job.system->chips * slip_load_share(0);
+  split->requests_per_s_per_chip = fmin(by_prefill, by_decode);
+  split->power_w_per_chip = share_a * power_a_w + share_b * power_b_w + fmax(0, 1 - share_a - share_b) * idle_w;
+}
+
+/* The plan's own numbers of instances. */
+static slip_status given_split(const slip_serve *prefill, const slip_pool *a, const slip_pool *b, slip_split *out,
+                               slip_error *err) {
+  out->prefill_chips = (double)a->plan.instances * (double)a->instance_chips;
+  out->decode_chips = (double)b->plan.instances * (double)b->instance_chips;
+  double used = out->prefill_chips + out->decode_chips;
+  out->all_chips = prefill->job.chips > 0 ? (double)prefill->job.chips : used;
+  if (used > out->all_chips)
+    return slip_fail(
+        err, SLIP_INFEASIBLE,
+        "%lld prefill instances of %lld chips and %lld decode instances of %lld need more than the fleet's "
+        "%lld chips",
+        (long long)a->plan.instances, (long long)a->instance_chips, (long long)b->plan.instances,
+        (long long)b->instance_chips, (long long)prefill->job.chips);
+  return SLIP_OK;
 }
 
 /* Chips of each pool so that neither waits: whole instances of a fleet, or the exact ratio when the fleet is open. */
@@ -68,39 +100,35 @@ static slip_status split_fleet(const slip_serve *prefill, const slip_pool *a, co
   return SLIP_OK;
 }
 
-static slip_status disaggregated(const slip_serve *prefill, const slip_serve_plan *plan, const slip_serve *decode,
-                                 const slip_serve_plan *decode_plan, slip_serve_result *out, slip_error *err) {
+slip_status slip_serve_join(const slip_serve *prefill, const slip_serve *decode, slip_serve_result *out,
+                            slip_error *err) {
   slip_status status = SLIP_OK;
-  SLIP_TRY(slip_serve_prefill(prefill, plan, &out->prefill, &out->ttft_s, err));
-  SLIP_TRY(slip_serve_decode(decode, decode_plan, &out->decode, &out->tpot_s, err));
-  double isl = fmax(1, (double)prefill->job.isl * (1 - prefill->job.prefix_hit)), osl = (double)prefill->job.osl;
-  double chips_a = 0, chips_b = 0, all = 1;
-  SLIP_TRY(split_fleet(prefill, &out->prefill, &out->decode, isl, osl, &chips_a, &chips_b, &all, err));
-  out->transfer_s = slip_serve_transfer_s(prefill, &out->prefill, decode, &out->decode);
-  out->ttft_s += out->transfer_s + out->decode.step.seconds;
+  slip_pool *a = &out->prefill, *b = &out->decode;
+  slip_split split = {.all_chips = 1};
+  if (a->plan.instances > 0 && b->plan.instances > 0)
+    SLIP_TRY(given_split(prefill, a, b, &split, err));
+  else
+    SLIP_TRY(split_fleet(prefill, a, b, fresh_input(prefill), (double)prefill->job.osl, &split.prefill_chips,
+                         &split.decode_chips, &split.all_chips, err));
+  out->transfer_s = slip_serve_transfer_s(prefill, a, decode, b);
+  out->ttft_s += out->transfer_s + b->step.seconds;
   if (out->ttft_s > prefill->job.ttft_s)
     SLIP_FAIL(err, SLIP_INFEASIBLE,
               "TTFT is %.3g s with the KV cache's transfer of %.3g s, above the objective of %.3g s", out->ttft_s,
               out->transfer_s, prefill->job.ttft_s);
-  out->prefill.chips_share = chips_a / all;
-  out->decode.chips_share = chips_b / all;
-  double by_prefill = out->prefill.tokens_per_s_per_chip * out->prefill.chips_share / isl;
-  double by_decode = out->decode.tokens_per_s_per_chip * out->decode.chips_share / osl;
-  out->requests_per_s_per_chip = fmin(by_prefill, by_decode);
-  double idle = 1 - out->prefill.chips_share - out->decode.chips_share;
-  double idle_w = prefill->job.system->power_w / prefill->job.system->chips * slip_load_share(0);
-  out->system_power_w_per_chip = out->prefill.chips_share * pool_power_w(prefill, &out->prefill) +
-                                 out->decode.chips_share * pool_power_w(decode, &out->decode) +
-                                 fmax(0, idle) * idle_w;
+  slip_serve_split_rate(prefill, a, slip_serve_pool_power_w(prefill, a), b, slip_serve_pool_power_w(decode, b),
+                        &split);
+  a->chips_share = split.prefill_chips / split.all_chips;
+  b->chips_share = split.decode_chips / split.all_chips;
+  out->disaggregated = true;
+  out->requests_per_s_per_chip = split.requests_per_s_per_chip;
+  out->system_power_w_per_chip = split.power_w_per_chip;
+  slip_serve_conclude(prefill, decode, out);
 cleanup:
   return status;
 }
 
-static slip_status aggregated(const slip_serve *serve, const slip_serve_plan *plan, slip_serve_result *out,
-                              slip_error *err) {
-  slip_status status = slip_serve_aggregated(serve, plan, out, err);
-  if (status != SLIP_OK)
-    return status;
+slip_status slip_serve_share(const slip_serve *serve, slip_serve_result *out, slip_error *err) {
   if (out->ttft_s > serve->job.ttft_s)
     return slip_fail(err, SLIP_INFEASIBLE, "TTFT is %.3g s beside decoding, above the objective of %.3g s",
                      out->ttft_s, serve->job.ttft_s);
@@ -109,28 +137,19 @@ static slip_status aggregated(const slip_serve *serve, const slip_serve_plan *pl
     int64_t size = out->decode.instance_chips, left_over = serve->job.chips % size;
     used = (double)(serve->job.chips - left_over) / (double)serve->job.chips;
   }
-  double fresh = fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
   double prefill_share =
-      out->requests_per_s_per_chip * fresh / out->prefill.tokens_per_s_per_chip; /* of the time */
+      out->requests_per_s_per_chip * fresh_input(serve) / out->prefill.tokens_per_s_per_chip; /* of the time */
   double idle_w = serve->job.system->power_w / serve->job.system->chips * slip_load_share(0);
-  out->system_power_w_per_chip = used * (prefill_share * pool_power_w(serve, &out->prefill) +
-                                         (1 - prefill_share) * pool_power_w(serve, &out->decode)) +
+  out->disaggregated = false;
+  out->system_power_w_per_chip = used * (prefill_share * slip_serve_pool_power_w(serve, &out->prefill) +
+                                         (1 - prefill_share) * slip_serve_pool_power_w(serve, &out->decode)) +
                                  (1 - used) * idle_w;
   out->requests_per_s_per_chip *= used;
+  slip_serve_conclude(serve, serve, out);
   return SLIP_OK;
 }
 
-slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *plan, const slip_serve *decode,
-                                const slip_serve_plan *decode_plan, slip_serve_result *out, slip_error *err) {
-  memset(out, 0, sizeof *out);
-  out->disaggregated = plan->disaggregated;
-  if (!decode)
-    decode = serve;
-  slip_status status = plan->disaggregated
-                           ? disaggregated(serve, plan, decode, decode_plan ? decode_plan : plan, out, err)
-                           : aggregated(serve, plan, out, err);
-  if (status != SLIP_OK)
-    return status;
+void slip_serve_conclude(const slip_serve *serve, const slip_serve *decode, slip_serve_result *out) {
   const slip_serve_job *job = &serve->job;
   out->weights = slip_serve_weights(decode), out->compute = decode->compute, out->kv = decode->kv;
   out->tokens_per_step = decode->tokens_per_step;
@@ -139,11 +158,29 @@ slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *
   double spread = exp(fmax(job->stack->spread_serve, decode->job.stack->spread_serve));
   out->tpot_low_s = out->tpot_s / spread;
   out->tpot_high_s = out->tpot_s * spread;
-  double queue = exp(fmax(job->stack->spread_ttft, decode->job.stack->spread_ttft));
+  double queue = exp(out->disaggregated ? fmax(job->stack->spread_ttft_split, decode->job.stack->spread_ttft_split)
+                                        : job->stack->spread_ttft);
   out->ttft_low_s = out->ttft_s / queue;
   out->ttft_high_s = out->ttft_s * queue;
   out->output_low = out->output_tokens_per_s_per_chip / spread;
   out->output_high = out->output_tokens_per_s_per_chip * spread;
   out->joule_per_output_token = out->system_power_w_per_chip / out->output_tokens_per_s_per_chip;
-  return SLIP_OK;
+}
+
+slip_status slip_serve_estimate(const slip_serve *serve, const slip_serve_plan *plan, const slip_serve *decode,
+                                const slip_serve_plan *decode_plan, slip_serve_result *out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  memset(out, 0, sizeof *out);
+  out->disaggregated = plan->disaggregated;
+  if (!plan->disaggregated) {
+    SLIP_TRY(slip_serve_aggregated(serve, plan, out, err));
+    return slip_serve_share(serve, out, err);
+  }
+  if (!decode)
+    decode = serve;
+  SLIP_TRY(slip_serve_prefill(serve, plan, &out->prefill, &out->ttft_s, err));
+  SLIP_TRY(slip_serve_decode(decode, decode_plan ? decode_plan : plan, &out->decode, &out->tpot_s, err));
+  status = slip_serve_join(serve, decode, out, err);
+cleanup:
+  return status;
 }

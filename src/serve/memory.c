@@ -9,7 +9,9 @@ static double layer_weight_bytes(const slip_serve *serve, const slip_layer_kind 
   const slip_weight_formats *f = &serve->weights;
   double tp = (double)p->tp;
   double shared_cut =
-      p->ep > 1 && p->dp > 1 ? 1 : tp; /* as in slip_layer_operators: replicated beside replicas of attention */
+      slip_shared_is_routed(&kind->ffn, p->ep) ? INFINITY /* on ranks of its own, in a slot counted below */
+      : p->ep > 1 && p->dp > 1                 ? 1
+                               : tp; /* as in slip_layer_operators: replicated beside replicas of attention */
   double bytes = w->attention / tp * slip_dtype_bytes(f->attention) +
                  w->dense_ffn / tp * slip_dtype_bytes(f->dense_ffn) +
                  w->shared_experts / shared_cut * slip_dtype_bytes(f->shared_experts) + (w->router + w->norms) * 2;
@@ -35,8 +37,8 @@ static double weight_bytes(const slip_serve *serve, const slip_serve_plan *p) {
   return layers / (double)p->pp + (p->pp > 1 ? table : tables);
 }
 
-/* Bytes of one sequence's cache on a rank: heads are cut over tp as far as there are key/value heads; a latent is not. */
-static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) {
+/* Heads are cut over tp as far as there are key/value heads; a latent is not. */
+double slip_serve_cache_bytes(const slip_serve *serve, const slip_serve_plan *p, double context) {
   const slip_model *model = serve->job.model;
   double heads = 1;
   for (int i = 0; i < model->n_kinds; i++) {
@@ -48,11 +50,18 @@ static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) 
     else if (a->kind == SLIP_ATTENTION_SSM)
       heads = fmax(heads, (double)a->ssm_heads);
   }
-  /* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and
-   * half of their outputs on average. */
+  double bytes = slip_model_kv_bytes(model, context, serve->kv);
+  if (serve->job.stack->whole_windows > 0)
+    bytes = fmax(bytes, slip_model_kv_elements(model) * context * slip_dtype_bytes(serve->kv));
+  return bytes / fmin((double)p->tp, heads) / (double)p->pp;
+}
+
+/* A scheduler that reserves nothing lets in what fits now and pauses what grows out of it: running sequences hold their prompts and
+ * half of their outputs on average. */
+static double sequence_bytes(const slip_serve *serve, const slip_serve_plan *p) {
   const double context =
       (double)serve->job.isl + (double)serve->job.osl * (1 + serve->job.stack->reserve_output) / 2;
-  return slip_model_kv_bytes(model, context, serve->kv) / fmin((double)p->tp, heads) / (double)p->pp;
+  return slip_serve_cache_bytes(serve, p, context);
 }
 
 static double pass_bytes(const slip_serve *serve, const slip_serve_plan *p, double tokens) {

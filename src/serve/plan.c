@@ -1,10 +1,9 @@
-/* The serving plan: its text form and the rules of legality. */
+/* The serving plan and its text form. What makes a plan legal is in legality.c. */
 #include <slipstick/serve.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/text.h"
-#include "serve/serve_internal.h"
 
 slip_serve_plan slip_serve_plan_default(void) {
   return (slip_serve_plan){.tp = 1, .pp = 1, .dp = 1, .ep = 1};
@@ -17,9 +16,13 @@ static const struct plan_key {
   size_t offset;
   int64_t low; /* also the default */
 } keys[] = {
-    {"tp", offsetof(slip_serve_plan, tp), 1},       {"pp", offsetof(slip_serve_plan, pp), 1},
-    {"dp", offsetof(slip_serve_plan, dp), 1},       {"ep", offsetof(slip_serve_plan, ep), 1},
-    {"batch", offsetof(slip_serve_plan, batch), 0}, {"chunk", offsetof(slip_serve_plan, chunk), 0},
+    {"tp", offsetof(slip_serve_plan, tp), 1},
+    {"pp", offsetof(slip_serve_plan, pp), 1},
+    {"dp", offsetof(slip_serve_plan, dp), 1},
+    {"ep", offsetof(slip_serve_plan, ep), 1},
+    {"batch", offsetof(slip_serve_plan, batch), 0},
+    {"chunk", offsetof(slip_serve_plan, chunk), 0},
+    {"instances", offsetof(slip_serve_plan, instances), 0},
     {"poll", offsetof(slip_serve_plan, poll), 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -36,8 +39,9 @@ static slip_status set_key(slip_serve_plan *plan, const slip_item *item, unsigne
   if (strcmp(item->key, "disaggregate") == 0)
     index = KEYS;
   if (index < 0)
-    return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
-                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk poll disaggregate");
+    return slip_fail_at(
+        err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
+        "is no key of a serving plan; the keys are tp pp dp ep batch chunk poll instances disaggregate");
   if (*seen & (1u << index))
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key, "is given twice; keep one");
   *seen |= 1u << index;
@@ -82,67 +86,4 @@ int slip_serve_plan_format(const slip_serve_plan *plan, char *out, int size) {
   if (plan->disaggregated)
     slip_append(out, size, &length, ",disaggregate=yes");
   return length;
-}
-
-/* ---- legality ---- */
-
-#define LL(x) ((long long)(x))
-
-static slip_status check_experts(const slip_model *model, const slip_serve_plan *p, slip_error *err) {
-  const slip_ffn *moe = NULL;
-  for (int i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].ffn.kind == SLIP_FFN_MOE)
-      moe = &model->kinds[i].ffn;
-  if (!moe) {
-    if (p->ep > 1 || p->dp > 1)
-      return slip_fail(
-          err, SLIP_INFEASIBLE,
-          "ep=%lld and dp=%lld need a mixture-of-experts model (a dense one is replicated as further instances)",
-          LL(p->ep), LL(p->dp));
-    return SLIP_OK;
-  }
-  int64_t block = p->tp * p->dp;
-  if (block % p->ep != 0)
-    return slip_fail(err, SLIP_INFEASIBLE, "ep=%lld must divide tp x dp = %lld", LL(p->ep), LL(block));
-  int64_t etp = block / p->ep;
-  if (moe->expert_width % etp != 0)
-    return slip_fail(err, SLIP_INFEASIBLE,
-                     "experts would be cut in tp x dp / ep = %lld, which does not divide their width %lld", LL(etp),
-                     LL(moe->expert_width));
-  if (p->ep > 2 * moe->experts)
-    return slip_fail(err, SLIP_INFEASIBLE, "ep=%lld is more than twice the %lld experts", LL(p->ep),
-                     LL(moe->experts));
-  return SLIP_OK;
-}
-
-slip_status slip_serve_check(const slip_serve *serve, const slip_serve_plan *p, slip_error *err) {
-  const slip_model *model = serve->job.model;
-  if (p->tp < 1 || p->pp < 1 || p->dp < 1 || p->ep < 1 || p->batch < 0 || p->chunk < 0 || p->poll < 0)
-    return slip_fail(err, SLIP_INFEASIBLE,
-                     "tp, pp, dp and ep must be at least 1, batch, chunk and poll at least 0");
-  int64_t ranks_per_chip = (int64_t)serve->job.system->chip->ranks;
-  int64_t ranks = p->tp * p->pp * p->dp;
-  if (ranks % ranks_per_chip != 0)
-    return slip_fail(err, SLIP_INFEASIBLE, "tp x pp x dp = %lld ranks is not a whole number of chips of %lld ranks",
-                     LL(ranks), LL(ranks_per_chip));
-  if (serve->job.chips > 0 && ranks / ranks_per_chip > serve->job.chips)
-    return slip_fail(err, SLIP_INFEASIBLE,
-                     "an instance of tp x pp x dp = %lld ranks needs %lld chips; the fleet has %lld", LL(ranks),
-                     LL(ranks / ranks_per_chip), LL(serve->job.chips));
-  if (p->pp > model->layers)
-    return slip_fail(err, SLIP_INFEASIBLE, "pp=%lld exceeds the %lld layers of %s", LL(p->pp), LL(model->layers),
-                     model->entry.name);
-  for (int i = 0; i < model->n_kinds; i++) {
-    const slip_attention *a = &model->kinds[i].attention;
-    int64_t heads = a->kind == SLIP_ATTENTION_LINEAR ? a->linear_value_heads
-                    : a->kind == SLIP_ATTENTION_SSM  ? a->ssm_heads
-                                                     : a->heads;
-    if (a->kind != SLIP_ATTENTION_NONE && heads % p->tp != 0)
-      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp),
-                       LL(heads), model->entry.name);
-    if (model->kinds[i].ffn.kind == SLIP_FFN_DENSE && model->kinds[i].ffn.width % p->tp != 0)
-      return slip_fail(err, SLIP_INFEASIBLE, "tp=%lld does not divide the FFN width %lld", LL(p->tp),
-                       LL(model->kinds[i].ffn.width));
-  }
-  return check_experts(model, p, err);
 }

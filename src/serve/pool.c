@@ -10,6 +10,11 @@ static double fresh_input(const slip_serve *serve) {
   return fmax(1, (double)serve->job.isl * (1 - serve->job.prefix_hit));
 }
 
+double slip_serve_request_s(const slip_serve *serve) {
+  const slip_serve_job *job = &serve->job;
+  return job->stack->request_s + (double)job->isl * job->stack->request_token_s;
+}
+
 double slip_serve_chunk(const slip_serve_plan *p) {
   return (double)(p->chunk > 0 ? p->chunk : SLIP_DEFAULT_CHUNK);
 }
@@ -119,6 +124,11 @@ static double largest_batch(const slip_serve *serve, const slip_serve_plan *plan
   return low;
 }
 
+double slip_serve_most_sequences(const slip_serve *serve, const slip_pool *pool) {
+  double memory = floor(pool->memory.sequences_max / (double)pool->plan.dp);
+  return fmin(memory, fmax(1, floor(serve->job.stack->max_sequences)));
+}
+
 /* Sequences per replica: the plan's, or the largest that memory, the scheduler and the objective allow. */
 static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_time time, double extra,
                                 double *out, slip_error *err) {
@@ -140,7 +150,7 @@ static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_
                        (long long)plan->batch, tpot * 1e3, serve->job.tpot_s * 1e3);
     return SLIP_OK;
   }
-  double most = fmin(memory, fmax(1, floor(serve->job.stack->max_sequences)));
+  double most = slip_serve_most_sequences(serve, pool);
   *out = largest_batch(serve, plan, time, extra, most);
   if (*out < 1) {
     slip_step_cost cost;
@@ -151,7 +161,7 @@ static slip_status choose_batch(const slip_serve *serve, slip_pool *pool, token_
   return SLIP_OK;
 }
 
-static void fill_decode(const slip_serve *serve, slip_pool *pool, double per_replica) {
+void slip_serve_fill_decode(const slip_serve *serve, slip_pool *pool, double per_replica) {
   const slip_serve_plan *plan = &pool->plan;
   double sequences = per_replica * (double)plan->dp;
   pool->work = decode_work(serve, plan, per_replica);
@@ -170,7 +180,7 @@ slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *pl
     status = choose_batch(serve, out, decode_only, 0, &n, err);
   if (status != SLIP_OK)
     return status;
-  fill_decode(serve, out, n);
+  slip_serve_fill_decode(serve, out, n);
   *tpot_s = out->step.seconds / serve->tokens_per_step;
   return SLIP_OK;
 }
@@ -179,37 +189,54 @@ slip_status slip_serve_decode(const slip_serve *serve, const slip_serve_plan *pl
 
 /* While n sequences decode, each also has to be prefilled once per osl tokens: n * tokens_per_step / osl prefills per
  * step, of `extra` seconds each, of which the stack's scheduler lets a share stretch the decode steps. */
+static double mixed_token_s(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra,
+                            double step_s) {
+  double prefills = n * serve->tokens_per_step / (double)serve->job.osl * extra / (double)plan->pp;
+  return (step_s + prefills * serve->job.stack->prefill_interference) / serve->tokens_per_step;
+}
+
 static double mixed(const slip_serve *serve, const slip_serve_plan *plan, double n, double extra,
                     slip_step_cost *cost) {
   decode_step(serve, plan, n, cost);
-  double prefills = n * serve->tokens_per_step / (double)serve->job.osl * extra / (double)plan->pp;
-  return (cost->seconds + prefills * serve->job.stack->prefill_interference) / serve->tokens_per_step;
+  return mixed_token_s(serve, plan, n, extra, cost->seconds);
 }
 
-slip_status slip_serve_aggregated(const slip_serve *serve, const slip_serve_plan *plan, slip_serve_result *out,
-                                  slip_error *err) {
-  slip_status status = slip_serve_prefill(serve, plan, &out->prefill, &out->ttft_s, err);
-  if (status != SLIP_OK)
-    return status;
-  double sequences = (double)out->prefill.plan.batch / (double)(plan->dp * plan->pp);
-  double fresh = fresh_input(serve);
-  double passes = ceil(fresh / slip_serve_chunk(plan));
-  double prefill_s = out->prefill.step.seconds * passes / sequences; /* a replica's time for one request */
-  double n;
-  status = slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &out->decode, err);
-  if (status == SLIP_OK)
-    status = choose_batch(serve, &out->decode, mixed, prefill_s, &n, err);
-  if (status != SLIP_OK)
-    return status;
-  fill_decode(serve, &out->decode, n);
+/* A replica's time for the prefill of one request. */
+static double prefill_one_s(const slip_serve *serve, const slip_serve_plan *plan, const slip_pool *prefill) {
+  double sequences = (double)prefill->plan.batch / (double)(plan->dp * plan->pp);
+  double passes = ceil(fresh_input(serve) / slip_serve_chunk(plan));
+  return prefill->step.seconds * passes / sequences;
+}
+
+slip_status slip_serve_mixed_batch(const slip_serve *serve, slip_pool *decode, const slip_pool *prefill,
+                                   double *out, slip_error *err) {
+  return choose_batch(serve, decode, mixed, prefill_one_s(serve, &decode->plan, prefill), out, err);
+}
+
+void slip_serve_mix(const slip_serve *serve, const slip_serve_plan *plan, double n, slip_serve_result *out) {
+  double prefill_s = prefill_one_s(serve, plan, &out->prefill);
+  double passes = ceil(fresh_input(serve) / slip_serve_chunk(plan));
   out->prefill.plan.batch = out->decode.plan.batch;
-  slip_step_cost cost;
-  out->tpot_s = mixed(serve, plan, n, prefill_s, &cost);
+  out->tpot_s = mixed_token_s(serve, plan, n, prefill_s, out->decode.step.seconds);
   /* Work conservation: n requests take n prefills and osl / tokens_per_step decode steps of the replica. */
   double decode_s = (double)serve->job.osl / serve->tokens_per_step * out->decode.step.seconds;
   double cycle_s = decode_s + n * prefill_s / (double)plan->pp;
   double requests = n / cycle_s * (double)plan->dp / (double)out->decode.instance_chips;
   out->requests_per_s_per_chip = requests;
   out->ttft_s += out->decode.step.seconds * passes; /* each chunk shares its step with a decode */
+}
+
+slip_status slip_serve_aggregated(const slip_serve *serve, const slip_serve_plan *plan, slip_serve_result *out,
+                                  slip_error *err) {
+  slip_status status = slip_serve_prefill(serve, plan, &out->prefill, &out->ttft_s, err);
+  double n;
+  if (status == SLIP_OK)
+    status = slip_serve_open_pool(serve, plan, slip_serve_chunk(plan), &out->decode, err);
+  if (status == SLIP_OK)
+    status = slip_serve_mixed_batch(serve, &out->decode, &out->prefill, &n, err);
+  if (status != SLIP_OK)
+    return status;
+  slip_serve_fill_decode(serve, &out->decode, n);
+  slip_serve_mix(serve, plan, n, out);
   return SLIP_OK;
 }

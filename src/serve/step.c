@@ -4,6 +4,9 @@
 
 #include "serve/serve_internal.h"
 
+/* host_serve_layer_us is of a layer of so many: a dense one's. */
+#define LAYER_KERNELS 10.0
+
 slip_shard slip_serve_shard(const slip_serve_plan *p) {
   return (slip_shard){.tp = p->tp, .cp = 1, .ep = p->ep, .etp = p->tp * p->dp / p->ep};
 }
@@ -170,6 +173,21 @@ static void overlap_batches(const slip_serve *serve, const slip_serve_plan *plan
   cost->seconds = 2 * half.seconds - hidden;
 }
 
+/* Kernels of all layers that start one after the other. */
+static double kernels_of(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step) {
+  const slip_model *model = serve->job.model;
+  slip_shard shard = slip_serve_shard(plan);
+  slip_work work = slip_serve_work(serve, step);
+  slip_op_list ops;
+  double kernels = 0;
+  for (int i = 0; i < model->n_kinds; i++) {
+    slip_layer_operators(model, &model->kinds[i], &shard, &work, &ops);
+    for (int k = 0; k < ops.count; k++)
+      kernels += ops.ops[k].hidden_start ? 0 : (double)model->kinds[i].count;
+  }
+  return kernels;
+}
+
 void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
                      slip_step_cost *cost) {
   const slip_model *model = serve->job.model;
@@ -184,7 +202,8 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
     add_time(cost, SLIP_PART_PP, latency > send / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK,
              send * (double)(plan->pp - 1));
   }
-  add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * (double)model->layers);
+  add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST,
+           stack->host_serve_layer_s * kernels_of(serve, plan, step) / LAYER_KERNELS);
   double host = stack->host_step_s + stack->host_sequence_s * (step->decoding + step->prefill_sequences);
   if (step->prefill_sequences >
       0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
@@ -192,7 +211,9 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
       double layer = model->kinds[i].ffn.kind == SLIP_FFN_MOE ? stack->host_moe_layer_s : stack->host_layer_s;
       host += (double)model->kinds[i].count * (layer > 0 ? layer : 0);
     }
-  if (host > cost->seconds) { /* max(host, device) */
+  if (stack->serial_host > 0) { /* scheduling, launching and sampling before and after the device's work */
+    add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, host);
+  } else if (host > cost->seconds) { /* max(host, device) */
     add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, host - cost->seconds);
     cost->seconds = host; /* exactly, whatever the device takes */
   }

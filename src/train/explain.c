@@ -40,14 +40,22 @@ static void explain_layers(const slip_train *train, const slip_plan *plan, const
   slip_op_list ops;
   char name[64];
   for (int i = 0; i < model->n_kinds; i++) {
-    if (stage->layers[i] == 0)
-      continue;
-    double times = (double)stage->layers[i] * batches;
     slip_layer_operators(model, &model->kinds[i], &shard, &work, &ops);
-    slip_why_kind(&model->kinds[i], stage->layers[i], ": forward", name, sizeof name);
-    explain_pass(train, plan, &ops, false, &costs->kinds[i].forward, times, name, list);
-    slip_why_kind(&model->kinds[i], stage->layers[i], ": backward", name, sizeof name);
-    explain_pass(train, plan, &ops, true, &costs->kinds[i].backward, times, name, list);
+    const struct {
+      int layers;
+      const slip_layer_cost *cost;
+      const char *forward, *backward;
+    } blocks[] = {{stage->layers[i] - stage->spared[i], &costs->kinds[i], ": forward", ": backward"},
+                  {stage->spared[i], &costs->spared[i], ", spared: forward", ", spared: backward"}};
+    for (int b = 0; b < 2; b++) {
+      if (blocks[b].layers == 0)
+        continue;
+      double times = (double)blocks[b].layers * batches;
+      slip_why_kind(&model->kinds[i], blocks[b].layers, blocks[b].forward, name, sizeof name);
+      explain_pass(train, plan, &ops, false, &blocks[b].cost->forward, times, name, list);
+      slip_why_kind(&model->kinds[i], blocks[b].layers, blocks[b].backward, name, sizeof name);
+      explain_pass(train, plan, &ops, true, &blocks[b].cost->backward, times, name, list);
+    }
   }
   const struct {
     bool there, head;
@@ -78,12 +86,15 @@ slip_status slip_train_explain(const slip_train *train, const slip_plan *plan, s
   slip_train_result result;
   slip_layer_costs costs;
   slip_layout layout = {.groups = NULL};
+  const slip_stage_group *slowest;
   double fill;
   SLIP_TRY(slip_train_estimate(train, &checked, &result, err));
   checked = result.plan;
   slip_train_layers(train, &checked, &costs);
-  SLIP_TRY(slip_layout_make(train, checked.pp, checked.vpp, checked.schedule == SLIP_DUALPIPE, &layout, err));
-  const slip_stage *stage = &slip_train_slowest(&checked, &costs, &layout, &fill)->stage;
+  SLIP_TRY(slip_layout_make(train, checked.pp, checked.vpp, checked.schedule == SLIP_DUALPIPE,
+                            checked.recompute_layers, &layout, err));
+  SLIP_TRY(slip_train_slowest(&checked, &costs, &layout, &slowest, &fill, err));
+  const slip_stage *stage = &slowest->stage;
   slip_why_add(&list, -1, "step", result.step_s, slip_main_bound(result.bounds));
   explain_layers(train, &checked, &costs, stage, (double)result.micro_batches * layout.share, &list);
   const struct {

@@ -8,7 +8,8 @@
 #define DUALPIPE_COMPUTE_SHARE (1.0 - 20.0 / 132.0)
 
 slip_shard slip_plan_shard(const slip_plan *p) {
-  return (slip_shard){.tp = p->tp, .cp = p->cp, .ep = p->ep, .etp = p->etp};
+  return (slip_shard){
+      .tp = p->tp, .cp = p->cp, .ep = p->ep, .etp = p->etp, .whole_sequence = p->no_sequence_parallel};
 }
 
 /* Reads and writes of the routed rows that are not products, dispatch to combine. A dispatcher that sends a token once also
@@ -69,20 +70,20 @@ static void add_time(slip_pass *pass, slip_part part, slip_bound bound, double s
   pass->seconds += seconds;
 }
 
-/* Share of a collective that the stack hides. Products are overlapped with tensor parallelism through buffers that ranks map from each other,
- * which ends with the fast domain (Transformer Engine's userbuffers). */
+/* Share of a collective that the stack hides, unless the plan exposes it. Products are overlapped with tensor parallelism through buffers
+ * that ranks map from each other, which ends with the fast domain (Transformer Engine's userbuffers). */
 static double overlap_of(const slip_train *train, const slip_plan *p, const slip_op *op) {
   const slip_stack *stack = train->job.stack;
   const slip_group group = slip_plan_group(p, op->axis);
   switch (op->part) {
   case SLIP_PART_TP:
-    return strcmp(train->network.levels[slip_group_level(&train->network, group)].name, "scale-out") == 0
-               ? 0
-               : stack->overlap_tp;
+    if (strcmp(train->network.levels[slip_group_level(&train->network, group)].name, "scale-out") == 0)
+      return 0;
+    return p->exposed & SLIP_OVERLAP_TP ? 0 : stack->overlap_tp;
   case SLIP_PART_CP:
-    return stack->overlap_cp;
+    return p->exposed & SLIP_OVERLAP_CP ? 0 : stack->overlap_cp;
   case SLIP_PART_EP:
-    return stack->overlap_ep;
+    return p->exposed & SLIP_OVERLAP_EP ? 0 : stack->overlap_ep;
   default:
     return 0;
   }
@@ -149,7 +150,7 @@ void slip_train_operator(const slip_train *train, const slip_plan *p, const slip
   if (op->kind == SLIP_OP_COLLECTIVE) {
     double latency = 0, seconds = collective_s(train, p, op, backward, &latency);
     slip_bound bound = latency > seconds / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK;
-    if (op->part == SLIP_PART_EP && p->schedule == SLIP_DUALPIPE)
+    if (op->part == SLIP_PART_EP && p->schedule == SLIP_DUALPIPE && !(p->exposed & SLIP_OVERLAP_EP))
       add_time(pass, op->part, bound, seconds); /* hidden as a whole when the pass is closed */
     else
       add_time(pass, op->part, bound, seconds * (1 - overlap_of(train, p, op)));
@@ -193,7 +194,7 @@ static double host_s(const slip_train *train, const slip_plan *p, const slip_ffn
 }
 
 void slip_train_close_pass(const slip_train *train, const slip_plan *p, const slip_ffn *ffn, slip_pass *pass) {
-  if (p->schedule == SLIP_DUALPIPE && pass->parts[SLIP_PART_EP] > 0) {
+  if (p->schedule == SLIP_DUALPIPE && pass->parts[SLIP_PART_EP] > 0 && !(p->exposed & SLIP_OVERLAP_EP)) {
     double compute =
         pass->seconds - pass->parts[SLIP_PART_EP] - pass->parts[SLIP_PART_TP] - pass->parts[SLIP_PART_CP];
     hide(pass, SLIP_PART_EP, fmin(pass->parts[SLIP_PART_EP], compute));
@@ -214,14 +215,18 @@ static bool selective_repeats(const slip_train *train, const slip_op *op) {
   return op->kind == SLIP_OP_GEMM && (strcmp(op->name, "kv up") == 0 || strcmp(op->name, "q up") == 0);
 }
 
+/* `forward`: the pass over all operators, not closed yet. */
 static void add_recompute(const slip_train *train, const slip_plan *p, const slip_op_list *ops,
-                          slip_pass *backward) {
+                          const slip_pass *forward, slip_pass *backward) {
   if (p->recompute == SLIP_RECOMPUTE_NONE)
     return;
   slip_pass again = {{0}, {0}, 0};
-  for (int i = 0; i < ops->count; i++)
-    if (p->recompute == SLIP_RECOMPUTE_FULL || selective_repeats(train, &ops->ops[i]))
-      slip_train_operator(train, p, &ops->ops[i], false, &again);
+  if (p->recompute == SLIP_RECOMPUTE_FULL)
+    again = *forward;
+  else
+    for (int i = 0; i < ops->count; i++)
+      if (selective_repeats(train, &ops->ops[i]))
+        slip_train_operator(train, p, &ops->ops[i], false, &again);
   backward->parts[SLIP_PART_RECOMPUTE] += again.seconds;
   backward->seconds += again.seconds;
   for (int i = 0; i < SLIP_BOUNDS; i++)
@@ -271,7 +276,7 @@ static void keep_activations(const slip_train *train, const slip_plan *p, const 
   if (p->recompute == SLIP_RECOMPUTE_SELECTIVE)
     kept -= given_up(train, &kind->attention, &s);
   else if (p->recompute == SLIP_RECOMPUTE_FULL)
-    kept = 2.0 * (double)train->job.model->hidden / (double)p->tp;
+    kept = 2.0 * (double)train->job.model->hidden / (p->no_sequence_parallel ? 1 : (double)p->tp);
   out->saved_bytes = kept * tokens;
   out->transient_bytes = p->recompute == SLIP_RECOMPUTE_NONE ? 0 : (all - kept) * tokens;
 }
@@ -291,15 +296,20 @@ static void run_ops(const slip_train *train, const slip_plan *p, const slip_op_l
   out->weight_gradient_s += backward_gemm / 2; /* dX and dW have the same FLOP */
 }
 
-static void layer_cost(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind,
+/* Forward and backward of a layer's operators: what all kinds of recompute share. */
+static void layer_base(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind, slip_op_list *ops,
                        slip_layer_cost *out) {
   memset(out, 0, sizeof *out);
   slip_shard shard = slip_plan_shard(p);
   slip_work work = slip_plan_work(train, p);
-  slip_op_list ops;
-  slip_layer_operators(train->job.model, kind, &shard, &work, &ops);
-  run_ops(train, p, &ops, out);
-  add_recompute(train, p, &ops, &out->backward);
+  slip_layer_operators(train->job.model, kind, &shard, &work, ops);
+  run_ops(train, p, ops, out);
+}
+
+static void layer_finish(const slip_train *train, const slip_plan *p, const slip_layer_kind *kind,
+                         const slip_op_list *ops, slip_layer_cost *out) {
+  slip_shard shard = slip_plan_shard(p);
+  add_recompute(train, p, ops, &out->forward, &out->backward);
   slip_train_close_pass(train, p, &kind->ffn, &out->forward);
   double device = out->backward.seconds;
   slip_train_close_pass(train, p, &kind->ffn, &out->backward);
@@ -326,7 +336,8 @@ static void edge_cost(const slip_train *train, const slip_plan *p, bool head, sl
   if (head) {
     out->dense_params =
         table / (double)p->tp; /* a tied matrix has a copy on the last stage, unless that is the first */
-    out->saved_bytes = 2.0 * tokens * (double)model->hidden / (double)p->tp; /* the final norm's output */
+    out->saved_bytes = 2.0 * tokens * (double)model->hidden /
+                       (p->no_sequence_parallel ? 1 : (double)p->tp); /* the final norm's output */
     out->transient_bytes =
         6.0 * tokens * (double)model->vocab / (double)p->tp; /* logits: bf16, and fp32 in the loss */
   } else {
@@ -383,12 +394,54 @@ static void mtp_cost(const slip_train *train, const slip_plan *p, const slip_lay
   out->expert_params = modules * costs->kinds[model->mtp_kind].expert_params;
 }
 
+void slip_train_layers_each(const slip_train *train, const slip_plan *plan, unsigned modes,
+                            slip_layer_costs out[SLIP_RECOMPUTES]) {
+  const slip_model *model = train->job.model;
+  slip_layer_cost embedding, head;
+  edge_cost(train, plan, false, &embedding);
+  edge_cost(train, plan, true, &head);
+  for (int i = 0; i < model->n_kinds; i++) {
+    slip_op_list ops;
+    slip_layer_cost base;
+    layer_base(train, plan, &model->kinds[i], &ops, &base);
+    for (int mode = 0; mode < SLIP_RECOMPUTES; mode++) {
+      if (!(modes >> mode & 1u))
+        continue;
+      slip_plan p = *plan;
+      p.recompute = (slip_recompute)mode;
+      out[mode].kinds[i] = base;
+      layer_finish(train, &p, &model->kinds[i], &ops, &out[mode].kinds[i]);
+    }
+  }
+  for (int mode = 0; mode < SLIP_RECOMPUTES; mode++) {
+    if (!(modes >> mode & 1u))
+      continue;
+    out[mode].n_kinds = model->n_kinds;
+    out[mode].tied = model->tied_embeddings;
+    out[mode].embedding = embedding;
+    out[mode].head = head;
+    mtp_cost(train, plan, &out[mode], &out[mode].mtp);
+    for (int i = 0; mode != SLIP_RECOMPUTE_NONE && modes & 1u && i < model->n_kinds; i++)
+      out[mode].spared[i] = out[SLIP_RECOMPUTE_NONE].kinds[i];
+  }
+}
+
+/* Costs of one kind of recompute, and of none beside it where a part of the layers is spared. */
 void slip_train_layers(const slip_train *train, const slip_plan *p, slip_layer_costs *out) {
   const slip_model *model = train->job.model;
   out->n_kinds = model->n_kinds;
   out->tied = model->tied_embeddings;
-  for (int i = 0; i < model->n_kinds; i++)
-    layer_cost(train, p, &model->kinds[i], &out->kinds[i]);
+  for (int i = 0; i < model->n_kinds; i++) {
+    slip_op_list ops;
+    layer_base(train, p, &model->kinds[i], &ops, &out->kinds[i]);
+    if (p->recompute_layers > 0) {
+      slip_plan bare = *p;
+      bare.recompute = SLIP_RECOMPUTE_NONE;
+      out->spared[i] = out->kinds[i];
+      layer_finish(train, &bare, &model->kinds[i], &ops, &out->spared[i]);
+    }
+    layer_finish(train, p, &model->kinds[i], &ops, &out->kinds[i]);
+  }
   edge_cost(train, p, false, &out->embedding);
   edge_cost(train, p, true, &out->head);
   mtp_cost(train, p, out, &out->mtp);

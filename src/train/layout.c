@@ -43,49 +43,54 @@ static int64_t spared(const slip_train *train, int64_t chunks, bool mirrored) {
   return best;
 }
 
-void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t stage,
-                       slip_stage *out) {
-  const slip_model *model = train->job.model;
-  int64_t chunks = pp * vpp, weight = spared(train, chunks, mirrored);
-  memset(out, 0, sizeof *out);
-  for (int64_t v = 0; v < vpp; v++) {
-    int64_t chunk = v * pp + stage;
-    int64_t from = layers_before(chunk, chunks, model->layers + weight, model->layers);
-    int64_t to = layers_before(chunk + 1, chunks, model->layers + weight, model->layers);
-    for (int64_t i = from; i < to; i++)
-      out->layers[model->kind_of_layer[i]]++;
-    out->total += to - from;
+/* The layers of one chunk added to a stage; those beyond the first `block` of the chunk are spared recompute (0: none is). */
+static void add_chunk(const slip_model *model, int64_t from, int64_t to, int64_t block, slip_stage *out) {
+  for (int64_t i = from; i < to; i++) {
+    out->layers[model->kind_of_layer[i]]++;
+    if (block > 0 && i - from >= block)
+      out->spared[model->kind_of_layer[i]]++;
   }
-  out->first = stage == 0;
-  out->last = stage == pp - 1;
+  out->total += to - from;
 }
 
-static void add_mirror(const slip_train *train, int64_t pp, int64_t stage, slip_stage *out) {
-  slip_stage mirror;
-  slip_layout_stage(train, pp, 1, true, pp - 1 - stage, &mirror);
-  for (int i = 0; i < SLIP_MAX_LAYER_KINDS; i++)
-    out->layers[i] = (uint16_t)(out->layers[i] + mirror.layers[i]);
-  out->total += mirror.total;
-  out->first = out->first || mirror.first;
-  out->last = out->last || mirror.last;
+static void fill_stage(const slip_train *train, int64_t pp, int64_t vpp, int64_t weight, int64_t block,
+                       int64_t stage, slip_stage *out) {
+  const slip_model *model = train->job.model;
+  int64_t chunks = pp * vpp, slots = model->layers + weight;
+  for (int64_t v = 0; v < vpp; v++) {
+    int64_t chunk = v * pp + stage;
+    add_chunk(model, layers_before(chunk, chunks, slots, model->layers),
+              layers_before(chunk + 1, chunks, slots, model->layers), block, out);
+  }
+  out->first = out->first || stage == 0;
+  out->last = out->last || stage == pp - 1;
+}
+
+void slip_layout_stage(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block,
+                       int64_t stage, slip_stage *out) {
+  memset(out, 0, sizeof *out);
+  fill_stage(train, pp, vpp, spared(train, pp * vpp, mirrored), block, stage, out);
 }
 
 static bool same_stage(const slip_stage *a, const slip_stage *b, int n_kinds) {
   return a->first == b->first && a->last == b->last &&
-         memcmp(a->layers, b->layers, (size_t)n_kinds * sizeof *a->layers) == 0;
+         memcmp(a->layers, b->layers, (size_t)n_kinds * sizeof *a->layers) == 0 &&
+         memcmp(a->spared, b->spared, (size_t)n_kinds * sizeof *a->spared) == 0;
 }
 
-slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, slip_layout *out,
-                             slip_error *err) {
-  slip_layout layout = {.pp = pp, .vpp = vpp, .share = mirrored ? 0.5 : 1};
+slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored, int64_t block,
+                             slip_layout *out, slip_error *err) {
+  slip_layout layout = {.pp = pp, .vpp = vpp, .block = block, .share = mirrored ? 0.5 : 1};
+  int64_t weight = spared(train, pp * vpp, mirrored);
   layout.groups = malloc((size_t)pp * sizeof *layout.groups);
   if (!layout.groups)
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)pp);
   for (int64_t s = 0; s < pp; s++) {
     slip_stage stage;
-    slip_layout_stage(train, pp, vpp, mirrored, s, &stage);
+    memset(&stage, 0, sizeof stage);
+    fill_stage(train, pp, vpp, weight, block, s, &stage);
     if (mirrored)
-      add_mirror(train, pp, s, &stage);
+      fill_stage(train, pp, 1, weight, block, pp - 1 - s, &stage);
     int64_t g = 0;
     while (g < layout.n_groups && !same_stage(&layout.groups[g].stage, &stage, train->job.model->n_kinds))
       g++;
@@ -95,6 +100,15 @@ slip_status slip_layout_make(const slip_train *train, int64_t pp, int64_t vpp, b
   }
   *out = layout;
   return SLIP_OK;
+}
+
+int64_t slip_layout_largest_chunk(const slip_train *train, int64_t pp, int64_t vpp, bool mirrored) {
+  int64_t chunks = pp * vpp, slots = train->job.model->layers + spared(train, chunks, mirrored), most = 0;
+  for (int64_t c = 0; c < chunks; c++) {
+    int64_t here = layers_of(c, chunks, slots, train->job.model->layers);
+    most = here > most ? here : most;
+  }
+  return most;
 }
 
 void slip_layout_free(slip_layout *layout) {

@@ -1,5 +1,6 @@
 /* Stage two: the pipeline over micro-batches, data-parallel traffic, the optimizer; the step's time, parts and interval. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -13,9 +14,12 @@
 
 int slip_train_stage_costs(const slip_layer_costs *layers, const slip_stage *stage, slip_stage_cost *out) {
   int count = 0;
-  for (int i = 0; i < layers->n_kinds; i++)
-    if (stage->layers[i] > 0)
-      out[count++] = (slip_stage_cost){&layers->kinds[i], (double)stage->layers[i]};
+  for (int i = 0; i < layers->n_kinds; i++) {
+    if (stage->layers[i] > stage->spared[i])
+      out[count++] = (slip_stage_cost){&layers->kinds[i], (double)(stage->layers[i] - stage->spared[i])};
+    if (stage->spared[i] > 0)
+      out[count++] = (slip_stage_cost){&layers->spared[i], (double)stage->spared[i]};
+  }
   if (stage->first)
     out[count++] = (slip_stage_cost){&layers->embedding, 1};
   if (stage->last) {
@@ -25,43 +29,40 @@ int slip_train_stage_costs(const slip_layer_costs *layers, const slip_stage *sta
   return count;
 }
 
-slip_stage_time slip_train_stage_time(const slip_layer_costs *layers, const slip_stage *stage) {
-  slip_stage_time t = {0, 0, 0};
-  slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
-  int count = slip_train_stage_costs(layers, stage, costs);
-  for (int i = 0; i < count; i++) {
-    t.forward_s += costs[i].times * costs[i].cost->forward.seconds;
-    t.backward_s += costs[i].times * costs[i].cost->backward.seconds;
-    t.weight_gradient_s += costs[i].times * costs[i].cost->weight_gradient_s;
-  }
-  return t;
+static void add_cost(const slip_layer_cost *cost, double times, slip_stage_sum *sum) {
+  sum->forward_s += times * cost->forward.seconds;
+  sum->backward_s += times * cost->backward.seconds;
+  sum->weight_gradient_s += times * cost->weight_gradient_s;
+  sum->working_s += times * (cost->forward.bounds[SLIP_BOUND_COMPUTE] + cost->forward.bounds[SLIP_BOUND_MEMORY] +
+                             cost->backward.bounds[SLIP_BOUND_COMPUTE] + cost->backward.bounds[SLIP_BOUND_MEMORY]);
+  sum->dense += times * cost->dense_params;
+  sum->expert += times * cost->expert_params;
+  sum->saved += times * cost->saved_bytes;
+  sum->transient = fmax(sum->transient, cost->transient_bytes);
 }
 
-void slip_train_stage_params(const slip_layer_costs *layers, const slip_stage *stage, double *dense,
-                             double *expert) {
-  double d = 0, e = 0;
-  slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
-  int count = slip_train_stage_costs(layers, stage, costs);
-  for (int i = 0; i < count; i++) {
-    d += costs[i].times * costs[i].cost->dense_params;
-    e += costs[i].times * costs[i].cost->expert_params;
+slip_stage_sum slip_train_stage_sum(const slip_layer_costs *layers, const slip_stage *stage) {
+  slip_stage_sum sum = {0};
+  for (int i = 0; i < layers->n_kinds; i++) {
+    if (stage->layers[i] > stage->spared[i])
+      add_cost(&layers->kinds[i], (double)(stage->layers[i] - stage->spared[i]), &sum);
+    if (stage->spared[i] > 0)
+      add_cost(&layers->spared[i], (double)stage->spared[i], &sum);
+  }
+  if (stage->first)
+    add_cost(&layers->embedding, 1, &sum);
+  if (stage->last) {
+    add_cost(&layers->head, 1, &sum);
+    add_cost(&layers->mtp, 1, &sum);
   }
   if (layers->tied && stage->first && stage->last)
-    d -= layers->head.dense_params;
-  *dense = d;
-  *expert = e;
+    sum.dense -= layers->head.dense_params;
+  return sum;
 }
 
-static double stage_saved(const slip_layer_costs *layers, const slip_stage *stage, double *transient) {
-  double saved = 0, most = 0;
-  slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
-  int count = slip_train_stage_costs(layers, stage, costs);
-  for (int i = 0; i < count; i++) {
-    saved += costs[i].times * costs[i].cost->saved_bytes;
-    most = fmax(most, costs[i].cost->transient_bytes);
-  }
-  *transient = most;
-  return saved;
+slip_stage_time slip_train_stage_time(const slip_layer_costs *layers, const slip_stage *stage) {
+  slip_stage_sum sum = slip_train_stage_sum(layers, stage);
+  return (slip_stage_time){sum.forward_s, sum.backward_s, sum.weight_gradient_s};
 }
 
 /* ---- memory ---- */
@@ -78,108 +79,172 @@ static double in_flight(const slip_plan *p, int64_t stage, int64_t micro_batches
   return fmin(all, waves);
 }
 
+slip_stage_load slip_train_stage_load(const slip_plan *p, const slip_layout *layout, const slip_stage_group *group,
+                                      const slip_stage_sum *sum, int64_t micro_batches) {
+  double dense_share = (double)slip_plan_group(p, SLIP_AXIS_DP).ranks;
+  double expert_share = (double)slip_plan_expert_dp_group(p).ranks;
+  slip_stage_load load = {.whole = sum->dense + sum->expert,
+                          .shared_out = sum->dense / dense_share + sum->expert / expert_share,
+                          .activations = sum->saved * layout->share * in_flight(p, group->index, micro_batches),
+                          .transient = sum->transient};
+  if (group->stage.total > 0) /* this layer's weights whole, and the next one's on their way */
+    load.gathered = 2 * 2 * load.whole / (double)group->stage.total;
+  return load;
+}
+
+slip_train_memory slip_train_load_memory(const slip_stage_load *load, slip_sharding sharding) {
+  slip_train_memory m = {.weights = 2 * (sharding >= SLIP_SHARD_WEIGHTS ? load->shared_out : load->whole),
+                         .gradients = 4 * (sharding >= SLIP_SHARD_GRADIENTS ? load->shared_out : load->whole),
+                         .optimizer = 12 * (sharding >= SLIP_SHARD_OPTIMIZER ? load->shared_out : load->whole),
+                         .activations = load->activations,
+                         .buffers = load->transient};
+  if (sharding >= SLIP_SHARD_WEIGHTS)
+    m.buffers += load->gathered;
+  m.total = m.weights + m.gradients + m.optimizer + m.activations + m.buffers;
+  return m;
+}
+
+double slip_train_capacity(const slip_train *train) {
+  return train->device.memory_bytes * train->job.stack->memory_share;
+}
+
 void slip_train_stage_memory(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
                              const slip_layout *layout, const slip_stage_group *group, int64_t micro_batches,
                              slip_train_memory *out) {
-  const slip_stage *stage = &group->stage;
-  double dense, expert, transient;
-  slip_train_stage_params(layers, stage, &dense, &expert);
-  double dense_share = (double)slip_plan_group(p, SLIP_AXIS_DP).ranks;
-  double expert_share = (double)slip_plan_expert_dp_group(p).ranks;
-  double whole = dense + expert, shared_out = dense / dense_share + expert / expert_share;
-  *out = (slip_train_memory){.stage = group->index,
-                             .capacity = train->device.memory_bytes * train->job.stack->memory_share};
-  out->weights = 2 * (p->sharding >= SLIP_SHARD_WEIGHTS ? shared_out : whole);
-  out->gradients = 4 * (p->sharding >= SLIP_SHARD_GRADIENTS ? shared_out : whole);
-  out->optimizer = 12 * (p->sharding >= SLIP_SHARD_OPTIMIZER ? shared_out : whole);
-  double saved = stage_saved(layers, stage, &transient) * layout->share;
-  out->activations = saved * in_flight(p, group->index, micro_batches);
-  out->buffers = transient;
-  if (p->sharding >= SLIP_SHARD_WEIGHTS &&
-      stage->total > 0) /* this layer's weights whole, and the next one's on their way */
-    out->buffers += 2 * 2 * whole / (double)stage->total;
-  out->total = out->weights + out->gradients + out->optimizer + out->activations + out->buffers;
+  slip_stage_sum sum = slip_train_stage_sum(layers, &group->stage);
+  slip_stage_load load = slip_train_stage_load(p, layout, group, &sum, micro_batches);
+  *out = slip_train_load_memory(&load, p->sharding);
+  out->stage = group->index;
+  out->capacity = slip_train_capacity(train);
 }
 
 /* ---- the pipeline ---- */
 
-const slip_stage_group *slip_train_slowest(const slip_plan *p, const slip_layer_costs *layers,
-                                           const slip_layout *layout, double *fill_s) {
-  const slip_stage_group *slowest = NULL;
-  double most = -1, all = 0, weight_gradient = 0, stages = (double)p->pp;
+slip_pipeline slip_train_pipeline(const slip_layout *layout, const slip_stage_sum *sums) {
+  slip_pipeline line = {.slowest = 0, .most_s = -1};
   for (int64_t i = 0; i < layout->n_groups; i++) {
-    const slip_stage_group *group = &layout->groups[i];
-    slip_stage_time t = slip_train_stage_time(layers, &group->stage);
-    double one = (t.forward_s + t.backward_s) * layout->share;
-    all += one * (double)group->count;
-    weight_gradient += t.weight_gradient_s * layout->share * (double)group->count;
-    if (one > most) {
-      most = one;
-      slowest = group;
+    double one = (sums[i].forward_s + sums[i].backward_s) * layout->share;
+    line.all_s += one * (double)layout->groups[i].count;
+    line.weight_gradient_s += sums[i].weight_gradient_s * layout->share * (double)layout->groups[i].count;
+    if (one > line.most_s) {
+      line.most_s = one;
+      line.slowest = i;
     }
   }
-  double others = all - most; /* equal stages: (pp - 1)(F + B) */
-  double mean = all / stages, mean_w = weight_gradient / stages;
+  return line;
+}
+
+double slip_train_fill_s(const slip_plan *p, const slip_pipeline *line) {
+  double stages = (double)p->pp, others = line->all_s - line->most_s; /* equal stages: (pp - 1)(F + B) */
+  double mean = line->all_s / stages, mean_w = line->weight_gradient_s / stages;
   switch (p->schedule) {
   case SLIP_ZERO_BUBBLE: /* (PP - 1)(F + B - 2W), B the whole backward: arXiv 2412.19437, table 2 */
-    *fill_s = fmax(0, others - 2 * (stages - 1) * mean_w);
-    break;
+    return fmax(0, others - 2 * (stages - 1) * mean_w);
   case SLIP_DUALPIPE: /* (PP/2 - 1)(F&B + B - 3W) of the same table; F&B overlapped takes F + B, and B is 2/3 of it */
-    *fill_s = fmax(0, (stages / 2 - 1) * (mean + mean * 2 / 3 - 3 * mean_w));
-    break;
+    return fmax(0, (stages / 2 - 1) * (mean + mean * 2 / 3 - 3 * mean_w));
   default:
-    *fill_s = others / (double)p->vpp;
-    break;
+    return others / (double)p->vpp;
   }
-  return slowest;
 }
+
+slip_status slip_train_slowest(const slip_plan *p, const slip_layer_costs *layers, const slip_layout *layout,
+                               const slip_stage_group **out, double *fill_s, slip_error *err) {
+  slip_stage_sum *sums = malloc((size_t)layout->n_groups * sizeof *sums);
+  if (!sums)
+    return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)layout->pp);
+  for (int64_t i = 0; i < layout->n_groups; i++)
+    sums[i] = slip_train_stage_sum(layers, &layout->groups[i].stage);
+  slip_pipeline line = slip_train_pipeline(layout, sums);
+  *fill_s = slip_train_fill_s(p, &line);
+  *out = &layout->groups[line.slowest];
+  free(sums);
+  return SLIP_OK;
+}
+
+/* ---- what surrounds the pipeline ---- */
 
 static double exposed(double seconds, double overlap, double window) {
   return seconds - fmin(overlap * seconds, window);
 }
 
-/* Gradient reduction and parameter gathering of one step for `params` parameters shared by `group`. */
-static double dp_traffic_s(const slip_train *train, const slip_plan *p, slip_group group, double params) {
-  if (params <= 0)
-    return 0; /* no message, no latency: a model without experts */
-  if (p->sharding == SLIP_SHARD_NONE)
-    return slip_collective_s(&train->network, SLIP_ALL_REDUCE, group, params * WIRE_BYTES, NULL);
-  return slip_collective_s(&train->network, SLIP_REDUCE_SCATTER, group, params * WIRE_BYTES, NULL) +
-         slip_collective_s(&train->network, SLIP_ALL_GATHER, group, params * WIRE_BYTES, NULL);
+static double halves_s(const slip_train *train, slip_group group, double bytes) {
+  return slip_collective_s(&train->network, SLIP_REDUCE_SCATTER, group, bytes, NULL) +
+         slip_collective_s(&train->network, SLIP_ALL_GATHER, group, bytes, NULL);
 }
 
-static slip_step_extras step_extras(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                                    const slip_stage *stage, int64_t micro_batches) {
-  const slip_stack *stack = train->job.stack;
-  slip_step_extras x = {0};
-  double dense, expert;
-  slip_train_stage_params(layers, stage, &dense, &expert);
+slip_dp_traffic slip_train_dp_traffic(const slip_train *train, const slip_plan *p, double dense, double expert,
+                                      bool whole, bool halves) {
+  slip_dp_traffic t = {0};
   slip_group dense_group = slip_plan_group(p, SLIP_AXIS_DP), expert_group = slip_plan_expert_dp_group(p);
-  slip_stage_time t = slip_train_stage_time(layers, stage);
-  double window = t.forward_s + t.backward_s;
+  if (dense > 0 && whole) /* no parameters: no message, no latency */
+    t.reduce_dense_s = slip_collective_s(&train->network, SLIP_ALL_REDUCE, dense_group, dense * WIRE_BYTES, NULL);
+  if (expert > 0 && whole)
+    t.reduce_expert_s =
+        slip_collective_s(&train->network, SLIP_ALL_REDUCE, expert_group, expert * WIRE_BYTES, NULL);
+  if (dense > 0 && halves)
+    t.halves_dense_s = halves_s(train, dense_group, dense * WIRE_BYTES);
+  if (expert > 0 && halves)
+    t.halves_expert_s = halves_s(train, expert_group, expert * WIRE_BYTES);
+  return t;
+}
+
+double slip_train_send_s(const slip_train *train, const slip_plan *p) {
+  if (p->pp <= 1)
+    return 0;
+  double cut = (double)(p->no_sequence_parallel ? p->cp : p->cp * p->tp);
+  double tokens = (double)p->micro_batch * (double)train->job.seq / cut;
+  slip_group next = {2, slip_plan_group(p, SLIP_AXIS_PP).stride};
+  return slip_collective_s(&train->network, SLIP_SEND, next, tokens * (double)train->job.model->hidden * 2.0, NULL);
+}
+
+/* Exposed gradient and parameter traffic of one step. */
+static double dp_exposed_s(const slip_train *train, const slip_plan *p, const slip_dp_traffic *t, double window,
+                           int64_t micro_batches) {
+  double seconds;
   if (p->sharding >= SLIP_SHARD_WEIGHTS) { /* every micro-batch gathers twice and scatters once */
-    double once =
-        dp_traffic_s(train, p, dense_group, dense) * 1.5 + dp_traffic_s(train, p, expert_group, expert) * 1.5;
-    x.dp_s = once * (double)micro_batches;
+    seconds = (t->halves_dense_s * 1.5 + t->halves_expert_s * 1.5) * (double)micro_batches;
     window *= (double)micro_batches;
+  } else if (p->sharding == SLIP_SHARD_NONE) {
+    seconds = t->reduce_dense_s + t->reduce_expert_s;
   } else {
-    x.dp_s = dp_traffic_s(train, p, dense_group, dense) + dp_traffic_s(train, p, expert_group, expert);
+    seconds = t->halves_dense_s + t->halves_expert_s;
   }
-  x.dp_exposed_s = exposed(x.dp_s, stack->overlap_dp, window);
+  return exposed(seconds, p->exposed & SLIP_OVERLAP_DP ? 0 : train->job.stack->overlap_dp, window);
+}
 
-  double shard_dense = p->sharding >= SLIP_SHARD_OPTIMIZER ? (double)dense_group.ranks : 1;
-  double shard_expert = p->sharding >= SLIP_SHARD_OPTIMIZER ? (double)expert_group.ranks : 1;
-  x.optimizer_s =
-      slip_stream_s(&train->device, OPTIMIZER_TRAFFIC_BYTES * (dense / shard_dense + expert / shard_expert));
-
-  if (p->pp > 1) { /* each chunk hands its output on and gets its gradient back */
-    double tokens = (double)p->micro_batch * (double)train->job.seq / (double)(p->cp * p->tp);
-    double message = tokens * (double)train->job.model->hidden * 2.0;
-    slip_group next = {2, slip_plan_group(p, SLIP_AXIS_PP).stride};
-    double send = slip_collective_s(&train->network, SLIP_SEND, next, message, NULL);
-    x.pp_exposed_s = 2 * (double)p->vpp * send * (1 - stack->overlap_pp);
+static double optimizer_s(const slip_train *train, const slip_plan *p, const slip_stage_sum *stage) {
+  double dense = stage->dense, expert = stage->expert;
+  if (p->sharding >= SLIP_SHARD_OPTIMIZER) {
+    dense /= (double)slip_plan_group(p, SLIP_AXIS_DP).ranks;
+    expert /= (double)slip_plan_expert_dp_group(p).ranks;
   }
-  return x;
+  return slip_stream_s(&train->device, OPTIMIZER_TRAFFIC_BYTES * (dense + expert));
+}
+
+slip_step_time slip_train_step_time(const slip_train *train, const slip_plan *p, const slip_layout *layout,
+                                    const slip_pipeline *line, const slip_stage_sum *slowest,
+                                    const slip_dp_traffic *traffic, double send_s, double fill_s,
+                                    int64_t micro_batches) {
+  const slip_stack *stack = train->job.stack;
+  slip_step_time t;
+  t.work_s = line->most_s * (double)micro_batches;
+  t.bubble_s = fill_s;
+  /* each chunk hands its output on and gets its gradient back */
+  t.pp_s = 2 * (double)p->vpp * send_s * (p->exposed & SLIP_OVERLAP_PP ? 1 : 1 - stack->overlap_pp) *
+           (double)micro_batches;
+  t.dp_s = dp_exposed_s(train, p, traffic, slowest->forward_s + slowest->backward_s, micro_batches);
+  t.optimizer_s = optimizer_s(train, p, slowest);
+  t.host_s = stack->step_overhead_s;
+  t.total_s = t.work_s + t.bubble_s + t.pp_s + t.dp_s + t.optimizer_s + t.host_s;
+  t.jitter_s = t.total_s * stack->jitter;
+  t.total_s += t.jitter_s;
+  t.working_s = slowest->working_s * layout->share * (double)micro_batches + t.optimizer_s;
+  return t;
+}
+
+double slip_train_power_w(const slip_train *train, double working_s, double total_s) {
+  double systems = (double)train->job.chips / train->job.system->chips;
+  return systems * train->job.system->power_w * slip_load_share(working_s / total_s);
 }
 
 /* ---- the step ---- */
@@ -187,7 +252,6 @@ static slip_step_extras step_extras(const slip_train *train, const slip_plan *p,
 static void add_part(slip_train_result *out, slip_part part, slip_bound bound, double seconds) {
   out->parts[part] += seconds;
   out->bounds[bound] += seconds;
-  out->step_s += seconds;
 }
 
 static void add_pass(slip_train_result *out, const slip_pass *pass, double times) {
@@ -195,26 +259,24 @@ static void add_pass(slip_train_result *out, const slip_pass *pass, double times
     out->parts[i] += times * pass->parts[i];
   for (int i = 0; i < SLIP_BOUNDS; i++)
     out->bounds[i] += times * pass->bounds[i];
-  out->step_s += times * pass->seconds;
 }
 
-static void assemble(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                     const slip_layout *layout, slip_train_result *out) {
-  double fill = 0, batches = (double)out->micro_batches * layout->share;
-  const slip_stage *stage = &slip_train_slowest(p, layers, layout, &fill)->stage;
+/* The parts and bounds of a step; they add up to its time. */
+static void break_down(const slip_layer_costs *layers, const slip_layout *layout, const slip_stage *slowest,
+                       const slip_step_time *t, slip_train_result *out) {
+  double batches = (double)out->micro_batches * layout->share;
   slip_stage_cost costs[SLIP_MAX_STAGE_COSTS];
-  int count = slip_train_stage_costs(layers, stage, costs);
+  int count = slip_train_stage_costs(layers, slowest, costs);
   for (int i = 0; i < count; i++) {
     add_pass(out, &costs[i].cost->forward, costs[i].times * batches);
     add_pass(out, &costs[i].cost->backward, costs[i].times * batches);
   }
-  slip_step_extras x = step_extras(train, p, layers, stage, out->micro_batches);
-  add_part(out, SLIP_PART_BUBBLE, SLIP_BOUND_BUBBLE, fill);
-  add_part(out, SLIP_PART_PP, SLIP_BOUND_NETWORK, x.pp_exposed_s * (double)out->micro_batches);
-  add_part(out, SLIP_PART_DP, SLIP_BOUND_NETWORK, x.dp_exposed_s);
-  add_part(out, SLIP_PART_OPTIMIZER, SLIP_BOUND_MEMORY, x.optimizer_s);
-  add_part(out, SLIP_PART_HOST, SLIP_BOUND_HOST, train->job.stack->step_overhead_s);
-  add_part(out, SLIP_PART_JITTER, SLIP_BOUND_OVERHEAD, out->step_s * train->job.stack->jitter);
+  add_part(out, SLIP_PART_BUBBLE, SLIP_BOUND_BUBBLE, t->bubble_s);
+  add_part(out, SLIP_PART_PP, SLIP_BOUND_NETWORK, t->pp_s);
+  add_part(out, SLIP_PART_DP, SLIP_BOUND_NETWORK, t->dp_s);
+  add_part(out, SLIP_PART_OPTIMIZER, SLIP_BOUND_MEMORY, t->optimizer_s);
+  add_part(out, SLIP_PART_HOST, SLIP_BOUND_HOST, t->host_s);
+  add_part(out, SLIP_PART_JITTER, SLIP_BOUND_OVERHEAD, t->jitter_s);
 }
 
 static const char *largest_component(const slip_train_memory *m) {
@@ -233,16 +295,18 @@ static const char *largest_component(const slip_train_memory *m) {
   return parts[most].name;
 }
 
-static slip_status check_memory(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
-                                const slip_layout *layout, slip_train_result *out, slip_error *err) {
+/* The fullest stage; SLIP_INFEASIBLE when it does not fit. */
+static slip_status check_memory(const slip_train *train, const slip_plan *p, const slip_layout *layout,
+                                const slip_stage_sum *sums, slip_train_result *out, slip_error *err) {
   out->memory.total = -1;
   for (int64_t i = 0; i < layout->n_groups; i++) {
-    const slip_stage_group *group = &layout->groups[i];
-    slip_train_memory memory;
-    slip_train_stage_memory(train, p, layers, layout, group, out->micro_batches, &memory);
+    slip_stage_load load = slip_train_stage_load(p, layout, &layout->groups[i], &sums[i], out->micro_batches);
+    slip_train_memory memory = slip_train_load_memory(&load, p->sharding);
+    memory.stage = layout->groups[i].index;
     if (memory.total > out->memory.total)
       out->memory = memory;
   }
+  out->memory.capacity = slip_train_capacity(train);
   const slip_train_memory *m = &out->memory;
   if (m->total <= m->capacity || train->job.ignore_memory)
     return SLIP_OK;
@@ -254,8 +318,9 @@ static slip_status check_memory(const slip_train *train, const slip_plan *p, con
                    m->gradients / 1e9, m->optimizer / 1e9, m->activations / 1e9, m->buffers / 1e9);
 }
 
-static void conclude(const slip_train *train, slip_train_result *out) {
+static void conclude(const slip_train *train, const slip_step_time *t, slip_train_result *out) {
   const slip_train_job *job = &train->job;
+  out->step_s = t->total_s;
   double tokens = (double)job->seq * (double)job->batch;
   double spread = exp(slip_train_spread(job->stack, job->model));
   out->step_low_s = out->step_s / spread;
@@ -264,29 +329,45 @@ static void conclude(const slip_train *train, slip_train_result *out) {
   out->tokens_per_s_per_chip = out->tokens_per_s / (double)job->chips;
   double peak = job->system->chip->peak_flops[train->dtype] * (double)job->chips;
   out->mfu = train->flop_per_token * out->tokens_per_s / peak;
-  double working = (out->bounds[SLIP_BOUND_COMPUTE] + out->bounds[SLIP_BOUND_MEMORY]) / out->step_s;
-  double systems = (double)job->chips / job->system->chips;
-  out->system_power_w = systems * job->system->power_w * slip_load_share(working);
+  out->system_power_w = slip_train_power_w(train, t->working_s, t->total_s);
 }
 
-slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
+slip_status slip_train_schedule_on(const slip_train *train, const slip_plan *p, const slip_layer_costs *layers,
                                    const slip_layout *layout, slip_train_result *out, slip_error *err) {
+  slip_status status = SLIP_OK;
+  slip_stage_sum few[32], *sums = few;
+  few[0] = (slip_stage_sum){0};
   memset(out, 0, sizeof *out);
-  out->plan = *plan;
+  out->plan = *p;
   out->dtype = train->dtype;
-  out->micro_batches = train->job.batch / (plan->dp * plan->micro_batch);
-  slip_status status = check_memory(train, plan, layers, layout, out, err);
-  if (status != SLIP_OK)
-    return status;
-  assemble(train, plan, layers, layout, out);
-  conclude(train, out);
-  return SLIP_OK;
+  out->micro_batches = train->job.batch / (p->dp * p->micro_batch);
+  if (layout->n_groups > (int64_t)(sizeof few / sizeof *few)) {
+    sums = malloc((size_t)layout->n_groups * sizeof *sums);
+    if (!sums)
+      return slip_fail(err, SLIP_NO_MEMORY, "no memory for a pipeline of %lld stages", (long long)layout->pp);
+  }
+  for (int64_t i = 0; i < layout->n_groups; i++)
+    sums[i] = slip_train_stage_sum(layers, &layout->groups[i].stage);
+  SLIP_TRY(check_memory(train, p, layout, sums, out, err));
+  slip_pipeline line = slip_train_pipeline(layout, sums);
+  const slip_stage_sum *slowest = &sums[line.slowest];
+  slip_dp_traffic traffic = slip_train_dp_traffic(train, p, slowest->dense, slowest->expert,
+                                                  p->sharding == SLIP_SHARD_NONE, p->sharding != SLIP_SHARD_NONE);
+  slip_step_time t = slip_train_step_time(train, p, layout, &line, slowest, &traffic, slip_train_send_s(train, p),
+                                          slip_train_fill_s(p, &line), out->micro_batches);
+  break_down(layers, layout, &layout->groups[line.slowest].stage, &t, out);
+  conclude(train, &t, out);
+cleanup:
+  if (sums != few)
+    free(sums);
+  return status;
 }
 
 slip_status slip_train_schedule(const slip_train *train, const slip_plan *plan, const slip_layer_costs *layers,
                                 slip_train_result *out, slip_error *err) {
   slip_layout layout;
-  slip_status status = slip_layout_make(train, plan->pp, plan->vpp, plan->schedule == SLIP_DUALPIPE, &layout, err);
+  slip_status status = slip_layout_make(train, plan->pp, plan->vpp, plan->schedule == SLIP_DUALPIPE,
+                                        plan->recompute_layers, &layout, err);
   if (status != SLIP_OK)
     return status;
   status = slip_train_schedule_on(train, plan, layers, &layout, out, err);

@@ -124,7 +124,7 @@ static slip_status open_pipeline(const slip_train *train, const slip_plan *plan,
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for a timeline of %lld stages", (long long)line->stages);
   for (int64_t s = 0; s < line->stages; s++) {
     slip_stage stage;
-    slip_layout_stage(train, plan->pp, plan->vpp, false, s, &stage);
+    slip_layout_stage(train, plan->pp, plan->vpp, false, plan->recompute_layers, s, &stage);
     slip_stage_time t = slip_train_stage_time(costs, &stage);
     for (int64_t c = 0; c < line->chunks; c++) { /* the stage's chunks share its time evenly */
       line->forward_s[s * line->chunks + c] = t.forward_s / (double)line->chunks + transfer_s / 2;

@@ -113,7 +113,7 @@ static slip_status open_pipeline(const slip_train *train, const slip_plan *plan,
     return slip_fail(err, SLIP_NO_MEMORY, "no memory for a timeline of %lld stages", (long long)plan->pp);
   for (int64_t s = 0; s < plan->pp; s++) {
     slip_stage stage;
-    slip_layout_stage(train, plan->pp, 1, plan->schedule == SLIP_DUALPIPE, s, &stage);
+    slip_layout_stage(train, plan->pp, 1, plan->schedule == SLIP_DUALPIPE, plan->recompute_layers, s, &stage);
     slip_stage_time t = slip_train_stage_time(costs, &stage);
     line->length[FORWARD * plan->pp + s] = t.forward_s + transfer_s / 2;
     line->length[INPUT_GRADIENT * plan->pp + s] = t.backward_s - t.weight_gradient_s + transfer_s / 2;

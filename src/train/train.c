@@ -10,7 +10,8 @@ slip_train_job slip_train_job_default(void) {
 }
 
 double slip_train_spread(const slip_stack *stack, const slip_model *model) {
-  return slip_model_has_experts(model) && stack->spread_train_moe > 0 ? stack->spread_train_moe : stack->spread_train;
+  return slip_model_has_experts(model) && stack->spread_train_moe > 0 ? stack->spread_train_moe
+                                                                      : stack->spread_train;
 }
 
 static slip_status check_job(const slip_train_job *job, slip_error *err) {

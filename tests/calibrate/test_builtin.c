@@ -231,7 +231,7 @@ static void check_stage(const slip_builtin_stage *stage, const slip_catalog *ove
       assert_non_null(strstr(fact->source, table));
       assert_string_equal(fact->date, "2026-11-28");
       assert_int_equal(fact->confidence, SLIP_DERIVED);
-      assert_non_null(strstr(fact->note, c->rows > 0 ? "held out" : "no rows"));
+      assert_non_null(strstr(fact->note, c->rows > 0 ? "held out" : "no row tells"));
     }
   }
 }

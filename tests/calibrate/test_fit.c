@@ -32,7 +32,10 @@ static int open_all(void **state) {
   if (!mkdtemp(folder))
     return -1;
   (void)snprintf(table_path, sizeof table_path, "%s/rows.csv", folder);
-  return jobs_open(state);
+  char overlay[PATH_BYTES + 32];
+  (void)snprintf(overlay, sizeof overlay, "%s/tests/calibrate/catalog", getenv("SLIP_SOURCE_DIR"));
+  const char *const dirs[] = {overlay};
+  return slip_catalog_open(dirs, 1, &jobs_catalog, NULL) == SLIP_OK ? 0 : -1;
 }
 
 static int close_all(void **state) {

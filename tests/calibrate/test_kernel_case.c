@@ -102,6 +102,45 @@ static void a_gemm(void **state) {
   close_to(predict(&rate), 2.0 * 64 * 4096 * 8192 / predict(&c) / 1e6);
 }
 
+/* A source that times bursts is held against a clock that the power limit has not lowered yet: with a sustained rate of 0.8 the arithmetic of a
+ * large product (8192^3, bound by it) takes 0.8 of its time, its launch all of it; a product bound by memory (one row) takes as long as ever. */
+static void a_burst_runs_before_the_power_limit(void **state) {
+  static const char large[] = "\"{\"\"m\"\":8192,\"\"n\"\":8192,\"\"k\"\":8192}\"";
+  static const char thin[] = "\"{\"\"m\"\":1,\"\"n\"\":8192,\"\"k\"\":8192}\"";
+  const char *const shapes[] = {large, thin};
+  for (int i = 0; i < 2; i++) {
+    slip_case steady = read_scored(slip_arena_printf(arena, "a,s,H200,gemm,bf16,%s,10,us,", shapes[i]));
+    slip_case burst =
+        read_scored(slip_arena_printf(arena, "a,DeepGEMM README,H200,gemm,bf16,%s,10,us,", shapes[i]));
+    slip_kernels kernels = *steady.chip->kernels;
+    double expected[SLIP_MAX_QUANTITIES], predicted[SLIP_MAX_QUANTITIES];
+    kernels.sustained_rate = 0.8;
+    assert_false(steady.kernel.burst);
+    assert_true(burst.kernel.burst);
+    assert_int_equal(slip_predict_kernel_case(&steady, NULL, &kernels, expected, NULL, NULL), SLIP_OK);
+    assert_int_equal(slip_predict_kernel_case(&burst, NULL, &kernels, predicted, NULL, NULL), SLIP_OK);
+    const double launch_us = kernels.launch_s * 1e6;
+    close_to(predicted[0], i == 0 ? launch_us + 0.8 * (expected[0] - launch_us) : expected[0]);
+    kernels.sustained_rate = NAN; /* not known: no difference */
+    assert_int_equal(slip_predict_kernel_case(&burst, NULL, &kernels, predicted, NULL, NULL), SLIP_OK);
+    close_to(predicted[0], expected[0]);
+  }
+}
+
+/* Masked rows of DeepGEMM's generator: int(mean x U), U even from 0.7 to 1.3. Of a mean of 1 half of the groups get none, so that half of the
+ * weights are read; of a mean of 4 (2.8 to 5.2) all have some. */
+static void masked_groups_without_rows_read_no_weights(void **state) {
+  slip_case one = read_scored(
+      "a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":1,\"\"hidden\"\":7168,"
+      "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",1297,us,");
+  slip_case four = read_scored(
+      "a,s,H800,grouped_gemm,fp8,\"{\"\"local_experts\"\":256,\"\"tokens_per_expert\"\":4,\"\"hidden\"\":7168,"
+      "\"\"inter\"\":2048,\"\"proj\"\":\"\"up\"\",\"\"layout\"\":\"\"masked\"\"}\",2672,us,");
+  close_to(one.kernel.ops[0].groups, 128);
+  close_to(four.kernel.ops[0].groups, 256);
+  close_to(one.kernel.ops[0].weight_bytes, four.kernel.ops[0].weight_bytes / 2);
+}
+
 /* Integer weights are widened: half a byte (and scales) an element to read, bf16 products. */
 static void a_gemm_of_integer_weights_computes_in_bf16(void **state) {
   slip_case c =
@@ -338,6 +377,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_row_keeps_its_names),
       cmocka_unit_test(a_gemm),
+      cmocka_unit_test(a_burst_runs_before_the_power_limit),
+      cmocka_unit_test(masked_groups_without_rows_read_no_weights),
       cmocka_unit_test(a_gemm_of_integer_weights_computes_in_bf16),
       cmocka_unit_test(a_grouped_gemm),
       cmocka_unit_test(a_grouped_gemm_in_per_cent_of_peak),

@@ -179,6 +179,27 @@ static void remark_and_notes_say_the_same(void **state) {
   close_to(predict(&a, 0, NULL), predict(&b, 0, NULL));
 }
 
+/* Recipes cap the running sequences of a decode engine's attention replica: 16 on each of 32 are 512 of the instance. With 2,000 requests in
+ * flight the rest wait before their first token. What the row says of drafts needs no inference. */
+static void recipes_cap_the_decode_engines(void **state) {
+#define LOADED                                                                     \
+  "a,InferenceX,2026,GB200 (per GPU),48,72,deepseek-ai/DeepSeek-V3,nvfp4,,trtllm " \
+  "0.8.1,e2e_online,1000,1000,,,2000,1,1,32,32,yes,,,,767,14,"                     \
+  "measured=2026-02-03; prefill=4xtp1dp4ep4; decode=1xtp1dp32ep32"
+  slip_case free = good(LOADED ",,high"), capped = good(LOADED "; decode_batch=16; drafts=none; recipe=R,,high");
+  assert_int_equal(free.serve.decode_plan.batch, 0);
+  assert_int_equal(capped.serve.decode_plan.batch, 512);
+  assert_int_equal(capped.serve.plan.batch, 0);
+  assert_true(capped.serve.speculation_known && !capped.serve.job.speculate);
+  assert_non_null(strstr(free.shown.inferred, "drafts=0 by InferenceX"));
+  assert_null(strstr(capped.shown.inferred, "drafts"));
+  /* 1,488 of 2,000 wait for a place: 1,488 / 512 of a request's 999 tokens */
+  assert_string_equal(capped.quantities[0].name, "tpot_ms");
+  double tpot = predict(&capped, 0, NULL), ttft = predict(&capped, 1, NULL);
+  assert_near(ttft, 1488.0 / 512 * 999 * tpot, 1e-6);
+  assert_true(tpot < predict(&free, 0, NULL));
+}
+
 static void blank_layouts_follow_the_rules(void **state) {
   /* ep alone: attention on every rank (32 dies of 16 packages) */
   slip_case wide = good("a,S,2025,\"Ascend 910C (package, 2 dies)\",16,384,DeepSeek-R1 "
@@ -297,6 +318,45 @@ static void the_built_in_table_is_met_as_well_as_it_was(void **state) {
   }
 }
 
+/* TensorRT-LLM's overview sends 3,000 requests of 1,000 and 1,000 tokens at once. 0.14's engines take 4,096 sequences. Its later editions let
+ * trtllm-bench choose: Llama 70B in fp8 (70.55e9 bytes) leaves 0.9 x (2 x 141e9 - 70.55e9) for caches, of which a request takes
+ * 2,000 x 2 x 80 x 8 x 128 bytes in fp8: 580 requests, so a batch of 640 (steps of 128), and 1,160 tokens a step, so 2,048; the prompt and a full
+ * batch fit (1,640). A chunk is what the sequences leave of it. */
+static void runs_of_trtllm_bench_are_set_up_as_it_does(void **state) {
+  slip_case old = good(
+      "a,NVIDIA TensorRT-LLM perf-overview v0.14,2024,H200 SXM 141GB,2,8,Llama-3.1-70B,fp8,fp8,TensorRT-LLM 0.14.0,"
+      "e2e_offline,1000,1000,,,,2,1,,,no,,,1000,,,,,high");
+  close_to(old.serve.requests, 3000);
+  assert_int_equal(old.serve.plan.batch, 4096);
+  slip_case c =
+      good("a,NVIDIA TensorRT-LLM perf-overview (per-GPU edition),2025,H200 SXM 141GB,2,8,Llama-3.1-70B,fp8,,"
+           "TensorRT-LLM (PyTorch backend),e2e_offline,1000,1000,,,,2,1,,,no,,,1000,,,,,high");
+  close_to(c.serve.requests, 3000);
+  assert_int_equal(c.serve.plan.batch, 640);
+  assert_int_equal(c.serve.plan.chunk, 2048 - 640);
+  assert_non_null(strstr(c.shown.inferred, "3000 requests at once"));
+  assert_true(slip_trtllm_requests(77, 77) == 0);
+  /* mxfp4 is not in its list of formats: defaults */
+  slip_case small =
+      good("a,NVIDIA TensorRT-LLM perf-overview (per-GPU edition),2025,H200 SXM 141GB,1,8,gpt-oss-120b,fp8,,"
+           "TensorRT-LLM (PyTorch backend),e2e_offline,1024,8192,,,,1,1,,,no,,,1000,,,,,high");
+  assert_int_equal(small.serve.plan.batch, 2048);
+}
+
+/* AMD's tables give the number of prompts: all at once, and all may run. */
+static void prompts_of_a_throughput_script_are_all_there_are(void **state) {
+  slip_case c =
+      good("a,AMD ROCm/vllm dev-docker README,2025,MI300X 192GB,8,8,Llama-3.1-70B,fp8,fp8,vLLM 0.10.0 ROCm,"
+           "e2e_offline,128,2048,,,3200,8,1,,,no,,,1000,,,,,medium");
+  close_to(c.serve.requests, 3200);
+  assert_int_equal(c.serve.plan.batch, 3200);
+  assert_int_equal(c.serve.plan.chunk, 131072);
+  slip_case named = good(
+      "a,S,2025,H200 SXM 141GB,8,8,Llama-3.1-70B,fp8,fp8,vllm 0.10.0,e2e_offline,128,2048,,,,8,1,,,no,,,1000,,,"
+      "requests=500,,high");
+  close_to(named.serve.requests, 500);
+}
+
 static int open_all(void **state) {
   arena = slip_arena_open();
   return arena ? jobs_open(state) : -1;
@@ -326,6 +386,22 @@ static void inferencex_rows_run_as_its_scripts_say(void **state) {
   assert_int_equal(c.serve.plan.chunk, 922 + 64);
   c = good(LLAMA(",32"));
   assert_true(c.serve.plan.chunk == 0 && c.serve.plan.poll == 0);
+}
+
+/* What a row says of its engine goes before what the scripts have in common. */
+static void a_row_may_say_how_its_engine_was_set_up(void **state) {
+#define SET(facts)                                                                                       \
+  "a,aiconfigurator (InferenceX/InferenceMAX data),2026,B200 SXM,8,8,DeepSeek-R1,fp8,bf16,sglang 0.5.9," \
+  "e2e_online,1024,1024,,,64,8,1,,,no,,,,100,10,\"measured=2026-03-25; length_ratio=0.9" facts "\",,high"
+  slip_case c = good(SET("; chunk=2048; poll=5; memory_share=0.8; max_running=16"));
+  assert_true(c.serve.plan.chunk == 2048 && c.serve.plan.poll == 5 && c.serve.plan.batch == 16);
+  assert_near(c.serve.memory_share, 0.8, 0);
+  assert_int_equal(c.serve.job.kv, SLIP_BF16);
+  assert_null(strstr(c.shown.inferred, "chunk"));
+  c = good(SET("; chunk=-1; poll=x; memory_share=7")); /* no numbers of that kind */
+  assert_true(c.serve.plan.chunk == 32768 && c.serve.plan.poll == 30);
+  assert_near(c.serve.memory_share, 0, 0);
+#undef SET
 }
 
 /* And its configurations and pull requests say which of its rows draft. */
@@ -373,12 +449,16 @@ int main(void) {
       cmocka_unit_test(unknown_speculation_is_the_centre_of_both),
       cmocka_unit_test(drafts_are_read_as_sources_write_them),
       cmocka_unit_test(remark_and_notes_say_the_same),
+      cmocka_unit_test(recipes_cap_the_decode_engines),
       cmocka_unit_test(blank_layouts_follow_the_rules),
       cmocka_unit_test(what_memory_refuses_is_still_predicted),
       cmocka_unit_test(what_cannot_be_scored_says_why),
       cmocka_unit_test(inferencex_rows_run_as_its_scripts_say),
+      cmocka_unit_test(a_row_may_say_how_its_engine_was_set_up),
       cmocka_unit_test(inferencex_says_elsewhere_which_rows_draft),
       cmocka_unit_test(mlperf_rows_have_no_server),
+      cmocka_unit_test(runs_of_trtllm_bench_are_set_up_as_it_does),
+      cmocka_unit_test(prompts_of_a_throughput_script_are_all_there_are),
       cmocka_unit_test(the_built_in_table_is_met_as_well_as_it_was),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);

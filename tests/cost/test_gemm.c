@@ -89,6 +89,36 @@ static void rows_are_padded_in_each_group(void **state) {
   assert_true(slip_gemm_cost(&d, SLIP_BF16, 8 * 50, 4096, 8000, 8, 0).compute_s > full);
 }
 
+/* A profile with tiles of 256 rows walks twice as long as one of 128, but engines' kernels for few rows do not; groups of rows are theirs to
+ * begin with. */
+static void engines_walk_the_depth_in_smaller_tiles(void **state) {
+  slip_device d = toy();
+  d.kernels.tile_m = 256, d.cores = NAN; /* one tile, whatever the cores */
+  slip_op op = {.kind = SLIP_OP_GEMM, .dtype = SLIP_BF16, .m = 16, .n = 128, .k = 65536, .groups = 1};
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 256 * 8e-12);
+  op.few_rows = true;
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 128 * 8e-12);
+  op.kind = SLIP_OP_GROUPED, op.groups = 2;
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 256 * 8e-12);
+}
+
+/* Weights of half the bits that they are multiplied in: kernels that widen them pad to 16 rows only, so that groups of 12 rows
+ * (at most 12 x 1.3) cost what groups of one do; those of 16 / 0.7 rows and more (at most 30) take a tile of 32 rows, which runs at 0.7 of the
+ * rate where tiles of 16 reach 0.55. */
+static void widened_weights_pad_to_sixteen_rows(void **state) {
+  slip_device d = toy();
+  slip_op op = {.kind = SLIP_OP_GROUPED, .dtype = SLIP_BF16, .m = 8, .n = 4096, .k = 8000, .groups = 8};
+  op.weight_bytes = 8 * 4096.0 * 8000 * 2;
+  double plain = slip_op_cost(&d, &op).compute_s;
+  op.weight_bytes /= 2;
+  double one = slip_op_cost(&d, &op).compute_s;
+  op.m = 8 * 12; /* at most 12 x 1.3 < 16 */
+  close_to(slip_op_cost(&d, &op).compute_s, one);
+  op.m = 8 * 16 / 0.7;
+  close_to(slip_op_cost(&d, &op).compute_s, one * (32 / 0.7) / (16 / 0.55));
+  assert_true(one < 0.6 * plain); /* a quarter of the rows, at the 0.55 / 0.7 of a smaller tile */
+}
+
 /* Each group ends in a part of a tile. Mean 128 rows: sizes of 1.4 to 2.6 tiles of 64 rows, half of them two and half three, 2.5 in the
  * mean, so that 128 / 160 of the work is useful. Mean 12,800: 140 to 260 tiles, 200.5 in the mean (half a tile more than even groups). */
 static void groups_end_in_a_part_of_a_tile(void **state) {
@@ -259,6 +289,8 @@ int main(void) {
       cmocka_unit_test(a_tiny_product_costs_a_launch),
       cmocka_unit_test(depth_has_a_pace),
       cmocka_unit_test(rows_are_padded_in_each_group),
+      cmocka_unit_test(engines_walk_the_depth_in_smaller_tiles),
+      cmocka_unit_test(widened_weights_pad_to_sixteen_rows),
       cmocka_unit_test(groups_end_in_a_part_of_a_tile),
       cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
       cmocka_unit_test(scales_of_blocks_run_at_their_own_rate),

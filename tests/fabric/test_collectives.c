@@ -176,7 +176,7 @@ static void published_rows_are_met(void **state) {
   } cases[] = {
       {"a100-80gb", "allreduce", 0.14, 0.9}, {"h100", "allreduce", 0.14, 0.3},
       {"h200", "allreduce", 0.07, 0.25},     {"b200", "allreduce", 0.1, 0.25},
-      {"gb200", "allreduce", 0.18, 0.45},    {"a100-80gb", "allgather", 0.1, 0.2},
+      {"gb200", "allreduce", 0.18, 0.45},    {"a100-80gb", "allgather", 0.1, 0.25},
       {"h200", "allgather", 0.1, 0.3},       {"b200", "allgather", 0.25, 0.5},
       {"gb200", "allgather", 0.08, 0.15},    {"h200", "alltoall", 0.2, 0.25},
       {"gb200", "alltoall", 0.06, 0.2},

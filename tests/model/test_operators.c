@@ -59,7 +59,7 @@ static const slip_op *op_named(const slip_op_list *list, const char *name) {
 /* Forward FLOP of one sequence through all layers and the head, as the sum of the operator lists. */
 static double listed_flops(const slip_model *model, double length) {
   slip_work work = training(model, 1, length);
-  const slip_shard whole = {1, 1, 1, 1};
+  const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   double flops = 0;
   for (int k = 0; k < model->n_kinds; k++) {
@@ -88,7 +88,7 @@ static void the_list_does_the_work_of_the_model(void **state) {
 static void a_dense_layer_by_hand(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
   slip_work work = training(model, 1, 4096);
-  const slip_shard whole = {1, 1, 1, 1};
+  const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
   close_to(op_named(&list, "q k v")->flops, 2.0 * 4096 * 6144 * 4096);
@@ -113,7 +113,7 @@ static void an_expert_layer_by_hand(void **state) {
   work.weights.routed_experts = SLIP_FP8;
   work.dispatch_bytes = 1;
   work.imbalance = 1.25;
-  const slip_shard shard = {1, 1, 32, 1};
+  const slip_shard shard = {1, 1, 32, 1, false};
   const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
   slip_op_list list;
   slip_layer_operators(model, kind, &shard, &work, &list);
@@ -142,15 +142,35 @@ static void some_starts_are_hidden_in_serving(void **state) {
   slip_work work = training(model, 1, 64);
   const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
   slip_op_list list;
-  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8, false}, &work, &list);
   for (int i = 0; i < list.count; i++)
     assert_false(list.ops[i].hidden_start);
   work.training = false;
-  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8}, &work, &list);
+  slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8, false}, &work, &list);
   assert_true(op_named(&list, "residual and norm")->hidden_start && op_named(&list, "shared up")->hidden_start);
   assert_false(op_named(&list, "experts up")->hidden_start);
-  slip_layer_operators(model, kind, &(slip_shard){1, 1, 1, 1}, &work, &list);
+  slip_layer_operators(model, kind, &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   assert_false(op_named(&list, "residual and norm")->hidden_start);
+}
+
+/* DeepSeek-V3 on 320 ranks, more than its 256 experts: one to a rank, and the shared expert on ranks of its own, so that 96 tokens go to nine
+ * experts each: 864 rows a rank. On 256 ranks 768 rows, and every rank has the shared expert beside its own. */
+static void the_shared_expert_is_routed_when_ranks_outnumber_experts(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_layer_kind *kind = &model->kinds[model->n_kinds - 1];
+  slip_work work = training(model, 96, 1);
+  work.training = false;
+  work.segments[0].past = 4096;
+  slip_op_list list;
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 320, .etp = 1}, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 864);
+  close_to(op_named(&list, "dispatch")->fan_out, 9);
+  for (int i = 0; i < list.count; i++)
+    assert_true(strcmp(list.ops[i].name, "shared up") != 0);
+  slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 256, .etp = 1}, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 768);
+  close_to(op_named(&list, "combine")->fan_out, 8);
+  close_to(op_named(&list, "shared up")->m, 96);
 }
 
 /* gpt-oss in training: 128 experts whole on one rank, 4 per token of 2,880; 1,024 tokens make 4,096 rows. Its biased experts take
@@ -158,7 +178,7 @@ static void some_starts_are_hidden_in_serving(void **state) {
 static void biased_experts_take_single_steps(void **state) {
   const slip_model *model = model_named("gpt-oss-120b");
   slip_work work = training(model, 1, 1024);
-  const slip_shard whole = {1, 1, 1, 1};
+  const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
   const slip_op *act = op_named(&list, "expert activation"), *bias = op_named(&list, "expert biases");
@@ -181,7 +201,7 @@ static void biased_experts_take_single_steps(void **state) {
 static void routed_rows_are_copied_as_often_as_the_work_says(void **state) {
   const slip_model *model = model_named("qwen3-30b-a3b"); /* hidden 2,048, 8 experts per token */
   slip_work work = training(model, 1, 1024);
-  const slip_shard whole = {1, 1, 1, 1};
+  const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   for (int passes = 0; passes <= 12; passes += 6) {
     work.routed_passes = passes;
@@ -198,7 +218,7 @@ static void training_scans_keep_a_state_per_chunk(void **state) {
   const slip_model *model = model_named("nemotron-3-nano");
   slip_work work = training(model, 1, 1024);
   slip_op_list list;
-  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &list);
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   const slip_op *scan = op_named(&list, "state scan");
   const double states = 1024.0 / 128 * 64 * 64 * 128 * 4, inner = 64 * 64, groups = 8 * 128;
   close_to(scan->read_bytes + scan->weight_bytes + scan->write_bytes,
@@ -211,7 +231,7 @@ static void one_token_visits_its_experts_only(void **state) {
   slip_work work = training(model, 1, 1);
   work.training = false;
   work.segments[0] = (slip_segment){1, 1, 100};
-  const slip_shard whole = {1, 1, 1, 1};
+  const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]], &whole, &work, &list);
   close_to(op_named(&list, "experts up")->groups, 8); /* 256 (1 - (1 - 8/256)^1) */
@@ -224,8 +244,8 @@ static void two_tensor_ranks_halve_the_products(void **state) {
     const slip_model *model = model_named(names[i]);
     slip_work work = training(model, 2, 2048);
     slip_op_list whole, half;
-    slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &whole);
-    slip_layer_operators(model, &model->kinds[0], &(slip_shard){2, 1, 1, 1}, &work, &half);
+    slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &whole);
+    slip_layer_operators(model, &model->kinds[0], &(slip_shard){2, 1, 1, 1, false}, &work, &half);
     close_to(2 * flops_of(&half, true), flops_of(&whole, true));
     close_to(2 * flops_of(&half, false), flops_of(&whole, false));
     /* sequence parallel: a gather before and a scatter after each of the two blocks, of the whole activation */
@@ -243,8 +263,8 @@ static void context_ranks_share_the_sequence(void **state) {
   const slip_model *model = model_named("llama-3.1-70b");
   slip_work work = training(model, 1, 8192);
   slip_op_list whole, part;
-  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &whole);
-  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 4, 1, 1}, &work, &part);
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &whole);
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 4, 1, 1, false}, &work, &part);
   close_to(4 * flops_of(&part, false), flops_of(&whole, false));
   assert_true(op_named(&part, "gather keys and values")->bytes ==
               8192.0 * 2 * 8 * 128 * 2); /* k and v of 8 heads of 128 */
@@ -270,7 +290,8 @@ static double keys_of(const char *model_name, const char *op, int layer, slip_se
   work.training = is_training;
   work.segments[0] = segment;
   slip_op_list list;
-  slip_layer_operators(model, &model->kinds[model->kind_of_layer[layer]], &(slip_shard){1, cp, 1, 1}, &work, &list);
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[layer]], &(slip_shard){1, cp, 1, 1, false}, &work,
+                       &list);
   return op_named(&list, op)->keys;
 }
 
@@ -302,7 +323,7 @@ static void a_shared_projection_still_reads_keys_and_values(void **state) {
   work.training = false;
   work.segments[0].past = 999;
   slip_op_list list;
-  slip_layer_operators(model_named("llama-3.1-8b"), &kind, &(slip_shard){1, 1, 1, 1}, &work, &list);
+  slip_layer_operators(model_named("llama-3.1-8b"), &kind, &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   close_to(op_named(&list, "decode attention")->read_bytes, 1000 * 256 * 2 + 128 * 2);
 }
 
@@ -311,9 +332,9 @@ static void the_head_is_cut_over_tensor_ranks(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
   slip_work work = training(model, 1, 10);
   slip_op_list list;
-  slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1}, &work, &list);
+  slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1, false}, &work, &list);
   close_to(op_named(&list, "output matrix")->flops, 2.0 * 10 * 4096 * 128256 / 4);
-  slip_edge_operators(model, false, 10, &(slip_shard){4, 1, 1, 1}, &work, &list);
+  slip_edge_operators(model, false, 10, &(slip_shard){4, 1, 1, 1, false}, &work, &list);
   assert_int_equal(list.count, 1);
   assert_true(list.ops[0].flops == 0);
 }
@@ -324,7 +345,7 @@ static void saved_bytes_of_gpt(void **state) {
   const slip_model *model = model_named("gpt-3-175b");
   slip_saved saved;
   double h = (double)model->hidden;
-  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, 2048, false, 1, &saved);
+  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, 2048, false, 1, &saved);
   close_to(saved.scores, 5.0 * 96 * 2048);
   close_to(saved.qkv, 2 * 3 * h);
   close_to(saved.attention_out, 2 * h);
@@ -333,7 +354,7 @@ static void saved_bytes_of_gpt(void **state) {
   double linear =
       saved.attention_in + saved.qkv + saved.attention_out + saved.ffn_in + saved.ffn_inner + saved.activation;
   assert_near(linear, 34 * h, 0.1);
-  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){8, 1, 1, 1}, 2048, true, 1, &saved);
+  slip_layer_saved_bytes(model, &model->kinds[0], &(slip_shard){8, 1, 1, 1, false}, 2048, true, 1, &saved);
   assert_true(saved.scores == 0);
   close_to(saved.qkv, 2 * 3 * h / 8);
 }
@@ -344,6 +365,7 @@ int main(void) {
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(an_expert_layer_by_hand),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
+      cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
       cmocka_unit_test(biased_experts_take_single_steps),
       cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
       cmocka_unit_test(training_scans_keep_a_state_per_chunk),

@@ -14,6 +14,7 @@
 #include <slipstick/search.h>
 
 #include "support/jobs.h"
+#include "train/train_internal.h"
 
 /* Of OpenMP, where the library was built with it. */
 extern void omp_set_num_threads(int threads) __attribute__((weak));
@@ -51,24 +52,33 @@ typedef struct plain_search {
   int64_t legal, feasible;
 } plain_search;
 
+static void try_plan(const slip_train *train, const slip_plan *plan, plain_search *s) {
+  slip_plan checked = *plan;
+  if (slip_train_check(train, &checked, NULL) != SLIP_OK)
+    return;
+  s->legal++;
+  slip_train_result r;
+  if (slip_train_estimate(train, &checked, &r, NULL) != SLIP_OK)
+    return;
+  s->feasible++;
+  if (!s->found || r.step_s < s->best.step_s)
+    s->best = r;
+  s->found = true;
+}
+
+/* Recompute of every layer, or of the first of each chunk: a block as large as the largest chunk would be all of them again. */
 static void try_modes(const slip_train *train, slip_plan plan, plain_search *s) {
   for (int schedule = 0; schedule < SLIP_SCHEDULES; schedule++)
     for (int sharding = 0; sharding < SLIP_SHARDINGS; sharding++)
       for (int recompute = 0; recompute < SLIP_RECOMPUTES; recompute++) {
-        plan.schedule = (slip_schedule)schedule;
-        plan.sharding = (slip_sharding)sharding;
-        plan.recompute = (slip_recompute)recompute;
-        slip_plan checked = plan;
-        if (slip_train_check(train, &checked, NULL) != SLIP_OK)
-          continue;
-        s->legal++;
-        slip_train_result r;
-        if (slip_train_estimate(train, &checked, &r, NULL) != SLIP_OK)
-          continue;
-        s->feasible++;
-        if (!s->found || r.step_s < s->best.step_s)
-          s->best = r;
-        s->found = true;
+        int64_t largest = slip_layout_largest_chunk(train, plan.pp, plan.vpp, schedule == SLIP_DUALPIPE);
+        for (int64_t block = 0; block == 0 || (block < largest && recompute != SLIP_RECOMPUTE_NONE); block++) {
+          plan.schedule = (slip_schedule)schedule;
+          plan.sharding = (slip_sharding)sharding;
+          plan.recompute = (slip_recompute)recompute;
+          plan.recompute_layers = block;
+          try_plan(train, &plan, s);
+        }
       }
 }
 
@@ -82,15 +92,16 @@ static plain_search try_everything(const slip_train *train) {
         for (int64_t vpp = 1; vpp <= 8; vpp++)
           for (int64_t ep = 1; ep <= 16; ep++)
             for (int64_t etp = 1; etp <= tp; etp++)
-              for (int64_t micro = 1; micro <= 16; micro++) {
-                slip_plan plan = slip_plan_default();
-                plan.tp = tp, plan.cp = cp, plan.pp = pp, plan.vpp = vpp, plan.ep = ep, plan.etp = etp,
-                plan.micro_batch = micro;
-                slip_plan probe = plan;
-                probe.sharding = SLIP_SHARD_NONE;
-                if (vpp > 1 || slip_train_check(train, &probe, NULL) == SLIP_OK || pp > 1)
-                  try_modes(train, plan, &s);
-              }
+              for (int64_t micro = 1; micro <= 16; micro++)
+                for (int whole = 0; whole <= (tp > 1); whole++) {
+                  slip_plan plan = slip_plan_default();
+                  plan.tp = tp, plan.cp = cp, plan.pp = pp, plan.vpp = vpp, plan.ep = ep, plan.etp = etp,
+                  plan.micro_batch = micro, plan.no_sequence_parallel = whole;
+                  slip_plan probe = plan;
+                  probe.sharding = SLIP_SHARD_NONE;
+                  if (slip_train_check(train, &probe, NULL) == SLIP_OK)
+                    try_modes(train, plan, &s);
+                }
   return s;
 }
 
@@ -105,6 +116,7 @@ static void against_the_loop(const slip_model_file *model, int64_t chips, int64_
   slip_train *train = open_job(model, chips, batch);
   plain_search all = try_everything(train);
   slip_train_space space = slip_train_space_default();
+  space.mode = SLIP_SEARCH_EXHAUSTIVE;
   slip_train_result best;
   slip_search_stats stats;
   slip_error err = {.message = ""};
@@ -117,6 +129,7 @@ static void against_the_loop(const slip_model_file *model, int64_t chips, int64_
          (long long)stats.legal, (long long)stats.feasible, text, best.step_s);
   assert_true(best.step_s == all.best.step_s); /* the very number: both go through the same functions */
   assert_int_equal(stats.legal, all.legal);
+  assert_int_equal(stats.evaluated, all.legal);
   assert_int_equal(stats.feasible, all.feasible);
   slip_train_result again;
   assert_int_equal(slip_train_estimate(train, &best.plan, &again, NULL), SLIP_OK);
@@ -200,6 +213,8 @@ static void the_answer_is_the_same_to_the_bit_on_1_2_and_4_threads(void **state)
     assert_memory_equal(&best.memory.total, &first.memory.total, sizeof best.memory.total);
     same_text(&best.plan, &first.plan);
     assert_int_equal(stats.legal, first_stats.legal);
+    assert_int_equal(stats.evaluated, first_stats.evaluated);
+    assert_int_equal(stats.pruned, first_stats.pruned);
     assert_int_equal(stats.feasible, first_stats.feasible);
     assert_int_equal(stats.illegal, first_stats.illegal);
   }

@@ -161,7 +161,7 @@ static void a_request_passes_the_server_first(void **state) {
   toy_open(&t, SMALL_DENSE);
   double alone = loop_of(&t, "tp=1,chunk=512", 1).ttft_s;
   slip_serve_free(t.serve);
-  t.stack.request_s = 0.25;
+  t.stack.request_s = 0.125, t.stack.request_token_s = 0.125 / ISL;
   slip_serve_job job = slip_serve_job_default();
   job.model = slip_model_of(t.file), job.system = &t.system, job.stack = &t.stack;
   job.isl = ISL, job.osl = OSL, job.speculate = false;
@@ -241,6 +241,103 @@ static void pools_do_not_disturb_each_other(void **state) {
   toy_close(&t);
 }
 
+static slip_run run_of(const toy *t, const char *text, double requests) {
+  slip_serve_plan plan = serve_plan_of(text);
+  slip_run run;
+  slip_error err = {.message = ""};
+  if (slip_serve_run(t->serve, &plan, requests, &run, &err) != SLIP_OK)
+    fail_msg("%s: %s", text, err.message);
+  return run;
+}
+
+/* 16 requests at once, one prompt a step, room for all: one comes in with each of the first 16 steps, each stays D = 64 steps, so that
+ * min(s, 16, 80 - s) decode in step s of 80: 16 x 64 / 80 = 12.8 on average. Steps cost what that many cost, and each prompt its own time
+ * beside half of them. Cohorts of 2/3 of a request round the last by one. */
+static void a_run_that_fits_is_one_wave(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
+  double n = 16, seconds = n * (seconds_of(&t, &plan, 1, n / 2) - seconds_of(&t, &plan, 0, n / 2));
+  for (double s = 0.5; s < 80; s++)
+    seconds += seconds_of(&t, &plan, 0, fmin(fmin(s, n), 80 - s));
+  slip_run run = run_of(&t, "tp=1,chunk=512,batch=16", n);
+  assert_near(run.running, 12.8, 0.02);
+  assert_near(run.seconds, seconds, 0.02);
+  assert_near(run.requests_per_s, n / run.seconds, 1e-12);
+  toy_close(&t);
+}
+
+/* 8 at most: 12 requests take two waves, the second of 4: 8 + 4 over two times D steps, 6 on average. Prompts of many to a chunk come in at
+ * once. And ten waves of 8 take ten times as long as one. */
+static void more_than_may_run_come_in_waves(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=8192");
+  double prompt = (seconds_of(&t, &plan, 8, 4) - seconds_of(&t, &plan, 0, 4)) / 8;
+  double eight = seconds_of(&t, &plan, 0, 8), four = seconds_of(&t, &plan, 0, 4);
+  slip_run one = run_of(&t, "tp=1,chunk=8192,batch=8", 8), run = run_of(&t, "tp=1,chunk=8192,batch=8", 12);
+  assert_near(run.running, 6, 1e-9);
+  assert_near(one.seconds, (OSL - 1) * eight + 8 * prompt, 1e-3);
+  assert_near(run.seconds, (OSL - 1) * (eight + four) + 12 * prompt, 5e-3);
+  assert_near(run_of(&t, "tp=1,chunk=8192,batch=8", 80).seconds, 10 * one.seconds, 1e-9);
+  toy_close(&t);
+}
+
+/* Without room kept for outputs all 16 begin, since their prompts of 512 fit in 15 x 577; room for 15 whole requests makes one wait from step 29 on (16 x 541 = 15 x 577).
+ * Had room been kept, the last would have waited from the start: fewer at a time. */
+static void what_outgrows_the_memory_waits(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=16384");
+  slip_pool pool;
+  double tpot;
+  slip_error err = {.message = ""};
+  slip_run free = run_of(&t, "tp=1,chunk=16384,batch=16", 16);
+  t.stack.reserve_output = 1;
+  plan.batch = 1;
+  assert_int_equal(slip_serve_decode(t.serve, &plan, &pool, &tpot, &err), SLIP_OK);
+  t.stack.kv_memory_share = 15.5 / pool.memory.sequences_max;
+  slip_run kept = run_of(&t, "tp=1,chunk=16384,batch=16", 16);
+  t.stack.reserve_output = 0;
+  slip_run waits = run_of(&t, "tp=1,chunk=16384,batch=16", 16);
+  assert_near(free.running, 16, 1e-9);
+  assert_true(waits.seconds > 1.05 * free.seconds);
+  assert_true(waits.running > kept.running && waits.seconds < kept.seconds);
+  assert_near(waits.running, 16 * 64 / (64 + 35.0), 0.05);
+  assert_near(kept.running, 8, 1e-9); /* 15 and 1, over two times D steps */
+  toy_close(&t);
+}
+
+/* Of 30 requests on two decode instances that run at most 4 each, 8 run: TPOT = T(4), 8 / (64 T(4)) finish per second, and by Little's law
+ * the other 22 wait 22 / 8 of a request's decoding before their first token. Over 10 rounds: 8 of the first 30 start at once and the
+ * last waits as long as all later ones, so that its mean is 22 / 30 / 2 of that. A cap above what runs changes nothing. */
+static void requests_beyond_the_decode_batch_wait_for_a_place(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
+  capped.batch = 4;
+  slip_serve_job job = *slip_serve_job_of(t.serve);
+  job.rounds = 10;
+  slip_serve *rounds = serve_open(&job);
+  slip_loop loop, free, roomy;
+  slip_error err;
+  double step = seconds_of(&t, &plan, 0, 4), wait = 22.0 / 8 * (OSL - 1) * step;
+  assert_true(wait > 2 * seconds_of(&t, &plan, 1, 0)); /* prompts, each on an instance of its own, hide in it */
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &loop, &err), SLIP_OK);
+  assert_near(loop.running, 8, 1e-9);
+  assert_near(loop.tpot_s, step, 1e-9);
+  assert_near(loop.requests_per_s, 8 / (step * (OSL - 1)), 1e-9);
+  assert_near(loop.ttft_s, wait, 1e-9);
+  assert_near(loop.rounds_ttft_s, wait * (22.0 / 30 / 2 + 9) / 10, 1e-9);
+  capped.batch = 30;
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &roomy, &err), SLIP_OK);
+  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &plan, 2, 30, &free, &err), SLIP_OK);
+  assert_near(roomy.rounds_ttft_s, free.rounds_ttft_s, 1e-5); /* to the search of the balance */
+  assert_true(free.running > 8 && free.ttft_s < loop.ttft_s);
+  slip_serve_free(rounds);
+  toy_close(&t);
+}
+
 static void nonsense_is_refused(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
@@ -250,6 +347,9 @@ static void nonsense_is_refused(void **state) {
   const double requests[] = {0, 0.5, -1, NAN};
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
     assert_int_equal(slip_serve_closed_loop(t.serve, &plan, requests[i], &loop, &err), SLIP_BAD_INPUT);
+  slip_run run;
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+    assert_int_equal(slip_serve_run(t.serve, &plan, requests[i], &run, &err), SLIP_BAD_INPUT);
   assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 0, t.serve, &plan, 1, 1, &loop, &err),
                    SLIP_BAD_INPUT);
   plan.tp = 3;
@@ -271,6 +371,10 @@ int main(void) {
       cmocka_unit_test(lanes_prefill_in_the_same_steps),
       cmocka_unit_test(a_benchmark_is_its_rounds),
       cmocka_unit_test(pools_do_not_disturb_each_other),
+      cmocka_unit_test(a_run_that_fits_is_one_wave),
+      cmocka_unit_test(more_than_may_run_come_in_waves),
+      cmocka_unit_test(what_outgrows_the_memory_waits),
+      cmocka_unit_test(requests_beyond_the_decode_batch_wait_for_a_place),
       cmocka_unit_test(nonsense_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

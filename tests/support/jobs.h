@@ -137,6 +137,7 @@ static inline slip_stack toy_stack(void) {
                       .dualpipe = 1,
                       .memory_share = 1,
                       .spread_ttft = 1,
+                      .spread_ttft_split = 1,
                       .pace_train = 1,
                       .pace_serve = 1,
                       .spread_train = 0.2,

@@ -120,7 +120,7 @@ static void scans_run_at_the_rate_of_the_stack(void **state) {
   slip_work work = {.n_segments = 1, .training = true, .compute = SLIP_BF16, .kv = SLIP_BF16, .imbalance = 1};
   work.segments[0] = (slip_segment){1, 1024, 0};
   work.weights = (slip_weight_formats){SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16};
-  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1}, &work, &list);
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   for (int i = 0; i < list.count; i++)
     if (strcmp(list.ops[i].name, "state scan") == 0) {
       const slip_cost scan = slip_op_cost(&device, &list.ops[i]);

@@ -112,7 +112,7 @@ static void deepseek_v3_by_component(void **state) {
 
   /* A stage of the middle: a whole number of MoE layers, at 2, 4 and 12 / replicas bytes, with pp - stage micro-batches. */
   slip_layout layout;
-  assert_int_equal(slip_layout_make(train, 16, 1, false, &layout, NULL), SLIP_OK);
+  assert_int_equal(slip_layout_make(train, 16, 1, false, 0, &layout, NULL), SLIP_OK);
   int middles = 0;
   for (int64_t i = 0; i < layout.n_groups; i++) {
     const slip_stage_group *group = &layout.groups[i];

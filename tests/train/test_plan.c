@@ -48,7 +48,8 @@ static void sharding_may_be_given_as_a_zero_stage(void **state) {
 static bool same_plan(const slip_plan *a, const slip_plan *b) {
   return a->tp == b->tp && a->pp == b->pp && a->vpp == b->vpp && a->dp == b->dp && a->cp == b->cp &&
          a->ep == b->ep && a->etp == b->etp && a->micro_batch == b->micro_batch && a->schedule == b->schedule &&
-         a->sharding == b->sharding && a->recompute == b->recompute;
+         a->sharding == b->sharding && a->recompute == b->recompute && a->recompute_layers == b->recompute_layers &&
+         a->no_sequence_parallel == b->no_sequence_parallel && a->exposed == b->exposed;
 }
 
 static void what_is_written_reads_back_as_the_same_plan(void **state) {
@@ -95,7 +96,7 @@ static void bad_text_names_the_key_and_what_is_legal(void **state) {
       {"schedule=gpipe", "schedule", "1f1b, zero-bubble, dualpipe"},
       {"sharding=4", "sharding", "none, optimizer, gradients, weights"},
       {"recompute=some", "recompute", "none, selective, full"},
-      {"zero=1", "zero", "tp pp vpp dp cp ep etp mbs schedule sharding recompute"},
+      {"zero=1", "zero", "tp pp vpp dp cp ep etp mbs schedule sharding recompute recompute_layers sp overlap"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     slip_plan p = {.tp = 77};
