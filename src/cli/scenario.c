@@ -107,9 +107,8 @@ static slip_status read_vary(const char *text, char *id, size_t size, double *lo
 static slip_status vary(cli_session *session, work *w, slip_error *err) {
   char id[128];
   double low = 0, high = 0;
-  slip_status status = read_vary(session->options->vary, id, sizeof id, &low, &high, err);
-  if (status != SLIP_OK)
-    return status;
+  slip_status status = SLIP_OK;
+  SLIP_TRY(read_vary(session->options->vary, id, sizeof id, &low, &high, err));
   for (size_t i = 0; i < w->n; i++) {
     for (int k = 0; k < VARY_STEPS; k++) {
       slip_scenario_step *step = &w->steps[w->n_steps];
@@ -167,6 +166,10 @@ slip_status cli_scenario(cli_session *session, slip_error *err) {
   const cli_options *o = session->options;
   slip_status status = SLIP_OK;
   int year = 0;
+  char id[128];
+  double low = 0, high = 0;
+  if (o->vary && read_vary(o->vary, id, sizeof id, &low, &high, err) != SLIP_OK) /* before the searches */
+    return SLIP_BAD_INPUT;
   if ((o->csv && o->json) || (o->csv && o->vary) || (o->known && (o->csv || o->vary || o->n_positional > 1)))
     return slip_fail(
         err, SLIP_BAD_INPUT,

@@ -78,17 +78,17 @@ static slip_status check_words(const slip_scenario *s, const scenario_import *in
 static slip_status grant_review(const slip_scenario *s, const scenario_import *in, const slip_verdict *v,
                                 const scenario_buyer *buyer, scenario_grant *g, slip_error *err) {
   const slip_decided *policy = slip_verdict_find(v, "policy");
-  const slip_outcome *strict = NULL, *mild = NULL;
-  if (!policy)
+  if (!policy || policy->n_candidates == 0)
     return slip_fail(err, SLIP_BAD_INPUT, "the rules have no decision \"policy\"");
+  const slip_outcome *strict = policy->candidates[0], *mild = strict;
   for (size_t i = 0; i < policy->n_candidates; i++) {
     const slip_outcome *o = policy->candidates[i];
     if (!mapping_of(in->review, in->n_review, o->id))
       return slip_fail_at(err, SLIP_BAD_INPUT, s->fleets[in->fleet].node->file, s->fleets[in->fleet].node->line, 0,
                           "review", "import %s, buyer %s: the rules come to \"%s\", which has no share here",
                           in->id, buyer->id, o->id);
-    strict = !strict || o->rank > strict->rank ? o : strict;
-    mild = !mild || o->rank < mild->rank ? o : mild;
+    strict = o->rank > strict->rank ? o : strict;
+    mild = o->rank < mild->rank ? o : mild;
   }
   g->strict_word = strict->id;
   g->mild_word = mild->id;

@@ -40,7 +40,7 @@ static slip_status list_of(const slip_node *list, const char *what, size_t most,
 }
 
 static const slip_node *first_of(const slip_node *list) {
-  return slip_node_is_null(list) ? NULL : list->first;
+  return list == NULL || slip_node_is_null(list) ? NULL : list->first;
 }
 
 /* ---- fleets ---- */
@@ -362,7 +362,7 @@ static slip_status read_head(slip_scenario *s, slip_error *err) {
         err, SLIP_BAD_INPUT, slip_node_get(near, "to"),
         "a scenario runs over whole years, from a first quarter to a fourth one, at most %d quarters",
         SCENARIO_QUARTERS);
-  s->n_quarters = (size_t)(s->to - s->from + 1);
+  s->n_quarters = (size_t)(s->to - s->from) + 1;
   if (s->from < s->supply->from || s->from - s->supply->from > 16)
     return slip_node_fail(err, SLIP_BAD_INPUT, slip_node_get(near, "to"),
                           "its supply begins before the scenario, at most four years");
@@ -428,6 +428,8 @@ cleanup:
 
 slip_status scenario_read(slip_scenario *s, slip_error *err) {
   slip_status status = SLIP_OK;
+  if (s->root == NULL)
+    return slip_fail(err, SLIP_BAD_INPUT, "no document");
   SLIP_TRY(check_keys(s, err));
   SLIP_TRY(read_inputs(s, err));
   SLIP_TRY(read_head(s, err));

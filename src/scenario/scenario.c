@@ -14,7 +14,8 @@ static slip_status scenario_new(const slip_catalog *catalog, const slip_rules *r
   slip_scenario *s = arena ? slip_arena_alloc(arena, sizeof *s) : NULL;
   if (!s) {
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return SLIP_NO_MEMORY;
   }
   s->arena = arena;
   s->catalog = catalog;

@@ -220,7 +220,7 @@ slip_status slip_deck_add(slip_deck *deck, const slip_assumption *item, slip_err
 
 slip_status slip_deck_read(slip_deck *deck, const slip_node *list, bool replace, slip_error *err) {
   slip_status status = SLIP_OK;
-  slip_assumption item;
+  slip_assumption item = {0};
   const size_t before = deck->n;
   size_t at = 0;
   SLIP_TRY(slip_file_list(list, "inputs", err));

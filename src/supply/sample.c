@@ -59,6 +59,7 @@ slip_status slip_sample(const slip_study *study, int64_t n, uint32_t seed, int t
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory for %g samples", (double)n);
   const int64_t blocks = (n + SLIP_LANES - 1) / SLIP_LANES;
   bool failed = false, stopped = false;
+  (void)threads; /* not read where there is no OpenMP */
 #pragma omp parallel num_threads(thread_count(threads)) default(shared)
   {
     bench b;
@@ -147,6 +148,7 @@ static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
 slip_status slip_samples_bands(const slip_samples *s, size_t first, size_t count, int threads, slip_band *out,
                                slip_error *err) {
   bool failed = false;
+  (void)threads;
 #pragma omp parallel num_threads(thread_count(threads)) default(shared)
   {
     uint32_t *counts = slip_memory_resize(NULL, 4 * HALF * sizeof *counts);

@@ -14,7 +14,8 @@ static slip_status supply_new(slip_supply **out, slip_error *err) {
   slip_deck *deck = s ? slip_arena_alloc(arena, sizeof *deck) : NULL;
   if (!deck) {
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return SLIP_NO_MEMORY;
   }
   deck->arena = arena;
   s->arena = arena;
@@ -96,7 +97,7 @@ static void run_block(const void *context, void *scratch, const slip_lanes *knot
   const run *r = context;
   const slip_supply *s = r->supply;
   supply_state *state = scratch;
-  const size_t quarters = (size_t)(r->to - r->from + 1);
+  const size_t quarters = (size_t)(r->to - r->from) + 1;
   slip_lanes *total = &out[s->n_products * quarters];
   memset(total, 0, (s->n_products + 1) * sizeof *total);
   supply_start(s, state);
@@ -154,7 +155,7 @@ slip_status slip_supply_run(const slip_supply *s, const slip_supply_ask *ask, sl
     return slip_fail(err, SLIP_BAD_INPUT,
                      "the quarters asked for end before the supply begins, or more than %d after", SUPPLY_QUARTERS);
   const run r = {s, from, ask->to};
-  const size_t quarters = (size_t)(ask->to - from + 1), n_bands = s->n_products * quarters + s->n_products;
+  const size_t quarters = (size_t)(ask->to - from) + 1, n_bands = s->n_products * quarters + s->n_products;
   const slip_study study = {s->deck, n_bands + 1, sizeof(supply_state), run_block, &r};
   SLIP_TRY(slip_sample(&study, ask->samples, ask->seed, ask->threads, NULL, &samples, err));
   m = slip_memory_resize(NULL, sizeof *m);
