@@ -29,7 +29,7 @@ typedef struct cli_options {
   const char *rule_dirs[CLI_MAX_DIRS]; /* --rules */
   size_t n_rule_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force, pareto, overlaps, formats, csv, all, proposed;
+      force, pareto, overlaps, formats, csv, all, proposed, known;
   int64_t chips, seq, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
@@ -37,7 +37,8 @@ typedef struct cli_options {
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
       *svg, *from, *output, *why_not, *search, *clusters;
   const char *date, *known_on, *to, *hq, *parent_hq, *end_user, *end_use, *marketed, *given, *headroom, *log, *diff;
-  int64_t volume;
+  int64_t volume, year, samples, seed;
+  const char *vary;
 } cli_options;
 
 /* ---- the table of commands ---- */
@@ -55,6 +56,7 @@ typedef enum cli_command_id {
   CLI_SWEEP,
   CLI_QUERY,
   CLI_CLASSIFY,
+  CLI_SCENARIO,
   CLI_HELP,
   CLI_COMMANDS
 } cli_command_id;
@@ -197,6 +199,7 @@ slip_status cli_calibrate(cli_session *session, slip_error *err);
 slip_status cli_sweep(cli_session *session, slip_error *err);
 slip_status cli_query(cli_session *session, slip_error *err);
 slip_status cli_classify(cli_session *session, slip_error *err);
+slip_status cli_scenario(cli_session *session, slip_error *err);
 slip_status cli_help(cli_session *session, slip_error *err);
 /* Help of one command, or of the whole for -1. */
 void cli_help_text(int command, const slip_style *style, slip_text *out);

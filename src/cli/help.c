@@ -67,6 +67,14 @@ const cli_command cli_commands[CLI_COMMANDS] = {
                       "hangs on it is "
                       "undetermined, with what would decide it. Not legal advice (docs/rules.md).",
                       "slipstick classify h200 --date 2026-02-01 --from US --to CN --hq CN", cli_classify},
+    [CLI_SCENARIO] = {"scenario", "NAME|FILE.yaml...",
+                      "policy x supply x money: how much compute, and what it trains and serves",
+                      "Built in: full-blockade, h20-only, h200-case-by-case, h200-buyer-limits, open, "
+                      "train-abroad, domestic-80-2030. "
+                      "A file is written as docs/scenarios.md says. One scenario is told year by year, several "
+                      "side by side; all "
+                      "numbers are medians with 80% intervals over everything that is uncertain.",
+                      "slipstick scenario full-blockade h20-only h200-case-by-case open", cli_scenario},
     [CLI_HELP] = {"help", "[COMMAND]", "this list, or the options of a command", "", "slipstick help compare",
                   cli_help},
 };

@@ -127,8 +127,8 @@ const cli_option cli_option_table[] = {
      "source family, and after one row of it; calibrate --from: each row left out once, above 20 rows five folds "
      "by chip "
      "and model"},
-    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY), AT(csv), 0, 0, NULL,
-     "comma-separated values with every digit, instead of a table"},
+    {"csv", NULL, CLI_FLAG, BIT(CLI_QUERY) | BIT(CLI_SCENARIO), AT(csv), 0, 0, NULL,
+     "comma-separated values with every digit, instead of a table; scenario: every measure by quarter"},
     {"out", "PATH", CLI_TEXT, BIT(CLI_CALIBRATE) | BIT(CLI_SWEEP), AT(output), 0, 0, NULL,
      "sweep: the database of its rows, made or gone on with; calibrate: write the files, below the folder PATH (as "
      "--catalog takes it); with "
@@ -160,12 +160,24 @@ const cli_option cli_option_table[] = {
      "how far each parameter of ITEM is from each bound, and the nearest variant of another class"},
     {"proposed", NULL, CLI_FLAG, BIT(CLI_CLASSIFY), AT(proposed), 0, 0, NULL,
      "also apply bills, as if in force since they were published"},
-    {"rules", "DIR", CLI_DIRS, BIT(CLI_CLASSIFY), AT(rule_dirs), 0, 0, NULL,
+    {"rules", "DIR", CLI_DIRS, BIT(CLI_CLASSIFY) | BIT(CLI_SCENARIO), AT(rule_dirs), 0, 0, NULL,
      "overlay the rules with DIR/*.yaml (docs/rules.md); repeatable, later ones win"},
     {"diff", "DIR", CLI_TEXT, BIT(CLI_CLASSIFY), AT(diff), 0, 0, NULL,
      "list the items for which the rules overlaid with DIR answer differently"},
     {"log", "FILE", CLI_TEXT, BIT(CLI_CLASSIFY), AT(log), 0, 0, NULL,
      "append the verdict to FILE as a JSON line, with hashes of rules, catalog, inputs and the line before"},
+    /* scenarios */
+    {"year", "YEAR", CLI_COUNT, BIT(CLI_SCENARIO), AT(year), 1990, 2099, NULL,
+     "the year that is told; the last one, and of a single scenario every one"},
+    {"vary", "INPUT=A..B", CLI_TEXT, BIT(CLI_SCENARIO), AT(vary), 0, 0, NULL,
+     "fix one input at five values from A to B, all else uncertain, and tell what follows; the start of an input's "
+     "id will "
+     "do (yield=0.2..0.6)"},
+    {"known", NULL, CLI_FLAG, BIT(CLI_SCENARIO), AT(known), 0, 0, NULL,
+     "published figures beside what the same inputs give: output, charges, break-even power prices"},
+    {"samples", "N", CLI_COUNT, BIT(CLI_SCENARIO), AT(samples), 1, 1 << 24, NULL, "Monte Carlo samples, 20000"},
+    {"seed", "N", CLI_COUNT, BIT(CLI_SCENARIO), AT(seed), 0, 4294967295.0, NULL,
+     "seed of the samples, 1; the same seed gives the same bytes"},
     /* everywhere */
     {"catalog", "DIR", CLI_DIRS, CATALOG, AT(dirs), 0, 0, NULL,
      "overlay the catalog with DIR/chips/*.yaml, DIR/systems/*.yaml, ...; repeatable, later ones win; after the "
@@ -180,7 +192,8 @@ const cli_option cli_option_table[] = {
 const size_t cli_option_count = sizeof cli_option_table / sizeof *cli_option_table;
 
 cli_options cli_options_default(void) {
-  return (cli_options){.tpot_s = NAN,
+  return (cli_options){.seed = 1,
+                       .tpot_s = NAN,
                        .ttft_s = NAN,
                        .prefix_hit = NAN,
                        .train_tokens = NAN,

@@ -1,5 +1,5 @@
-/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. data/calibration/ and
- * data/rules/ are no folders of the catalog: they say what is fitted (calibrate/agenda.h) and what the rules are, and are embedded by themselves. */
+/* The embedded catalog is data/ as it lies in the source tree: every data/KIND/NAME.yaml, byte for byte, sorted by path. data/calibration/, data/rules/,
+ * data/supply/ and data/scenarios/ are no folders of the catalog: they say what is fitted (calibrate/agenda.h) what the rules are and what scenarios suppose, and are embedded by themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 #include "calibrate/agenda.h"
 #include "catalog/embedded.h"
 #include "rules/embedded.h"
+#include "supply/embedded.h"
 
 static const char *data_path(const char *below) {
   static char path[4096];
@@ -51,6 +52,7 @@ static void check_bytes(const slip_embedded_file *files, size_t n) {
 static void each_file_has_the_bytes_of_the_tree(void **state) {
   check_bytes(slip_embedded_files, slip_embedded_file_count);
   check_bytes(slip_calibration_files, slip_calibration_file_count);
+  check_bytes(slip_studies_files, slip_studies_file_count);
 }
 
 static void what_is_calibrated_is_no_entry_of_the_catalog(void **state) {
@@ -76,7 +78,8 @@ static size_t count_yaml(const char *kind) {
 
 /* Folders whose files are no entries of the catalog but have a table of their own. */
 static bool is_apart(const char *folder) {
-  return strcmp(folder, "rules") == 0 || strcmp(folder, "calibration") == 0;
+  return strcmp(folder, "rules") == 0 || strcmp(folder, "calibration") == 0 || strcmp(folder, "supply") == 0 ||
+         strcmp(folder, "scenarios") == 0;
 }
 
 static void no_file_of_the_tree_is_left_out(void **state) {
@@ -89,6 +92,7 @@ static void no_file_of_the_tree_is_left_out(void **state) {
   assert_int_equal(slip_embedded_file_count, count);
   assert_int_equal(slip_rules_file_count, count_yaml("rules"));
   assert_int_equal(slip_calibration_file_count, count_yaml("calibration"));
+  assert_int_equal(slip_studies_file_count, count_yaml("supply") + count_yaml("scenarios"));
 }
 
 int main(void) {

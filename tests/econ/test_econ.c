@@ -76,7 +76,7 @@ static void overrides_replace_the_region(void **state) {
 static void what_is_not_published_is_named(void **state) {
   slip_system system = toy_system();
   slip_econ_terms terms = terms_of();
-  slip_cost_rate rate = {7, 7, 7};
+  slip_cost_rate rate = {7, 7, 7, 7};
   slip_error err = {.message = ""};
   system.price_usd = NAN;
   assert_int_equal(slip_cost_of(&system, 1, 1000, &terms, &rate, &err), SLIP_MISSING);
@@ -109,6 +109,44 @@ static void terms_out_of_range_are_refused_by_field(void **state) {
   }
 }
 
+/* A tariff of a quarter, half of the power paid by the province, 10 USD a watt of building over 15 years:
+ * capital x 1.25, energy / 2, and 10 x 8000 / (15 x 365.25 x 86,400 x 0.8) on top; the parts add up. */
+static void charges_subsidies_and_buildings_add_up(void **state) {
+  slip_system system = toy_system();
+  slip_econ_terms terms = terms_of();
+  slip_cost_rate plain, rate;
+  assert_int_equal(slip_cost_of(&system, 1, 6000, &terms, &plain, NULL), SLIP_OK);
+  assert_true(plain.site_usd_per_s == 0);
+  terms.price_charge = 0.25, terms.power_subsidy = 0.5, terms.site_usd_per_w = 10;
+  assert_int_equal(slip_cost_of(&system, 1, 6000, &terms, &rate, NULL), SLIP_OK);
+  close_to(rate.capital_usd_per_s, 1.25 * plain.capital_usd_per_s);
+  close_to(rate.energy_usd_per_s, plain.energy_usd_per_s / 2);
+  close_to(rate.site_usd_per_s, 80000 / (15 * 365.25 * 86400 * 0.8));
+  close_to(rate.total_usd_per_s, rate.capital_usd_per_s + rate.site_usd_per_s + rate.energy_usd_per_s);
+  terms.power_subsidy = 1.5;
+  assert_int_equal(slip_cost_of(&system, 1, 6000, &terms, &rate, NULL), SLIP_BAD_INPUT);
+}
+
+/* a: 2 USD and 20 J a unit; b: 5 USD and 10 J. With b at 0.1 USD/J: a = 2 + 20 p costs b's 6 at p = 0.2. One price for both: 2 + 20 p = 5 + 10 p at
+ * p = 0.3, and a is cheaper below it, b above. Power alone: 20 p = 10 x 0.1 at p = 0.05. */
+static void break_even_is_where_the_lines_cross(void **state) {
+  const slip_work_cost a = {2, 20}, b = {5, 10}, a_power = {0, 20}, b_power = {0, 10}, dear = {9, 20},
+                       unknown = {NAN, 1};
+  double p = 0;
+  assert_int_equal(slip_power_break_even(&a, &b, 0.1, &p), SLIP_CHEAPER_BELOW);
+  close_to(p, 0.2);
+  assert_int_equal(slip_power_break_even(&a, &b, NAN, &p), SLIP_CHEAPER_BELOW);
+  close_to(p, 0.3);
+  assert_int_equal(slip_power_break_even(&b, &a, NAN, &p), SLIP_CHEAPER_ABOVE);
+  close_to(p, 0.3);
+  assert_int_equal(slip_power_break_even(&a_power, &b_power, 0.1, &p), SLIP_CHEAPER_BELOW);
+  close_to(p, 0.05);
+  assert_int_equal(slip_power_break_even(&dear, &b, NAN, &p), SLIP_CHEAPER_NEVER);
+  assert_int_equal(slip_power_break_even(&b, &dear, NAN, &p), SLIP_CHEAPER_ALWAYS);
+  assert_int_equal(slip_power_break_even(&unknown, &b, 0.1, &p), SLIP_CHEAPER_NEVER);
+  assert_true(isnan(p));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_defaults_are_four_years_at_four_fifths),
@@ -117,6 +155,8 @@ int main(void) {
       cmocka_unit_test(overrides_replace_the_region),
       cmocka_unit_test(what_is_not_published_is_named),
       cmocka_unit_test(terms_out_of_range_are_refused_by_field),
+      cmocka_unit_test(charges_subsidies_and_buildings_add_up),
+      cmocka_unit_test(break_even_is_where_the_lines_cross),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
