@@ -11,14 +11,11 @@
 #include "base/fail.h"
 #include "base/random.h"
 
-static int thread_count(int wanted) {
 #ifdef _OPENMP
+static int thread_count(int wanted) {
   return wanted > 0 ? wanted : omp_get_max_threads();
-#else
-  (void)wanted;
-  return 1;
-#endif
 }
+#endif
 
 /* Memory of one thread: draws, outputs, the study's own. */
 typedef struct bench {
