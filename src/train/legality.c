@@ -4,29 +4,13 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/text.h"
+#include "base/note.h"
 #include "train/train_internal.h"
 
 #define LL(x) ((long long)(x))
 
 static bool divides(int64_t a, int64_t b) {
   return b % a == 0;
-}
-
-/* Where a rule writes what breaks it; out NULL: nobody asks. */
-typedef struct note {
-  char *out;
-  int size;
-} note;
-
-__attribute__((format(printf, 2, 3))) static bool broken(const note *n, const char *fmt, ...) {
-  if (n->out) {
-    va_list args;
-    va_start(args, fmt);
-    (void)slip_vformat(n->out, (size_t)n->size, fmt, args);
-    va_end(args);
-  }
-  return false;
 }
 
 static const char *model_name(const slip_train *train) {
@@ -42,116 +26,117 @@ static bool has_experts(const slip_train *train) {
 
 /* ---- ranks and batch ---- */
 
-static bool degrees(const slip_train *train, const slip_plan *p, const note *n) {
+static bool degrees(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (p->tp < 1 || p->pp < 1 || p->vpp < 1 || p->dp < 0 || p->cp < 1 || p->ep < 1 || p->etp < 1 ||
       p->micro_batch < 1 || p->recompute_layers < 0)
-    return broken(n, "tp, pp, vpp, cp, ep, etp and mbs must be at least 1, dp and recompute_layers at least 0");
+    return slip_broken(n,
+                       "tp, pp, vpp, cp, ep, etp and mbs must be at least 1, dp and recompute_layers at least 0");
   return true;
 }
 
-static bool enough_ranks(const slip_train *train, const slip_plan *p, const note *n) {
+static bool enough_ranks(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->tp > train->ranks || p->cp > train->ranks || p->pp > train->ranks || p->tp * p->cp > train->ranks ||
       p->tp * p->cp * p->pp > train->ranks)
-    return broken(n, "tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips", LL(p->tp),
-                  LL(p->cp), LL(p->pp), LL(train->ranks), LL(train->job.chips));
+    return slip_broken(n, "tp x cp x pp = %lld x %lld x %lld needs more than the %lld ranks of %lld chips",
+                       LL(p->tp), LL(p->cp), LL(p->pp), LL(train->ranks), LL(train->job.chips));
   return true;
 }
 
-static bool whole_cluster(const slip_train *train, const slip_plan *p, const note *n) {
+static bool whole_cluster(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->dp == 0 || p->dp > train->ranks || p->tp * p->cp * p->pp * p->dp != train->ranks)
-    return broken(n, "tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips", LL(p->tp),
-                  LL(p->cp), LL(p->pp), LL(p->dp), LL(train->ranks), LL(train->job.chips));
+    return slip_broken(n, "tp x cp x pp x dp = %lld x %lld x %lld x %lld is not the %lld ranks of %lld chips",
+                       LL(p->tp), LL(p->cp), LL(p->pp), LL(p->dp), LL(train->ranks), LL(train->job.chips));
   return true;
 }
 
-static bool batch(const slip_train *train, const slip_plan *p, const note *n) {
+static bool batch(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->dp == 0)
     return true; /* the rule before is broken */
   if (p->micro_batch > train->job.batch || !divides(p->dp * p->micro_batch, train->job.batch))
-    return broken(n, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp),
-                  LL(p->micro_batch), LL(train->job.batch));
+    return slip_broken(n, "dp x mbs = %lld x %lld does not divide the batch of %lld sequences", LL(p->dp),
+                       LL(p->micro_batch), LL(train->job.batch));
   return true;
 }
 
 /* ---- a layer's cut ---- */
 
-static bool sequence_blocks(const slip_train *train, const slip_plan *p, const note *n) {
+static bool sequence_blocks(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->cp > 1 && !divides(2 * p->cp, train->job.seq))
-    return broken(n,
-                  "2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for "
-                  "causal balance)",
-                  LL(2 * p->cp), LL(train->job.seq));
+    return slip_broken(n,
+                       "2 x cp = %lld does not divide the sequence of %lld tokens (each rank takes two blocks, for "
+                       "causal balance)",
+                       LL(2 * p->cp), LL(train->job.seq));
   return true;
 }
 
-static bool sequence_parallel(const slip_train *train, const slip_plan *p, const note *n) {
+static bool sequence_parallel(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (!p->no_sequence_parallel && !divides(p->tp, train->job.seq / p->cp))
-    return broken(n, "tp=%lld does not divide the %lld tokens of a rank (sequence parallelism)", LL(p->tp),
-                  LL(train->job.seq / p->cp));
+    return slip_broken(n, "tp=%lld does not divide the %lld tokens of a rank (sequence parallelism)", LL(p->tp),
+                       LL(train->job.seq / p->cp));
   return true;
 }
 
-static bool heads(const slip_train *train, const slip_plan *p, const note *n) {
+static bool heads(const slip_train *train, const slip_plan *p, const slip_note *n) {
   for (int i = 0; i < train->job.model->n_kinds; i++) {
     const slip_attention *a = &train->job.model->kinds[i].attention;
     if (a->kind != SLIP_ATTENTION_NONE && a->heads > 0 && !divides(p->tp, a->heads))
-      return broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(a->heads),
-                    model_name(train));
+      return slip_broken(n, "tp=%lld does not divide the %lld attention heads of %s", LL(p->tp), LL(a->heads),
+                         model_name(train));
     if (a->kind == SLIP_ATTENTION_LINEAR && !divides(p->tp, a->linear_value_heads))
-      return broken(n, "tp=%lld does not divide the %lld linear-attention heads", LL(p->tp),
-                    LL(a->linear_value_heads));
+      return slip_broken(n, "tp=%lld does not divide the %lld linear-attention heads", LL(p->tp),
+                         LL(a->linear_value_heads));
     if (a->kind == SLIP_ATTENTION_SSM && !divides(p->tp, a->ssm_heads))
-      return broken(n, "tp=%lld does not divide the %lld state-space heads", LL(p->tp), LL(a->ssm_heads));
+      return slip_broken(n, "tp=%lld does not divide the %lld state-space heads", LL(p->tp), LL(a->ssm_heads));
   }
   return true;
 }
 
-static bool ffn_width(const slip_train *train, const slip_plan *p, const note *n) {
+static bool ffn_width(const slip_train *train, const slip_plan *p, const slip_note *n) {
   for (int i = 0; i < train->job.model->n_kinds; i++) {
     const slip_ffn *f = &train->job.model->kinds[i].ffn;
     if (f->kind == SLIP_FFN_DENSE && !divides(p->tp, f->width))
-      return broken(n, "tp=%lld does not divide the FFN width %lld", LL(p->tp), LL(f->width));
+      return slip_broken(n, "tp=%lld does not divide the FFN width %lld", LL(p->tp), LL(f->width));
   }
   return true;
 }
 
-static bool experts(const slip_train *train, const slip_plan *p, const note *n) {
+static bool experts(const slip_train *train, const slip_plan *p, const slip_note *n) {
   for (int i = 0; i < train->job.model->n_kinds; i++) {
     const slip_ffn *f = &train->job.model->kinds[i].ffn;
     if (f->kind == SLIP_FFN_MOE && !divides(p->ep, f->experts))
-      return broken(n, "ep=%lld does not divide the %lld experts", LL(p->ep), LL(f->experts));
+      return slip_broken(n, "ep=%lld does not divide the %lld experts", LL(p->ep), LL(f->experts));
     if (f->kind == SLIP_FFN_MOE && !divides(p->etp, f->expert_width))
-      return broken(n, "etp=%lld does not divide the expert width %lld", LL(p->etp), LL(f->expert_width));
+      return slip_broken(n, "etp=%lld does not divide the expert width %lld", LL(p->etp), LL(f->expert_width));
   }
   return true;
 }
 
-static bool no_experts(const slip_train *train, const slip_plan *p, const note *n) {
+static bool no_experts(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if ((p->ep > 1 || p->etp > 1) && !has_experts(train))
-    return broken(n, "ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep),
-                  LL(p->etp), model_name(train));
+    return slip_broken(n, "ep=%lld and etp=%lld need a mixture-of-experts model; %s has no experts", LL(p->ep),
+                       LL(p->etp), model_name(train));
   return true;
 }
 
-static bool expert_tensor(const slip_train *train, const slip_plan *p, const note *n) {
+static bool expert_tensor(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (p->etp > p->tp || !divides(p->etp, p->tp))
-    return broken(n, "etp=%lld must divide tp=%lld", LL(p->etp), LL(p->tp));
+    return slip_broken(n, "etp=%lld must divide tp=%lld", LL(p->etp), LL(p->tp));
   return true;
 }
 
-static bool expert_sequence(const slip_train *train, const slip_plan *p, const note *n) {
+static bool expert_sequence(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->no_sequence_parallel && p->tp > 1 && has_experts(train))
-    return broken(n, "experts beside tp=%lld need sequence parallelism (sp=yes)", LL(p->tp));
+    return slip_broken(n, "experts beside tp=%lld need sequence parallelism (sp=yes)", LL(p->tp));
   return true;
 }
 
-static bool expert_block(const slip_train *train, const slip_plan *p, const note *n) {
+static bool expert_block(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (!divides(p->ep * p->etp, p->tp * p->cp * p->dp))
-    return broken(n, "ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp),
-                  LL(p->tp * p->cp * p->dp));
+    return slip_broken(n, "ep x etp = %lld must divide tp x cp x dp = %lld", LL(p->ep * p->etp),
+                       LL(p->tp * p->cp * p->dp));
   return true;
 }
 
@@ -162,43 +147,43 @@ static int64_t per_pipeline(const slip_train *train, const slip_plan *p) {
   return p->dp > 0 ? train->job.batch / (p->dp * p->micro_batch) : 0;
 }
 
-static bool chunks(const slip_train *train, const slip_plan *p, const note *n) {
+static bool chunks(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->vpp > train->job.model->layers || p->pp * p->vpp > train->job.model->layers)
-    return broken(n, "pp x vpp = %lld chunks, but %s has %lld layers", LL(p->pp * p->vpp), model_name(train),
-                  LL(train->job.model->layers));
+    return slip_broken(n, "pp x vpp = %lld chunks, but %s has %lld layers", LL(p->pp * p->vpp), model_name(train),
+                       LL(train->job.model->layers));
   return true;
 }
 
-static bool interleaving(const slip_train *train, const slip_plan *p, const note *n) {
+static bool interleaving(const slip_train *train, const slip_plan *p, const slip_note *n) {
   if (p->vpp > 1 && p->pp == 1)
-    return broken(n, "vpp=%lld needs a pipeline (pp > 1)", LL(p->vpp));
+    return slip_broken(n, "vpp=%lld needs a pipeline (pp > 1)", LL(p->vpp));
   if (p->vpp > 1 && !divides(p->pp, per_pipeline(train, p)))
-    return broken(n, "interleaving needs micro-batches per pipeline (%lld) to be a multiple of pp=%lld",
-                  LL(per_pipeline(train, p)), LL(p->pp));
+    return slip_broken(n, "interleaving needs micro-batches per pipeline (%lld) to be a multiple of pp=%lld",
+                       LL(per_pipeline(train, p)), LL(p->pp));
   return true;
 }
 
-static bool split_backward(const slip_train *train, const slip_plan *p, const note *n) {
+static bool split_backward(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (p->schedule != SLIP_1F1B && (p->pp == 1 || p->vpp > 1))
-    return broken(n, "schedule=%s needs pp > 1 and vpp = 1", slip_schedule_name(p->schedule));
+    return slip_broken(n, "schedule=%s needs pp > 1 and vpp = 1", slip_schedule_name(p->schedule));
   return true;
 }
 
-static bool both_ways(const slip_train *train, const slip_plan *p, const note *n) {
+static bool both_ways(const slip_train *train, const slip_plan *p, const slip_note *n) {
   int64_t micro_batches = per_pipeline(train, p);
   if (p->dp > 0 && p->schedule == SLIP_DUALPIPE &&
       (!divides(2, p->pp) || micro_batches < 2 * p->pp || !divides(2, micro_batches)))
-    return broken(
+    return slip_broken(
         n, "dualpipe needs an even pp and an even number of at least 2 x pp = %lld micro-batches; there are %lld",
         LL(2 * p->pp), LL(micro_batches));
   return true;
 }
 
-static bool sharding(const slip_train *train, const slip_plan *p, const note *n) {
+static bool sharding(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (p->sharding >= SLIP_SHARD_GRADIENTS && p->pp > 1)
-    return broken(
+    return slip_broken(
         n,
         "sharding=%s with a pipeline would gather at every micro-batch of every stage; use sharding=optimizer with "
         "pp > 1",
@@ -206,10 +191,10 @@ static bool sharding(const slip_train *train, const slip_plan *p, const note *n)
   return true;
 }
 
-static bool recompute_block(const slip_train *train, const slip_plan *p, const note *n) {
+static bool recompute_block(const slip_train *train, const slip_plan *p, const slip_note *n) {
   (void)train;
   if (p->recompute_layers > 0 && p->recompute == SLIP_RECOMPUTE_NONE)
-    return broken(n, "recompute_layers=%lld needs recompute=selective or full", LL(p->recompute_layers));
+    return slip_broken(n, "recompute_layers=%lld needs recompute=selective or full", LL(p->recompute_layers));
   return true;
 }
 
@@ -217,7 +202,7 @@ static bool recompute_block(const slip_train *train, const slip_plan *p, const n
 
 static const struct rule {
   const char *name;
-  bool (*kept)(const slip_train *train, const slip_plan *plan, const note *n);
+  bool (*kept)(const slip_train *train, const slip_plan *plan, const slip_note *n);
   slip_rule_level level;
   bool decides; /* broken, the rules after it mean nothing */
   const char *reason;
@@ -258,14 +243,14 @@ enum { RULES = sizeof rules / sizeof *rules };
 _Static_assert(sizeof rules / sizeof *rules <= (size_t)SLIP_MAX_RULES, "slip_plan_verdict arrays are too small");
 
 static void fill_dp(const slip_train *train, slip_plan *p) {
-  const note nobody = {NULL, 0};
+  const slip_note nobody = {NULL, 0};
   if (p->dp == 0 && degrees(train, p, &nobody) && enough_ranks(train, p, &nobody) &&
       divides(p->tp * p->cp * p->pp, train->ranks))
     p->dp = train->ranks / (p->tp * p->cp * p->pp);
 }
 
 bool slip_train_keeps(const slip_train *train, const slip_plan *plan, slip_rule_level level) {
-  const note nobody = {NULL, 0};
+  const slip_note nobody = {NULL, 0};
   for (int i = 0; i < RULES; i++)
     if (rules[i].level == level && !rules[i].kept(train, plan, &nobody))
       return false;
@@ -274,7 +259,7 @@ bool slip_train_keeps(const slip_train *train, const slip_plan *plan, slip_rule_
 
 slip_status slip_train_check(const slip_train *train, slip_plan *plan, slip_error *err) {
   char text[sizeof((slip_plan_verdict *)0)->numbers];
-  const note numbers = {err ? text : NULL, (int)sizeof text};
+  const slip_note numbers = {err ? text : NULL, (int)sizeof text};
   fill_dp(train, plan);
   for (int i = 0; i < RULES; i++)
     if (!rules[i].kept(train, plan, &numbers))
@@ -287,7 +272,7 @@ int slip_train_verdicts(const slip_train *train, slip_plan *plan, slip_plan_verd
   for (int i = 0; i < RULES; i++) {
     slip_plan_verdict *v = &out[i];
     *v = (slip_plan_verdict){.rule = rules[i].name, .reason = rules[i].reason};
-    const note numbers = {v->numbers, (int)sizeof v->numbers};
+    const slip_note numbers = {v->numbers, (int)sizeof v->numbers};
     v->kept = rules[i].kept(train, plan, &numbers);
     if (!v->kept && rules[i].decides)
       return i + 1;
