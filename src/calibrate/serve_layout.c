@@ -125,9 +125,12 @@ static bool from_pools(slip_serve_reading *r) {
   return true;
 }
 
-/* Best-practice pages of SGLang count tp over all ranks, attention replicas included. */
-static bool counts_replicas_in_tp(const slip_serve_reading *r) {
-  return strstr(slip_row_text(r->row, "framework"), "SGLang NPU") != NULL;
+/* Launch flags of SGLang (--tp-size with --enable-dp-attention) and TensorRT-LLM (tp_size with enable_attention_dp) count tp over all
+ * ranks of an instance, attention replicas included: so do rows whose tp x dp would be more than their ranks, and SGLang's pages. */
+static bool counts_replicas_in_tp(const slip_serve_reading *r, const columns *k) {
+  if (k->dp <= 1 || k->tp % k->dp != 0)
+    return false;
+  return k->tp * k->dp * (k->pp > 0 ? k->pp : 1) > k->ranks || strstr(slip_row_text(r->row, "framework"), "SGLang NPU") != NULL;
 }
 
 void slip_serve_read_plan(slip_serve_reading *r) {
@@ -156,7 +159,7 @@ void slip_serve_read_plan(slip_serve_reading *r) {
     }
     /* The decode side is given; the chips that are left prefill, each instance as large as the decode's. */
     int64_t ranks = (int64_t)cards * per_chip, left = k.ranks - ranks;
-    int64_t dp = k.dp > 0 ? k.dp : 1, tp = counts_replicas_in_tp(r) ? k.tp / dp : k.tp;
+    int64_t dp = k.dp > 0 ? k.dp : 1, tp = counts_replicas_in_tp(r, &k) ? k.tp / dp : k.tp;
     bool mixture = slip_model_has_experts(c->job.model);
     c->decode_plan = plan_of(tp, 1, mixture ? dp : 1, mixture && dp > 1 ? tp * dp : 1);
     int64_t node = left < 16 ? left : 16;
@@ -167,7 +170,7 @@ void slip_serve_read_plan(slip_serve_reading *r) {
     slip_serve_infer(r, "prefill pool of %lld ranks", (long long)left);
     return;
   }
-  if (counts_replicas_in_tp(r) && k.dp > 0 && k.tp % k.dp == 0)
+  if (counts_replicas_in_tp(r, &k))
     k.tp /= k.dp;
   from_columns(r, k, !loop);
 }
