@@ -21,6 +21,8 @@ typedef struct slip_serve_plan {
   int64_t batch; /* running sequences of the instance; 0: the largest that memory and the objectives allow */
   int64_t chunk; /* tokens prefilled per step and attention replica; 0: the stack's habit (8192) */
   int64_t poll;  /* steps between two looks for new requests; 0 or 1: before every step */
+  int64_t wait;  /* steps that a prompt waits for others to fill its chunk while sequences decode (TensorRT-LLM:
+                  * batch_wait_timeout_iters; with attention replicas attention_dp_config's timeout_iters, until all have one); 0: none */
   bool disaggregated;
   int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
 } slip_serve_plan;
@@ -161,6 +163,8 @@ typedef struct slip_loop {
  * then for its own passes. What exceeds the scheduler's or the memory's sequences waits outside. requests: >= 1; infinity is
  * saturation (ttft_s infinite). plan->batch > 0 caps the running sequences of the instance. SLIP_INFEASIBLE as slip_serve_decode.
  * plan->poll = p: prompts wait for the next of every p steps as well, and those that came meanwhile are taken in together.
+ * plan->wait = w: the first prompt of a chunk waits w steps, or until the chunk is full, and those who come meanwhile (a per step, in the
+ * whole instance) wait w / 2 on average, in all (w + a w^2 / 2) / (1 + a w).
  * Rounds: all clients begin at once, and S seconds of prefill set them apart; in round k their requests still arrive within
  * W = min(T, sqrt(S^2 + 12 k (length_spread T)^2)) of the period T = requests / requests_per_s, so that prefill meets T / W times the mean rate; the first
  * round waits as burst_ttft_s says. O(log) steps. */

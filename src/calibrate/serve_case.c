@@ -356,6 +356,8 @@ static void read_harness(slip_serve_reading *r) {
   c->plan.poll = c->concurrency >= h.poll_from ? h.poll : h.poll_few;
   if (c->plan.chunk > 0 && isnan(chunk))
     slip_serve_infer(r, "chunk=%lld by the source's scripts", (long long)c->plan.chunk);
+  const double wait = slip_serve_fact_number(r, "wait");
+  c->plan.wait = wait >= 1 ? (int64_t)fmin(floor(wait), 1e6) : 0; /* false for NAN */
   c->memory_share = h.memory_share;
   if (c->plan.poll > 0 && isnan(poll))
     slip_serve_infer(r, "poll=%lld by the source's scripts", (long long)c->plan.poll);

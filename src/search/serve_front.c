@@ -56,8 +56,8 @@ static bool stopped(const search *s) {
 }
 
 static int compare_shapes(const slip_serve_plan *a, const slip_serve_plan *b) {
-  const int64_t x[] = {a->tp, a->pp, a->dp, a->ep, a->batch, a->chunk, a->poll, a->instances};
-  const int64_t y[] = {b->tp, b->pp, b->dp, b->ep, b->batch, b->chunk, b->poll, b->instances};
+  const int64_t x[] = {a->tp, a->pp, a->dp, a->ep, a->batch, a->chunk, a->poll, a->wait, a->instances};
+  const int64_t y[] = {b->tp, b->pp, b->dp, b->ep, b->batch, b->chunk, b->poll, b->wait, b->instances};
   for (size_t i = 0; i < sizeof x / sizeof *x; i++)
     if (x[i] != y[i])
       return x[i] < y[i] ? -1 : 1;

@@ -17,7 +17,8 @@ slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan) 
                      .tokens = pass.tokens,
                      .past = pass.past,
                      .most_shared = pass.sequences,
-                     .poll = fmax(1, (double)plan->poll)};
+                     .poll = fmax(1, (double)plan->poll),
+                     .wait = fmax(0, (double)plan->wait)};
 }
 
 double slip_lane_step_s(const slip_lane *l, double running, double prompts) {
@@ -49,6 +50,15 @@ static double most_fed(const lane *l) {
   return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
 }
 
+/* Steps that a prompt waits on average for others to join it: the first of a chunk until it is full or his patience ends, those who come
+ * meanwhile half as long. `arrivals` per step, of the whole instance: its lanes take their prompts together. */
+static double joining_steps(const lane *l, double arrivals) {
+  if (l->wait <= 0)
+    return 0;
+  double patience = fmin(l->wait, fmax(0, l->most_shared * l->lanes - 1) / fmax(1e-300, arrivals));
+  return (patience + arrivals * patience * patience / 2) / (1 + arrivals * patience);
+}
+
 /* Wait of an arriving prompt before its own chunk: for the step under way, then for the chunks before it (M/G/1; nobody waits for
  * himself). */
 static double queue_s(const lane *l, double requests, double rate, const state *at) {
@@ -56,7 +66,8 @@ static double queue_s(const lane *l, double requests, double rate, const state *
   double under_way = busy * service / 2 + (1 - busy) * at->decode / 2;
   double full = fmin(1, busy * at->shared / l->most_shared); /* load when every chunk is full */
   double unseen = (l->poll - 1) / 2 * at->step;              /* until the scheduler looks */
-  return (under_way / fmax(1e-6, 1 - others(requests) * full) + unseen) * others(requests);
+  double joining = joining_steps(l, rate * at->step * l->lanes) * at->step;
+  return (under_way / fmax(1e-6, 1 - others(requests) * full) + unseen + joining) * others(requests);
 }
 
 /* Lanes of one instance step together, and engines fill their chunks in the same steps (TensorRT-LLM's attention_dp_config balances them,
@@ -64,7 +75,7 @@ static double queue_s(const lane *l, double requests, double rate, const state *
 static void solve_lane(const lane *l, double running, double requests, state *out) {
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
-  double least = fmax(1, finished * fmax(l->passes, l->poll)), shared = fmin(least, l->most_shared), f = 0;
+  double least = fmax(1, finished * fmax(l->passes, fmax(l->poll, l->wait))), shared = fmin(least, l->most_shared), f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */
@@ -106,7 +117,7 @@ static double crowded_s(const lane *l, double requests, const state *at, double 
   state then = *at;
   then.shared = fmin(l->most_shared, fmax(at->shared, at->rate * crowd * l->passes * at->mixed));
   then.mixed = slip_lane_step_s(l, beside, then.shared);
-  return fmin(queue_s(l, requests, at->rate * crowd, &then), all_s / 2 + at->step * l->poll) +
+  return fmin(queue_s(l, requests, at->rate * crowd, &then), all_s / 2 + at->step * fmax(l->poll, l->wait)) +
          l->passes * then.mixed;
 }
 

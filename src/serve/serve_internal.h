@@ -86,6 +86,7 @@ typedef struct slip_lane {
   double past;        /* cached before it, mean */
   double most_shared; /* prompts that fit a chunk */
   double poll;        /* steps between two looks for new requests, >= 1 */
+  double wait;        /* steps that the first prompt of a chunk waits for others, >= 0 */
 } slip_lane;
 slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan);
 /* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
