@@ -130,7 +130,8 @@ static bool from_pools(slip_serve_reading *r) {
 static bool counts_replicas_in_tp(const slip_serve_reading *r, const columns *k) {
   if (k->dp <= 1 || k->tp % k->dp != 0)
     return false;
-  return k->tp * k->dp * (k->pp > 0 ? k->pp : 1) > k->ranks || strstr(slip_row_text(r->row, "framework"), "SGLang NPU") != NULL;
+  return k->tp * k->dp * (k->pp > 0 ? k->pp : 1) > k->ranks ||
+         strstr(slip_row_text(r->row, "framework"), "SGLang NPU") != NULL;
 }
 
 void slip_serve_read_plan(slip_serve_reading *r) {

@@ -75,7 +75,8 @@ static double queue_s(const lane *l, double requests, double rate, const state *
 static void solve_lane(const lane *l, double running, double requests, state *out) {
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
-  double least = fmax(1, finished * fmax(l->passes, fmax(l->poll, l->wait))), shared = fmin(least, l->most_shared), f = 0;
+  double least = fmax(1, finished * fmax(l->passes, fmax(l->poll, l->wait))), shared = fmin(least, l->most_shared),
+         f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */

@@ -184,6 +184,22 @@ static void prompts_wait_until_the_scheduler_looks(void **state) {
   toy_close(&t);
 }
 
+/* A prompt that waits for others (TensorRT-LLM's batch_wait_timeout_iters) waits w steps when it is first and w / 2 when it joins: with a
+ * arrivals a step (w + a w^2 / 2) / (1 + a w), less his own share of the loop. A chunk that is full goes at once. */
+static void prompts_wait_for_others_to_fill_their_chunk(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop each = loop_of(&t, "tp=1", 8), joined = loop_of(&t, "tp=1,wait=10", 8);
+  double a = joined.running / (OSL - 1), steps = (10 + a * 50) / (1 + a * 10);
+  assert_near(joined.ttft_s - each.ttft_s, steps * joined.tpot_s * 7 / 8, 0.1);
+  assert_true(joined.prefill_steps < each.prefill_steps);
+  slip_loop full = loop_of(&t, "tp=1,chunk=512", 8), same = loop_of(&t, "tp=1,chunk=512,wait=10", 8);
+  assert_near(same.ttft_s, full.ttft_s, 1e-9);
+  assert_near(loop_of(&t, "tp=1,wait=10", 1).ttft_s, loop_of(&t, "tp=1", 1).ttft_s,
+              1e-9); /* for whom should one wait */
+  toy_close(&t);
+}
+
 /* Replicas of attention step together and take their prompts in the same steps: with 16 sequences in each of two lanes and one prompt to a
  * chunk, f = 16 / (OSL - 1) of the instance's steps carry prompts, in both lanes. */
 static void lanes_prefill_in_the_same_steps(void **state) {
@@ -368,6 +384,7 @@ int main(void) {
       cmocka_unit_test(a_burst_waits_for_half_of_its_chunks),
       cmocka_unit_test(a_request_passes_the_server_first),
       cmocka_unit_test(prompts_wait_until_the_scheduler_looks),
+      cmocka_unit_test(prompts_wait_for_others_to_fill_their_chunk),
       cmocka_unit_test(lanes_prefill_in_the_same_steps),
       cmocka_unit_test(a_benchmark_is_its_rounds),
       cmocka_unit_test(pools_do_not_disturb_each_other),
