@@ -116,6 +116,7 @@ typedef struct slip_work {
   slip_dtype kv;               /* of the cache */
   slip_weight_formats weights; /* as stored in this job */
   bool block_scaled;           /* fp8 products have scales of blocks */
+  bool quantises;              /* serving: kernels of their own quantise the input of fp8 products (O10) */
   double dispatch_bytes;       /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
   double imbalance;            /* hottest expert rank over the mean, >= 1 */
   bool fused_experts;          /* training: an expert FFN is one kernel with its biases and activation */

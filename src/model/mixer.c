@@ -82,6 +82,7 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
   double qk = (double)a->qk_dim, v = (double)a->v_dim;
   double q_width = heads * (qk + (a->output_gate ? v : 0));
   double kv_width = kv_heads * (qk + (a->shared_kv ? 0 : v));
+  slip_op_quantise(list, work, work->weights.attention, tokens * hidden);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q k v", work->weights.attention, tokens, q_width + kv_width,
                hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "rotary", tokens * (heads + kv_heads) * qk,
@@ -99,6 +100,7 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
     op->keys = pairs / new_tokens;
     op->rows = heads / kv_heads * s->new_tokens;
   }
+  slip_op_quantise(list, work, work->weights.attention, tokens * heads * v);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", work->weights.attention, tokens, hidden,
                heads * v);
 }
@@ -148,8 +150,11 @@ static void mla(const slip_model *model, const slip_attention *a, const slip_sha
   slip_dtype weights = work->weights.attention;
   /* low-rank inputs are not cut by tp: every rank computes them, as Megatron and the serving engines do; one fused product */
   double down = (double)(a->q_rank + a->kv_rank + a->rope_dim);
+  slip_op_quantise(list, work, weights, tokens * hidden);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q kv down", weights, tokens, down, hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "latent norms", tokens * down, tokens * down);
+  if (a->q_rank > 0)
+    slip_op_quantise(list, work, weights, tokens * (double)a->q_rank);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q up", weights, tokens, heads * qk,
                a->q_rank > 0 ? (double)a->q_rank : hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "rotary", tokens * heads * (double)a->rope_dim,
@@ -160,6 +165,7 @@ static void mla(const slip_model *model, const slip_attention *a, const slip_sha
   if (a->output_gate)
     slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "output gate", weights, tokens, heads * (double)a->v_dim,
                  hidden);
+  slip_op_quantise(list, work, weights, tokens * heads * (double)a->v_dim);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", weights, tokens, hidden,
                heads * (double)a->v_dim);
 }
@@ -193,6 +199,7 @@ static void linear(const slip_model *model, const slip_attention *a, const slip_
   double keys = cut((double)a->linear_key_heads, tp) * (double)a->linear_key_dim;
   double heads = cut((double)a->linear_value_heads, tp), values = heads * (double)a->linear_value_dim;
   slip_dtype weights = work->weights.attention;
+  slip_op_quantise(list, work, weights, tokens * hidden);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q k v gate", weights, tokens, 2 * keys + 2 * values + 2 * heads,
                hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "short convolution", tokens * (2 * keys + values),
@@ -200,6 +207,7 @@ static void linear(const slip_model *model, const slip_attention *a, const slip_
   add_scan(work, heads, (double)a->linear_key_dim, (double)a->linear_value_dim, 2 * keys + values, values,
            (double)shard->cp, list);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "gated norm", 2 * tokens * values, tokens * values);
+  slip_op_quantise(list, work, weights, tokens * values);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", weights, tokens, hidden, values);
 }
 
@@ -209,6 +217,7 @@ static void ssm(const slip_model *model, const slip_attention *a, const slip_sha
   double heads = cut((double)a->ssm_heads, tp), inner = heads * (double)a->ssm_head_dim;
   double groups = cut((double)a->ssm_groups, tp) * (double)a->ssm_state;
   slip_dtype weights = work->weights.attention;
+  slip_op_quantise(list, work, weights, tokens * hidden);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "SSM in", weights, tokens, 2 * inner + 2 * groups + heads,
                hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "short convolution", tokens * (inner + 2 * groups),
@@ -216,6 +225,7 @@ static void ssm(const slip_model *model, const slip_attention *a, const slip_sha
   add_scan(work, heads, (double)a->ssm_state, (double)a->ssm_head_dim, inner + 2 * groups, inner, (double)shard->cp,
            list);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "gated norm", 2 * tokens * inner, tokens * inner);
+  slip_op_quantise(list, work, weights, tokens * inner);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "SSM out", weights, tokens, hidden, inner);
 }
 

@@ -81,6 +81,11 @@ void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double
   op->write_bytes = write_elements * SLIP_ACTIVATION_BYTES;
 }
 
+void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weights, double elements) {
+  if (!work->training && work->quantises && product_dtype(work, weights) == SLIP_FP8)
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "quantise", elements, elements / SLIP_ACTIVATION_BYTES);
+}
+
 static void add_collective(slip_op_list *list, slip_part part, slip_collective collective, slip_axis axis,
                            const char *name, double bytes) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, part, name);
@@ -110,6 +115,7 @@ static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis ax
 static void add_mlp(slip_op_list *list, const slip_work *work, slip_part part, const char *up_name,
                     const char *down_name, slip_dtype weights, bool gated, double tokens, double hidden,
                     double width) {
+  slip_op_quantise(list, work, weights, tokens * hidden); /* the activation writes fp8 itself */
   slip_op_gemm(list, work, part, up_name, weights, tokens, width * (gated ? 2 : 1), hidden);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "activation", tokens * width * (gated ? 2 : 1), tokens * width);
   slip_op_gemm(list, work, part, down_name, weights, tokens, hidden, width);
@@ -211,6 +217,8 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   } else if (dispatched) { /* what came in, sorted by expert */
     slip_op_stream(list, SLIP_PART_ELEMENTWISE, "scatter tokens", rows * inner * carried, rows * inner * carried);
   }
+  if (!dispatched) /* what travels is quantised before */
+    slip_op_quantise(list, work, work->weights.routed_experts, routed * inner);
   grouped(list, work, "experts up", rows, groups, width * (ffn->gated ? 2 : 1), inner);
   add_expert_activation(list, work, ffn, rows, width);
   grouped(list, work, "experts down", rows, groups, inner, width);

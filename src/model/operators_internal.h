@@ -13,6 +13,9 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
 void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double read_elements,
                     double write_elements);
 
+/* Where work->quantises and the product with such weights is fp8: a kernel reads its bf16 input and writes it in fp8. */
+void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weights, double elements);
+
 /* Expected experts of one rank that `group_tokens` tokens visit when routing is even: s (1 - (1 - k / (s ep))^tokens)
  * with s slots a rank. */
 double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens);

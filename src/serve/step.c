@@ -27,11 +27,19 @@ slip_group slip_serve_group(const slip_serve_plan *p, slip_axis axis) {
   }
 }
 
+/* Published fp8 checkpoints of mixtures of experts (DeepSeek-V3, Kimi K2, GLM, MiniMax, Qwen3) scale the input of a product by blocks of
+ * 1 x 128, which a kernel of its own must do (DeepGEMM, README, "Notices"); dense ones (ModelOpt, llm-compressor) mostly have one scale
+ * a tensor, known beforehand, which the kernel before applies. */
+static bool quantises(const slip_serve *serve) {
+  return serve->compute == SLIP_FP8 && slip_model_has_experts(serve->job.model);
+}
+
 slip_work slip_serve_work(const slip_serve *serve, const slip_step *step) {
   slip_work work = {.compute = serve->compute,
                     .kv = serve->kv,
                     .weights = serve->weights,
                     .dispatch_bytes = slip_dtype_bytes(serve->compute == SLIP_FP4 ? SLIP_FP8 : serve->compute),
+                    .quantises = quantises(serve),
                     .imbalance = serve->job.stack->imbalance_serve};
   if (step->prefill_sequences > 0)
     work.segments[work.n_segments++] =
