@@ -211,7 +211,8 @@ typedef struct slip_stack {
   /* serving */
   double host_step_s;        /* host time per engine step */
   double host_serve_layer_s; /* device-side gap per layer that a captured graph leaves */
-  double host_sequence_s;    /* host time per sequence of a step: scheduling, sampling, streaming; 0 when absent */
+  double
+      host_sequence_s; /* host time per prompt of a step, and per token that it emits: scheduling, sampling, streaming; 0 when absent */
   double
       request_s; /* of a request outside all steps, before its first token is out: server, queues between processes; 0
                      * when absent */

@@ -204,7 +204,7 @@ static const slip_field stack_fields[] = {
     NUMBER(slip_stack, "host_serve_layer_us", host_serve_layer_s, MICROSECOND, 0, 1e6,
            "device-side gaps that a captured graph leaves in a layer of ten kernels"),
     NUMBER(slip_stack, "host_sequence_us", host_sequence_s, MICROSECOND, 0, 1e5,
-           "host time per sequence of a step; 0 when absent"),
+           "host time per prompt of a step and token that it emits; 0 when absent"),
     NUMBER(slip_stack, "request_us", request_s, MICROSECOND, 0, 1e8,
            "of a request outside all steps, before its first token is out; 0 when absent"),
     NUMBER(slip_stack, "request_token_us", request_token_s, MICROSECOND, 0, 1e6,

@@ -217,7 +217,8 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
   }
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST,
            stack->host_serve_layer_s * kernels_of(serve, plan, step) / LAYER_KERNELS);
-  double host = stack->host_step_s + stack->host_sequence_s * (step->decoding + step->prefill_sequences);
+  double host = stack->host_step_s +
+                stack->host_sequence_s * (step->decoding * serve->tokens_per_step + step->prefill_sequences);
   if (step->prefill_sequences >
       0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
     for (int i = 0; i < model->n_kinds; i++) {

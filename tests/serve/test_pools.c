@@ -142,6 +142,12 @@ static void the_host_is_waited_for_not_added(void **state) {
   slip_serve_step(serve, &plan, &step, &cost);
   close_to(cost.seconds, 0.021);
   slip_serve_free(serve);
+  job.drafts = 3, job.accepted = 1.5; /* and for each of the 2.5 tokens that it emits with drafts */
+  serve = serve_open(&job);
+  slip_serve_step(serve, &plan, &step, &cost);
+  close_to(cost.seconds, 0.0225);
+  slip_serve_free(serve);
+  job.drafts = 0, job.accepted = 0;
   stack.serial_host = 1; /* host and device take turns */
   serve = serve_open(&job);
   slip_serve_step(serve, &plan, &step, &cost);
