@@ -100,6 +100,8 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
     op->keys = pairs / new_tokens;
     op->rows = heads / kv_heads * s->new_tokens;
   }
+  if (a->output_gate && !work->training)
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "output gate", 2 * tokens * heads * v, tokens * heads * v);
   slip_op_quantise(list, work, work->weights.attention, tokens * heads * v);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "attention out", work->weights.attention, tokens, hidden,
                heads * v);
@@ -200,8 +202,14 @@ static void linear(const slip_model *model, const slip_attention *a, const slip_
   double heads = cut((double)a->linear_value_heads, tp), values = heads * (double)a->linear_value_dim;
   slip_dtype weights = work->weights.attention;
   slip_op_quantise(list, work, weights, tokens * hidden);
-  slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q k v gate", weights, tokens, 2 * keys + 2 * values + 2 * heads,
-               hidden);
+  double scalars = 2 * heads; /* decay and write strength; of a product of their own in serving engines */
+  slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q k v gate", weights, tokens,
+               2 * keys + 2 * values + (work->training ? scalars : 0), hidden);
+  if (!work->training)
+    slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "decay and strength", SLIP_BF16, tokens, scalars, hidden);
+  if (!work->training)
+    slip_op_stream(list, SLIP_PART_ELEMENTWISE, "split", tokens * (2 * keys + 2 * values),
+                   tokens * (2 * keys + 2 * values));
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "short convolution", tokens * (2 * keys + values),
                  tokens * (2 * keys + values));
   add_scan(work, heads, (double)a->linear_key_dim, (double)a->linear_value_dim, 2 * keys + values, values,

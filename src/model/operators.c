@@ -191,7 +191,10 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   double picks = (double)ffn->top_k + (shared_routed ? (double)ffn->shared_width / (double)ffn->expert_width : 0);
   slip_op *router =
       slip_op_gemm(list, work, SLIP_PART_ROUTER, "router", SLIP_BF16, routed, (double)ffn->experts, hidden);
-  router->write_bytes *= 2;                /* logits in fp32 */
+  router->write_bytes *= 2; /* logits in fp32 */
+  if (!work->training)
+    slip_op_stream(list, SLIP_PART_ROUTER, "top k", routed * (double)ffn->experts * 2,
+                   routed * (double)ffn->top_k * 4);
   if (ffn->expert_hidden != model->hidden) /* latent experts: down before the dispatch, up after the combine */
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent down", work->weights.shared_experts, routed, inner,
                  hidden);

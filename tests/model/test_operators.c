@@ -101,6 +101,42 @@ static void a_dense_layer_by_hand(void **state) {
     assert_int_not_equal(list.ops[i].kind, SLIP_OP_COLLECTIVE); /* one rank has nobody to talk to */
 }
 
+/* One attention replica of DeepSeek-V3 decodes 64 sequences in fp8 by blocks: kernels quantise the input of the down-projection (7168 wide,
+ * 64 x 7168 elements of 2 bytes read and of 1 written), of the queries' (1536), of the output's (128 heads x 128), of the shared and of the routed
+ * experts; what an activation writes is fp8 already. The router's 256 fp32 logits are read for the top 8 (index and weight, 4 bytes each).
+ * With scales known beforehand nothing is quantised apart, and in training neither kernel is listed. */
+static void inputs_of_block_scaled_products_are_quantised(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 64, 1);
+  work.training = false, work.quantises = true;
+  work.segments[0] = (slip_segment){64, 1, 4096};
+  work.compute = SLIP_FP8;
+  work.weights = (slip_weight_formats){SLIP_FP8, SLIP_FP8, SLIP_FP8, SLIP_FP8, SLIP_BF16};
+  const slip_shard whole = {1, 1, 1, 1, false};
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  slip_op_list list;
+  slip_layer_operators(model, kind, &whole, &work, &list);
+  const double widths[] = {7168, 1536, 128 * 128, 7168, 7168};
+  size_t found = 0;
+  for (int i = 0; i < list.count; i++)
+    if (strcmp(list.ops[i].name, "quantise") == 0) {
+      assert_true(found < sizeof widths / sizeof *widths);
+      close_to(list.ops[i].read_bytes, 64 * widths[found] * 2);
+      close_to(list.ops[i].write_bytes, 64 * widths[found++]);
+    }
+  assert_int_equal(found, sizeof widths / sizeof *widths);
+  close_to(op_named(&list, "top k")->read_bytes, 64 * 256 * 4);
+  close_to(op_named(&list, "top k")->write_bytes, 64 * 8 * 8);
+  work.quantises = false;
+  int count = list.count;
+  slip_layer_operators(model, kind, &whole, &work, &list);
+  assert_int_equal(count - list.count, 5);
+  work.training = work.quantises = true;
+  slip_layer_operators(model, kind, &whole, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_true(strcmp(list.ops[i].name, "quantise") != 0 && strcmp(list.ops[i].name, "top k") != 0);
+}
+
 /* DeepSeek-V3 decode on 32 expert ranks, 64 sequences each: 2,048 tokens visit 8 of 256 experts, so that a rank's 8 experts see
  * 64 * 8 = 512 rows; with a hot rank of 1.25, 640, and its dispatch takes as long as one of 80 tokens. Every expert is visited:
  * 1 - (1 - 8/256)^2048 = 1. */
@@ -363,6 +399,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_list_does_the_work_of_the_model),
       cmocka_unit_test(a_dense_layer_by_hand),
+      cmocka_unit_test(inputs_of_block_scaled_products_are_quantised),
       cmocka_unit_test(an_expert_layer_by_hand),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
