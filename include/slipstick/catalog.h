@@ -222,9 +222,11 @@ typedef struct slip_stack {
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
-  double serial_host;          /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
-  double whole_windows;        /* 1: layers with a window keep the whole context in the cache; 0 when absent */
-  double kv_memory_share;      /* of the memory left after weights that the KV cache may use */
+  double
+      prefill_apart; /* 1: prompts run in steps of their own, decoding waits; 0: beside what decodes; 0 when absent */
+  double serial_host;     /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
+  double whole_windows;   /* 1: layers with a window keep the whole context in the cache; 0 when absent */
+  double kv_memory_share; /* of the memory left after weights that the KV cache may use */
   double
       reserve_output; /* share of its output that a request must find room for in the cache before it runs; 1 when absent */
   double draft_acceptance; /* accepted draft tokens per drafted token (MTP) */

@@ -159,6 +159,8 @@ typedef struct slip_loop {
  * a step carries a chunk of waiting prompts beside them whenever some wait (prompts that fit share a chunk), so with f the
  * share of such steps
  *   step = T(decode) + f (T(mixed) - T(decode)) interference,   f = prompts finished per step * passes / prompts per chunk
+ * Where the stack takes prompts apart (prefill_apart), they run in steps of their own, f of them for each that decodes (f may exceed 1):
+ *   step = T(decode) + f T(prompts alone) interference
  * A prompt waits for the step under way, for those before it (M/G/1 with the arrival theorem's (N-1)/N: nobody waits for himself),
  * then for its own passes. What exceeds the scheduler's or the memory's sequences waits outside. requests: >= 1; infinity is
  * saturation (ttft_s infinite). plan->batch > 0 caps the running sequences of the instance. SLIP_INFEASIBLE as slip_serve_decode.

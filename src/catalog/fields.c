@@ -214,6 +214,8 @@ static const slip_field stack_fields[] = {
            "share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent"),
     STACK(imbalance_serve, PURE, 1, 1000, "hottest expert rank over the mean, serving"),
     HIDDEN(prefill_interference, "share of a prefill's time by which decode steps of the same chips stretch"),
+    WHOLE(slip_stack, "prefill_apart", prefill_apart, PURE, 0, 1,
+          "1: prompts run in steps of their own; 0: beside what decodes; 0 when absent"),
     WHOLE(slip_stack, "serial_host", serial_host, PURE, 0, 1,
           "1: host and device take turns; 0: the host works ahead; 0 when absent"),
     WHOLE(slip_stack, "whole_windows", whole_windows, PURE, 0, 1,

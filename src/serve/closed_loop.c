@@ -45,8 +45,15 @@ typedef struct state {
   double decode, mixed, shared; /* a step without and with a chunk; prompts in a chunk */
 } state;
 
-/* Sequences at which every step carries a full chunk: more could not be fed. */
+/* A step that carries `prompts` while `beside` decode: with them, or before them in a step of its own. */
+static double prompts_step_s(const lane *l, double beside, double prompts) {
+  return slip_lane_step_s(l, l->serve->job.stack->prefill_apart >= 1 ? 0 : beside, prompts);
+}
+
+/* Sequences at which every step carries a full chunk: more could not be fed. Steps of their own come as many as prompts do. */
 static double most_fed(const lane *l) {
+  if (l->serve->job.stack->prefill_apart >= 1)
+    return INFINITY;
   return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
 }
 
@@ -79,12 +86,13 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
          f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
+  bool apart = l->serve->job.stack->prefill_apart >= 1;
   double beside = running * others(requests); /* sequences that decode while a prompt is taken in: not its own */
   /* Prompts that arrive while a mixed step runs share the next: more per chunk, fewer chunks. A few rounds settle it. */
   for (int round = 0; round < 12; round++) {
-    mixed = slip_lane_step_s(l, beside, shared);
-    f = fmin(1, finished * l->passes / shared);
-    step = decode + f * fmax(0, mixed - decode) * interference * others(requests);
+    mixed = prompts_step_s(l, beside, shared);
+    f = finished * l->passes / shared;
+    step = decode + (apart ? f * mixed : fmin(1, f) * fmax(0, mixed - decode)) * interference * others(requests);
     double next = fmin(l->most_shared, fmax(least, finished * mixed / step));
     if (fabs(next - shared) <= 1e-3 * shared)
       break;
@@ -93,7 +101,7 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
   *out = (state){.step = step,
                  .rate = finished / step,
                  .tpot = step / l->serve->tokens_per_step,
-                 .prefill_share = f,
+                 .prefill_share = apart ? f / (1 + f) : fmin(1, f),
                  .decode = decode,
                  .mixed = mixed,
                  .shared = shared};
@@ -117,7 +125,7 @@ static double crowded_s(const lane *l, double requests, const state *at, double 
                         double all_s) {
   state then = *at;
   then.shared = fmin(l->most_shared, fmax(at->shared, at->rate * crowd * l->passes * at->mixed));
-  then.mixed = slip_lane_step_s(l, beside, then.shared);
+  then.mixed = prompts_step_s(l, beside, then.shared);
   return fmin(queue_s(l, requests, at->rate * crowd, &then), all_s / 2 + at->step * fmax(l->poll, l->wait)) +
          l->passes * then.mixed;
 }

@@ -151,7 +151,8 @@ static lane_run lane_run_of(const slip_lane *l, const slip_pool *pool, double re
   price_steps(&r);
   double beside = r.most / 2;                   /* while the first wave comes in, half of it decodes on average */
   double shared = fmin(l->most_shared, r.most); /* prompts that a chunk holds */
-  double added = slip_lane_step_s(l, beside, shared) - step_of(&r, beside);
+  double added = stack->prefill_apart >= 1 ? slip_lane_step_s(l, 0, shared)
+                                           : slip_lane_step_s(l, beside, shared) - step_of(&r, beside);
   r.admitted = l->most_shared / l->passes;
   r.prompt_s = fmax(0, added) * stack->prefill_interference * l->passes / shared;
   return r;

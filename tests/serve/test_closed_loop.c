@@ -200,6 +200,26 @@ static void prompts_wait_for_others_to_fill_their_chunk(void **state) {
   toy_close(&t);
 }
 
+/* SGLang runs prompts in steps of their own: with one prompt to a chunk each request costs one such step, 1 / (OSL - 1) of them a decode
+ * step and sequence. At saturation 16 run: step = T(decode) + 16 / 64 T(prompt alone); beside decoding they would share the weights. */
+static void prompts_apart_take_steps_of_their_own(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_loop beside = loop_of(&t, "tp=1,chunk=512,batch=16", INFINITY);
+  slip_serve_free(t.serve);
+  t.stack.prefill_apart = 1;
+  slip_serve_job job = slip_serve_job_default();
+  job.model = slip_model_of(t.file), job.system = &t.system, job.stack = &t.stack;
+  job.isl = ISL, job.osl = OSL, job.speculate = false;
+  t.serve = serve_open(&job);
+  slip_serve_plan plan = serve_plan_of("tp=1");
+  double decode = seconds_of(&t, &plan, 0, 16), alone = seconds_of(&t, &plan, 1, 0);
+  slip_loop apart = loop_of(&t, "tp=1,chunk=512,batch=16", INFINITY);
+  assert_near(apart.tpot_s, decode + 16.0 / (OSL - 1) * alone, 1e-9);
+  assert_true(apart.tpot_s > beside.tpot_s);
+  toy_close(&t);
+}
+
 /* Replicas of attention step together and take their prompts in the same steps: with 16 sequences in each of two lanes and one prompt to a
  * chunk, f = 16 / (OSL - 1) of the instance's steps carry prompts, in both lanes. */
 static void lanes_prefill_in_the_same_steps(void **state) {
@@ -385,6 +405,7 @@ int main(void) {
       cmocka_unit_test(a_request_passes_the_server_first),
       cmocka_unit_test(prompts_wait_until_the_scheduler_looks),
       cmocka_unit_test(prompts_wait_for_others_to_fill_their_chunk),
+      cmocka_unit_test(prompts_apart_take_steps_of_their_own),
       cmocka_unit_test(lanes_prefill_in_the_same_steps),
       cmocka_unit_test(a_benchmark_is_its_rounds),
       cmocka_unit_test(pools_do_not_disturb_each_other),
