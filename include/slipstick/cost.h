@@ -59,7 +59,7 @@ typedef struct slip_cost {
  * DeepGEMM's benchmark draws them and routing does, so that each group ends in a part of a tile. share = padding * fill * d / (d + depth_half) at the best choice of
  * tile (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the
  * tiles, and of the cores' time over their waves. Grows with m, n and k.
- *   memory = (weights + in + out bytes) / (bandwidth * weight_read_fraction)
+ *   memory = 2 us + (weights + in + out bytes) / (bandwidth * weight_read_fraction): the memory's latency and the last wave
  * bytes < 0: derived from the shape. All arguments > 0. O(1). */
 slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, double n, double k, double groups,
                          double bytes);

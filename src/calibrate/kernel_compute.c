@@ -41,6 +41,10 @@ bool slip_kernel_read_gemm(slip_kernel_reader *r) {
   dtype = strstr(r->dtype, "weight-only") ? SLIP_BF16 : stored; /* widened on the way to the cores */
   if (isnan(r->device.peak_flops[dtype]))
     return slip_kernel_skip(r, "dtype: the chip has no published %s rate", slip_dtype_name(dtype));
+  if (strstr(r->remark, "quantises=input") && dtype != SLIP_BF16) { /* a layer was timed, whose input is bf16 */
+    slip_op *cast = add(r, SLIP_OP_STREAM, SLIP_BF16);
+    cast->read_bytes = m * k * slip_dtype_bytes(SLIP_BF16), cast->write_bytes = m * k * slip_dtype_bytes(dtype);
+  }
   add_gemm(r, dtype, stored, m, n, k, 1);
   count(r);
   return true;

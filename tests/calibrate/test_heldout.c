@@ -53,12 +53,12 @@ static const struct {
   int n;
   double us;
 } products[] = {
-    {"Alpha lab", "H100 SXM 80GB", 8192, 55}, {"Alpha lab", "H100 SXM 80GB", 16384, 104},
-    {"Alpha lab", "A100 SXM 80GB", 8192, 85}, {"Alpha lab", "A100 SXM 80GB", 16384, 170},
-    {"Beta lab", "H100 SXM 80GB", 8192, 58},  {"Beta lab", "H100 SXM 80GB", 24576, 160},
-    {"Beta lab", "B200 SXM 180GB", 8192, 26}, {"Beta lab", "B200 SXM 180GB", 16384, 47},
-    {"Gamma lab", "A100 SXM 80GB", 8192, 90}, {"Gamma lab", "H20 96GB", 8192, 45},
-    {"Gamma lab", "H20 96GB", 16384, 85},     {"Gamma lab", "L40S", 8192, 200},
+    {"Alpha lab", "H100 SXM 80GB", 8192, 57}, {"Alpha lab", "H100 SXM 80GB", 16384, 106},
+    {"Alpha lab", "A100 SXM 80GB", 8192, 87}, {"Alpha lab", "A100 SXM 80GB", 16384, 172},
+    {"Beta lab", "H100 SXM 80GB", 8192, 60},  {"Beta lab", "H100 SXM 80GB", 24576, 162},
+    {"Beta lab", "B200 SXM 180GB", 8192, 28}, {"Beta lab", "B200 SXM 180GB", 16384, 49},
+    {"Gamma lab", "A100 SXM 80GB", 8192, 92}, {"Gamma lab", "H20 96GB", 8192, 47},
+    {"Gamma lab", "H20 96GB", 16384, 87},     {"Gamma lab", "L40S", 8192, 202},
 };
 enum { PRODUCTS = sizeof products / sizeof *products, L40S = PRODUCTS - 1 };
 

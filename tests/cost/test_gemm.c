@@ -55,18 +55,18 @@ static void a_skinny_product_reads_its_weights(void **state) {
   slip_device d = toy();
   slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 1, 8192, 8192, 1, -1);
   close_to(cost.memory_s, (8192.0 * 8192 * 2 + 8192 * 2 + 8192 * 2) / 0.5e12);
-  close_to(cost.seconds, 2e-6 + cost.memory_s);
+  close_to(cost.seconds, 2e-6 + 2e-6 + cost.memory_s); /* a launch, and the memory's latency and last wave */
   assert_int_equal(cost.bound, SLIP_BOUND_MEMORY);
   close_to(slip_gemm_cost(&d, SLIP_BF16, 1, 8192, 8192, 1, 1e9).memory_s, 2e-3); /* bytes given: 1 GB at 0.5 TB/s */
 }
 
 /* 64 x 64 x 32: a quarter of a million FLOP on a handful of cores at the foot of the depth ramp: shorter than the
- * launch. */
+ * launch and the memory's latency, which nothing covers. */
 static void a_tiny_product_costs_a_launch(void **state) {
   slip_device d = toy();
   slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 64, 64, 32, 1, -1);
   assert_int_equal(cost.bound, SLIP_BOUND_LATENCY);
-  assert_true(cost.seconds > 2e-6 && cost.seconds < 4e-6);
+  assert_true(cost.seconds > 4e-6 && cost.seconds < 6e-6);
 }
 
 /* 16 x 128 x 65536: one tile deep and narrow. One core walks 65,536 elements at 1.024 ns: 67 us, though arithmetic
