@@ -49,7 +49,7 @@ static void mean_training(const slip_scenario *s, const slip_lanes *knots, slip_
   }
 }
 
-void scenario_start(const slip_scenario *s, const slip_lanes *knots, scenario_state *st) {
+SLIP_WIDE void scenario_start(const slip_scenario *s, const slip_lanes *knots, scenario_state *st) {
   slip_lanes part, chips, train, serve;
   memset(st, 0, offsetof(scenario_state, cohort_train));
   supply_start(s->supply, &st->supply);
@@ -125,18 +125,19 @@ static void open_purse(const slip_scenario *s, const slip_lanes *knots, slip_qua
 /* Buyers would spend `most` each; when that is more than is on offer, each gets the same part of his wish. `most` becomes what they spent. */
 static void buy(const slip_scenario *s, const purse *p, slip_lanes *most, const slip_lanes price,
                 const slip_lanes offer, slip_lanes train, slip_lanes serve) {
-  slip_lanes all = {0}, part, to_train = {0}, to_serve = {0};
+  slip_lanes all = {0}, part, each, to_train = {0}, to_serve = {0};
   for (size_t b = 0; b < s->n_buyers; b++)
     EACH all[l] += most[b][l];
   EACH {
-    const double wanted = all[l] / price[l];
-    part[l] = wanted > offer[l] ? offer[l] / wanted : 1;
+    const double offered = offer[l] * price[l];
+    part[l] = all[l] > offered ? offered / all[l] : 1;
+    each[l] = 1 / price[l];
   }
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      const double usd = most[b][l] * part[l], chips = usd / price[l];
-      to_train[l] += chips * p->training[b][l];
-      to_serve[l] += chips * (1 - p->training[b][l]);
+      const double usd = most[b][l] * part[l], chips = usd * each[l], train_chips = chips * p->training[b][l];
+      to_train[l] += train_chips;
+      to_serve[l] += chips - train_chips;
       most[b][l] = usd;
     }
   }
@@ -212,8 +213,10 @@ static void import_one(const slip_scenario *s, const slip_lanes *knots, const sc
   }
   buy(s, p, most, paid, offer, train, serve);
   for (size_t b = 0; b < s->n_buyers; b++) {
-    EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
-    EACH p->abroad[b][l] = rest(p->abroad[b][l], most[b][l]);
+    EACH {
+      p->left[b][l] = rest(p->left[b][l], most[b][l]);
+      p->abroad[b][l] = rest(p->abroad[b][l], most[b][l]);
+    }
   }
   join(s, p, in->fleet, q, train, serve, paid, st);
   EACH {
@@ -377,7 +380,7 @@ static void conclude(scenario_state *st) {
   }
 }
 
-void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
+SLIP_WIDE void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
   memset(st->measures, 0, sizeof st->measures);
   for (size_t f = 0; retires(s, q) && f < s->n_fleets; f++) {

@@ -53,7 +53,7 @@ typedef struct run {
   size_t years;
 } run;
 
-static void add_year(const run *r, size_t q, const slip_lanes *m, slip_lanes *out) {
+SLIP_WIDE static void add_year(const run *r, size_t q, const slip_lanes *m, slip_lanes *out) {
   const size_t year = q / 4;
   for (size_t i = 0; i < SLIP_MEASURES; i++) {
     double *sum = out[i * r->years + year];

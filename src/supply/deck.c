@@ -369,7 +369,8 @@ slip_status slip_deck_finish(slip_deck *deck, slip_error *err) {
 
 /* ---- drawing ---- */
 
-void slip_deck_draw(const slip_deck *deck, uint32_t seed, uint32_t first, slip_lanes *knots, slip_lanes *uniform) {
+SLIP_WIDE void slip_deck_draw(const slip_deck *deck, uint32_t seed, uint32_t first, slip_lanes *knots,
+                              slip_lanes *uniform) {
   slip_lanes u, part;
   int at[SLIP_LANES];
   for (size_t i = 0; i < deck->n; i++) {
@@ -396,8 +397,8 @@ void slip_deck_draw(const slip_deck *deck, uint32_t seed, uint32_t first, slip_l
   }
 }
 
-void slip_deck_at(const slip_deck *deck, const slip_lanes *knots, size_t index, slip_quarter quarter,
-                  slip_lanes out) {
+SLIP_WIDE void slip_deck_at(const slip_deck *deck, const slip_lanes *knots, size_t index, slip_quarter quarter,
+                            slip_lanes out) {
   size_t k = 0;
   double weight = 0;
   around(&deck->items[index], quarter, &k, &weight);

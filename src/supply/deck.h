@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/doc.h"
+#include "base/wide.h"
 #include <slipstick/supply.h>
 
 enum {

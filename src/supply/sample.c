@@ -116,6 +116,13 @@ static uint32_t locate(const uint32_t *counts, int64_t k, int64_t *before) {
   return half;
 }
 
+static bool is_one_value(const float *v, int64_t n) {
+  for (int64_t i = 1; i < n; i++)
+    if (v[i] != v[0])
+      return false;
+  return true;
+}
+
 /* The values of three ranks, in two passes. counts: 4 * HALF numbers of scratch. */
 static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
   const double last = (double)(n - 1);
@@ -123,6 +130,8 @@ static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
   uint32_t half[3];
   int64_t before[3], inside = 0;
   double found[3];
+  if (is_one_value(v, n))
+    return (slip_band){(double)v[0], (double)v[0], (double)v[0]};
   memset(counts, 0, 4 * HALF * sizeof *counts);
   for (int64_t i = 0; i < n; i++)
     counts[order_of(v[i]) >> 16]++;

@@ -100,8 +100,8 @@ static bool needs(const supply_product *product, size_t pool) {
   return false;
 }
 
-void supply_step(const slip_supply *supply, const slip_deck *deck, const slip_lanes *knots, slip_quarter quarter,
-                 supply_state *state) {
+SLIP_WIDE void supply_step(const slip_supply *supply, const slip_deck *deck, const slip_lanes *knots,
+                           slip_quarter quarter, supply_state *state) {
   slip_lanes weight[SUPPLY_PRODUCTS], room[SUPPLY_PRODUCTS], started[SUPPLY_PRODUCTS], sum[SUPPLY_POOLS];
   slip_lanes whole[SUPPLY_POOLS], part[SUPPLY_POOLS], yield;
   fill(supply, deck, knots, quarter, state);
