@@ -1,6 +1,10 @@
 /* The time of one operator: GEMM, grouped GEMM, attention, streams. The equations are in docs/cost-model.md. */
 #include <math.h>
 #include <slipstick/cost.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/wide.h"
 
 /* Rows that a product of few rows is padded to: the least that Hopper's matrix instruction handles. The other
  * chips take 16 to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128:
@@ -95,6 +99,34 @@ static double shape_share(const slip_device *d, double rows_per_group, double le
   return best;
 }
 
+/* A search asks for the same products again and again: the shares last found are kept, per thread. */
+typedef struct remembered {
+  double rows, least, n, k, groups, tile_m, tile_n, depth_half, cores, share;
+} remembered;
+enum { REMEMBERED = 1 << 11 };
+
+static uint64_t bits_of(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+static double known_share(const slip_device *d, double rows, double least, double n, double k, double groups) {
+  static _Thread_local remembered table[REMEMBERED];
+  const uint64_t mixed =
+      (bits_of(rows) ^ bits_of(n) * 3 ^ bits_of(k) * 5 ^ bits_of(groups) * 7) * 0x9E3779B97F4A7C15ULL;
+  remembered *r = &table[mixed >> 53];
+  const slip_kernels *of = &d->kernels;
+  if (r->rows != rows || r->least != least || r->n != n || r->k != k || r->groups != groups ||
+      r->tile_m != of->tile_m || r->tile_n != of->tile_n || r->depth_half != of->depth_half || r->cores != d->cores)
+    *r = (remembered){rows,       least,
+                      n,          k,
+                      groups,     of->tile_m,
+                      of->tile_n, of->depth_half,
+                      d->cores,   shape_share(d, rows, least, n, k, groups)};
+  return r->share;
+}
+
 static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   slip_cost cost = {.compute_s = compute_s, .memory_s = memory_s, .launch_s = launch_s};
   double work = fmax(compute_s, memory_s);
@@ -131,7 +163,7 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
   if (how.block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
     fraction *= d->kernels.fp8_block_rate;
   double rate = d->peak_flops[dtype] * fraction *
-                shape_share(d, rows, how.widened ? WIDENED_ROWS : ROW_QUANTUM, n, k, groups);
+                known_share(d, rows, how.widened ? WIDENED_ROWS : ROW_QUANTUM, n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
@@ -143,8 +175,8 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
   return finish(compute_s, memory_s, d->kernels.launch_s + ramp_s);
 }
 
-slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
-                         double bytes) {
+SLIP_WIDE slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k,
+                                   double groups, double bytes) {
   return gemm_cost(d, (product){.dtype = dtype}, m, n, k, groups, bytes);
 }
 
@@ -211,7 +243,7 @@ static slip_cost stream_cost(const slip_device *d, double bytes) {
   return finish(0, bytes / (d->memory_bytes_per_s * d->kernels.memory_fraction), d->kernels.launch_s);
 }
 
-slip_cost slip_op_cost(const slip_device *d, const slip_op *op) {
+SLIP_WIDE slip_cost slip_op_cost(const slip_device *d, const slip_op *op) {
   switch (op->kind) {
   case SLIP_OP_GEMM:
   case SLIP_OP_GROUPED:
@@ -236,7 +268,7 @@ static slip_cost add(slip_cost a, slip_cost b) {
   return sum;
 }
 
-slip_cost slip_op_backward_cost(const slip_device *d, const slip_op *op) {
+SLIP_WIDE slip_cost slip_op_backward_cost(const slip_device *d, const slip_op *op) {
   switch (op->kind) {
   case SLIP_OP_GEMM:
   case SLIP_OP_GROUPED: {
