@@ -198,7 +198,10 @@ typedef struct slip_stack {
       elementwise_passes; /* reads and writes of the hidden state per layer that fusion leaves, relative to the list */
   double imbalance_train;       /* hottest expert rank over the mean */
   double zero_bubble, dualpipe; /* 1: the stack has this pipeline schedule, so a search may choose it */
-  double flash_attention;       /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
+  double
+      even_stages; /* 1: layers that divide among the pipeline's chunks are dealt evenly (Megatron-LM before 2025); 0: the last chunk is
+                         spared what the head weighs; 0 when absent */
+  double flash_attention; /* 1: scores never reach memory; 0: they do (stacks of 2022 and before) */
   double
       attention_rate;  /* of its attention kernels, relative to the best of the chip's generation; 1 when absent */
   double gemm_rate;    /* of its dense GEMMs in training, relative to the kernel profile; 1 when absent */

@@ -48,8 +48,8 @@ typedef enum slip_scheme {
   SLIP_FOLDS, /* fitted to four fifths of the rows, of which it is none: five folds; rows of one source family, model (kernels: operator)
                    * and chip stay together */
   SLIP_FAMILIES, /* fitted to all rows but those of its source family */
-  SLIP_OBSERVED, /* the same, then updated by one row of its own stack and chip (calibrate.h, slip_observe_train); that row is not scored.
-                   * Training and serving only */
+  SLIP_OBSERVED, /* the same, then updated by one other row of its own stack and chip (calibrate.h, slip_observe_train): one of the first five
+                   * by a hash of their ids, dealt in turn. Training and serving only */
   SLIP_SCHEMES
 } slip_scheme;
 

@@ -10,7 +10,7 @@
 #include "calibrate/folds.h"
 #include "calibrate/validation.h"
 
-enum { Q = SLIP_MAX_QUANTITIES, FOLDS = 5, FOLD_ROUNDS = 4 };
+enum { Q = SLIP_MAX_QUANTITIES, FOLDS = 5, FOLD_ROUNDS = 4, OBSERVERS = SLIP_OBSERVERS };
 
 /* The interval of a stack of which nothing is known, while it takes in its first row (data/stacks/prior-train.yaml). */
 #define UNSEEN_SPREAD 0.3
@@ -171,55 +171,79 @@ static void keep(const holding *h, double *out) {
 
 /* ---- one row of the stack and chip ---- */
 
-/* The rows of one held-out stack and chip: the first by the hash of its name is observed, the others predicted after. */
-typedef struct first_row {
+/* A row of a held-out stack and chip that is observed: one of the first OBSERVERS by the hash of its name. */
+typedef struct observer {
   const slip_stack *stack;
   const slip_chip *chip;
-  size_t row;
-  uint64_t hash;
-} first_row;
+  size_t row, place, of; /* place among the `of` observed rows of its stack and chip */
+} observer;
 
-static size_t find_first_rows(const holding *h, first_row *out) {
+static bool fellows(const holding *h, size_t a, size_t b) {
+  const slip_case *left = h->rows->rows[a].c, *right = h->rows->rows[b].c;
+  return !h->in[a] && !h->in[b] && left->stack == right->stack && left->chip == right->chip;
+}
+
+static uint64_t name_hash(const holding *h, size_t row) {
+  return hash_text(14695981039346656037ULL, h->rows->rows[row].c->shown.id);
+}
+
+/* How many rows of its stack and chip come before it in the order of hashes (of places, where those are equal); *of: how many there are. */
+static size_t place_of(const holding *h, size_t row, size_t *of) {
+  const uint64_t own = name_hash(h, row);
+  size_t before = 0;
+  *of = 0;
+  for (size_t r = 0; r < h->rows->n; r++) {
+    if (!fellows(h, row, r))
+      continue;
+    const uint64_t hash = name_hash(h, r);
+    before += hash < own || (hash == own && r < row);
+    ++*of;
+  }
+  return before;
+}
+
+size_t slip_observer_of(size_t place, size_t rows) {
+  const size_t observers = rows < OBSERVERS ? rows : OBSERVERS;
+  return observers == 0 ? 0 : (place < observers ? place + 1 : place) % observers;
+}
+
+/* The observed rows of all stacks and chips that have two rows or more; places[row]: that of each held-out row. */
+static size_t find_observers(const holding *h, size_t *places, observer *out) {
   size_t n = 0;
   for (size_t r = 0; r < h->rows->n; r++) {
     const slip_case *c = h->rows->rows[r].c;
-    const uint64_t hash = hash_text(14695981039346656037ULL, c->shown.id);
-    size_t i = 0;
+    size_t of;
     if (h->in[r])
       continue;
-    while (i < n && (out[i].stack != c->stack || out[i].chip != c->chip))
-      i++;
-    if (i == n || hash < out[i].hash)
-      out[i] = (first_row){c->stack, c->chip, r, hash};
-    n += i == n;
+    places[r] = place_of(h, r, &of);
+    if (of > 1 && places[r] < OBSERVERS)
+      out[n++] = (observer){c->stack, c->chip, r, places[r], of};
   }
   return n;
 }
 
-static slip_status observe(const holding *h, const first_row *first, double *out) {
+/* Predicts the rows that are dealt to this observed one. */
+static slip_status observe(const holding *h, const observer *seen, const size_t *places, double *out) {
   const bool train = h->kind == SLIP_ROW_TRAINING;
-  slip_stack base = *first->stack;
+  slip_stack base = *seen->stack;
   slip_fit_result fit;
   *(train ? &base.spread_train : &base.spread_serve) = base.spread_train_moe = UNSEEN_SPREAD;
   const slip_fit_job job = {
-      .base = &base, .train = train, .rows = &h->rows->rows[first->row], .n_rows = 1, .seconds = 60};
+      .base = &base, .train = train, .rows = &h->rows->rows[seen->row], .n_rows = 1, .seconds = 60};
   slip_error ignored;
   slip_status status = slip_fit(&job, &fit, &ignored);
-  for (size_t r = 0; r < h->rows->n && status == SLIP_OK; r++) {
-    const slip_case *c = h->rows->rows[r].c;
-    if (h->in[r] || r == first->row || c->stack != first->stack || c->chip != first->chip)
-      continue;
-    status = slip_fit_residuals(&h->rows->rows[r], 1, &fit.stack, &out[r * Q], &ignored);
-  }
+  for (size_t r = 0; r < h->rows->n && status == SLIP_OK; r++)
+    if (fellows(h, seen->row, r) && slip_observer_of(places[r], seen->of) == seen->place)
+      status = slip_fit_residuals(&h->rows->rows[r], 1, &fit.stack, &out[r * Q], &ignored);
   return status;
 }
 
-static slip_status observe_all(const holding *h, first_row *firsts, double *out) {
-  const size_t n = find_first_rows(h, firsts);
+static slip_status observe_all(const holding *h, size_t *places, observer *seen, double *out) {
+  const size_t n = find_observers(h, places, seen);
   atomic_bool failed = false;
 #pragma omp parallel for schedule(dynamic, 1) default(shared)
   for (size_t i = 0; i < n; i++)
-    if (observe(h, &firsts[i], out) != SLIP_OK)
+    if (observe(h, &seen[i], places, out) != SLIP_OK)
       atomic_store(&failed, true);
   return atomic_load(&failed) ? no_memory(h->err) : SLIP_OK;
 }
@@ -241,14 +265,14 @@ cleanup:
   return status;
 }
 
-static slip_status hold_out_families(holding *h, const size_t *group_of, size_t groups, first_row *firsts,
-                                     slip_held_out *out) {
+static slip_status hold_out_families(holding *h, const size_t *group_of, size_t groups, size_t *places,
+                                     observer *seen, slip_held_out *out) {
   slip_status status = SLIP_OK;
   for (size_t g = 0; g < groups; g++) {
     SLIP_TRY(fit_without(h, group_of, g));
     keep(h, out->residuals[SLIP_FAMILIES]);
     if (h->kind != SLIP_ROW_KERNEL)
-      SLIP_TRY(observe_all(h, firsts, out->residuals[SLIP_OBSERVED]));
+      SLIP_TRY(observe_all(h, places, seen, out->residuals[SLIP_OBSERVED]));
   }
   for (size_t g = 0; g < groups; g++) {
     for (size_t r = 0; r < h->rows->n; r++)
@@ -296,9 +320,10 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   slip_status status = SLIP_OK;
   holding h = {.joint = joint, .rows = rows, .kind = kind, .watch = watch, .all = u, .err = err};
   slip_groups by_fold, by_family;
-  first_row *firsts = slip_arena_array(arena, rows->n + 1, sizeof *firsts);
+  observer *seen = slip_arena_array(arena, rows->n + 1, sizeof *seen);
+  size_t *places = slip_arena_array(arena, rows->n + 1, sizeof *places);
   uint64_t *hashes = slip_arena_array(arena, rows->n + 1, sizeof *hashes);
-  if (!firsts || !hashes)
+  if (!seen || !places || !hashes)
     return no_memory(err);
   SLIP_TRY(make_arrays(&h, arena, out));
   for (size_t r = 0; r < rows->n; r++)
@@ -315,7 +340,7 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   h.done = 3;
   tell(&h);
   SLIP_TRY(hold_out_folds(&h, by_fold.of, out));
-  SLIP_TRY(hold_out_families(&h, by_family.of, by_family.groups, firsts, out));
+  SLIP_TRY(hold_out_families(&h, by_family.of, by_family.groups, places, seen, out));
   slip_joint_move(joint, u);
 cleanup:
   return status;

@@ -32,6 +32,12 @@ typedef struct slip_fit_watch {
 slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row_kind kind, slip_arena *arena,
                           const slip_fit_watch *watch, double *u, slip_held_out *out, slip_error *err);
 
+/* Scheme OBSERVED: up to SLIP_OBSERVERS rows of a held-out stack and chip, the first by the hash of their ids, are observed, each by itself, and the
+ * stack's rows are dealt to them; a row is never predicted after itself. Several, since the figure would else hang on which row it was.
+ * The observed row (0 is the first by hash) after which the row at a place of that order is predicted; rows >= 2. */
+enum { SLIP_OBSERVERS = 5 };
+size_t slip_observer_of(size_t place, size_t rows);
+
 /* Figures whose intervals are of one kind. Training: 1 for mixtures of experts, else 0. Serving: 1 for times to first token, 2 for those of
  * disaggregated rows, else 0. */
 enum { SLIP_SPREAD_CLASSES = 3 };

@@ -14,14 +14,14 @@
 /* An unknown that moves a constant: its field's, its entry's, its own. */
 enum { FIELD, ENTRY, OWN, PARTS };
 
-enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 12, HALVINGS = 4, INNER_EVALUATIONS = 400 };
+enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 30, HALVINGS = 8, INNER_EVALUATIONS = 400 };
 
 #define STEP 0.05       /* of derivatives, in ln or logit */
 #define LEAST_MOVE 1e-3 /* derivative below which a row says nothing of a constant */
 #define TRUST 2.0       /* farthest that one round moves an unknown */
 #define FARTHEST 6.0    /* from the prior */
 #define FARTHEST_START 3.0
-#define ENOUGH 1e-4 /* relative gain of a round at which the fit ends */
+#define ENOUGH 1e-6 /* relative gain of a round at which the fit ends */
 
 /* ---- a constant and its places ---- */
 

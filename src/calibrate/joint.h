@@ -45,7 +45,7 @@ typedef struct slip_joint_job {
   const bool *in; /* per row: counts in the fit; NULL: all do */
   bool
       keep_derivatives; /* those of the last fit serve: for fits to nearly the same rows from nearly the same start */
-  int most_rounds;      /* 0: 12 */
+  int most_rounds;      /* 0: 30 */
   const volatile int *stop;
 } slip_joint_job;
 

@@ -185,6 +185,9 @@ static const slip_field stack_fields[] = {
     STACK(imbalance_train, PURE, 1, 1000, "hottest expert rank over the mean, training"),
     WHOLE(slip_stack, "zero_bubble", zero_bubble, PURE, 0, 1, "1: the stack has the zero-bubble schedule"),
     WHOLE(slip_stack, "dualpipe", dualpipe, PURE, 0, 1, "1: the stack has DualPipe"),
+    WHOLE(slip_stack, "even_stages", even_stages, PURE, 0, 1,
+          "1: layers that divide among the pipeline's chunks are dealt evenly; 0: the last is spared what the head "
+          "weighs; 0 when absent"),
     WHOLE(slip_stack, "flash_attention", flash_attention, PURE, 0, 1,
           "1: attention scores never reach memory; 0: they do (stacks of 2022 and before)"),
     STACK(attention_rate, PURE, 0.01, 2,

@@ -21,8 +21,8 @@ static const char how_held_out[] =
     "contributed. 5 folds: constants fitted to four fifths of the rows "
     "predict the rest; rows of one source family, model (kernels: operator) and "
     "chip stay together. Family unseen: fitted without any row of the "
-    "source's family. +1 row: then updated by one row of the same stack and chip, "
-    "which is not scored. How: docs/cost-model.md, "
+    "source's family. +1 row: then updated by one other row of the same stack and chip. "
+    "How: docs/cost-model.md, "
     "\"Calibration of the built-in constants\".\n";
 
 static void add_summary(slip_text *out, const char *kind, const slip_summary *s) {

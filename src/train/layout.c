@@ -30,9 +30,13 @@ static int64_t largest_share(const slip_train *train, int64_t chunks, int64_t w,
 }
 
 /* How many of the head's layers' worth the last chunk is spared: what makes the largest share smallest, and no
- * more. A chunk may hold the head alone (Megatron-LM: account_for_loss_in_pipeline_split). */
+ * more. A chunk may hold the head alone (Megatron-LM: account_for_loss_in_pipeline_split). Software that only deals evenly (Megatron-LM before 2025:
+ * "num_layers must be divisible by pipeline_model_parallel_size", its issue 381) spares nothing; where layers do not divide, such a plan ran on a
+ * layout made by hand, which is taken to be the best. */
 static int64_t spared(const slip_train *train, int64_t chunks, bool mirrored) {
   int64_t best = 0, least = INT64_MAX;
+  if (train->job.stack->even_stages >= 0.5 && train->job.model->layers % chunks == 0)
+    return 0;
   for (int64_t w = 0; chunks > 1 && w <= train->head_layers; w++) {
     int64_t largest = largest_share(train, chunks, w, mirrored);
     if (largest < least) {

@@ -374,6 +374,26 @@ static void fit_products(bench *b) {
   fit(b);
 }
 
+/* The fit that starts where a fit ended, as the next calibration does, ends there again, and so does one that starts 2 prior widths off: what is
+ * fitted does not depend on how often. */
+static void a_fit_that_starts_from_a_fit_stays(void **state) {
+  bench *b = bench_open();
+  fit_products(b);
+  double first[MOST_UNKNOWNS];
+  for (size_t i = 0; i < b->n_constants; i++)
+    first[i] = b->constants[i].now;
+  slip_joint_job job = {0};
+  assert_int_equal(slip_joint_fit(b->joint, &job, b->u, b->residuals, NULL), SLIP_OK);
+  for (size_t i = 0; i < b->n_constants; i++)
+    near(b->constants[i].now / first[i], 1, 0.01);
+  for (size_t i = 0; i < slip_joint_unknowns(b->joint); i++)
+    b->u[i] += i % 2 ? 2 : -2;
+  assert_int_equal(slip_joint_fit(b->joint, &job, b->u, b->residuals, NULL), SLIP_OK);
+  for (size_t i = 0; i < b->n_constants; i++)
+    near(b->constants[i].now / first[i], 1, 0.01);
+  bench_close(b);
+}
+
 static void threads_change_nothing(void **state) {
   double first[MOST_UNKNOWNS] = {0}, first_sd[MOST_UNKNOWNS] = {0};
   for (int threads = 1; threads <= 2; threads++) {
@@ -430,6 +450,7 @@ int main(void) {
       cmocka_unit_test(rows_outweigh_a_prior_that_is_off),
       cmocka_unit_test(a_follower_keeps_its_ratio_and_all_is_restored),
       cmocka_unit_test(a_fit_starts_from_the_catalog),
+      cmocka_unit_test(a_fit_that_starts_from_a_fit_stays),
       cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(a_fit_stops_when_asked),
       cmocka_unit_test(lack_of_memory_is_an_error),

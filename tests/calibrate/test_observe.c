@@ -19,6 +19,7 @@ static int set_up(void **state) {
   system_ = toy_system();
   stack_ = toy_stack();
   stack_.spread_train = 0.3;
+  stack_.gemm_rate = 1; /* as a catalog's stack that does not say */
   file = model_from(SMALL_DENSE);
   return 0;
 }
@@ -99,6 +100,29 @@ static void an_observation_that_agrees_changes_nothing_but_the_interval(void **s
   slip_stack after = observe(&stack_, plan, before, &lesson);
   near(step_of(&after, cut_of(1, 4)), step_of(&stack_, cut_of(1, 4)), 1e-9);
   assert_true(after.spread_train < stack_.spread_train);
+}
+
+/* Constants move as s_i^2 g_i. At 32,768 tokens attention is more than half of the toy's time, and pace stretches all of it: ln(attention_rate) falls
+ * by 0.5^2 / 0.1^2 = 25 times the share of attention for each unit that ln(pace_train) rises, between 12.5 and 25. */
+static void attention_is_less_sure_than_products(void **state) {
+  (void)state;
+  slip_plan plan = cut_of(1, 1);
+  stack_.attention_rate = 1;
+  slip_train_job job = job_of(&stack_);
+  job.seq = 32768, job.batch = 8, job.ignore_memory = true;
+  slip_observation observation = {SLIP_OBSERVED_STEP, 1};
+  slip_stack after;
+  slip_lesson lesson;
+  slip_error err = {.message = ""};
+  for (int pass = 0; pass < 2; pass++) { /* the first only asks for the prediction */
+    if (slip_observe_train(&job, &plan, &observation, &after, &lesson, &err) != SLIP_OK)
+      fail_msg("%s", err.message);
+    observation.value = 1.2 * lesson.predicted;
+  }
+  const double ratio = -log(after.attention_rate) / log(after.pace_train);
+  print_message("ln(attention_rate) falls by %.1f for each 1 that ln(pace_train) rises\n", ratio);
+  assert_true(ratio > 12.5);
+  assert_true(ratio < 25);
 }
 
 static double uniform(uint64_t *state) { /* a fixed linear congruential stream: the test is the same everywhere */
@@ -185,6 +209,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(one_row_moves_the_stack_by_the_kalman_gain, set_up, tear_down),
       cmocka_unit_test_setup_teardown(an_observation_that_agrees_changes_nothing_but_the_interval, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(attention_is_less_sure_than_products, set_up, tear_down),
       cmocka_unit_test_setup_teardown(one_row_helps_on_average, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_stack_that_is_known_well_moves_less, set_up, tear_down),
       cmocka_unit_test(the_text_of_an_observation),

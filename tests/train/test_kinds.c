@@ -62,6 +62,33 @@ static void a_block_is_of_each_chunk(void **state) {
   slip_train_free(train);
 }
 
+/* Llama 3.1 8B: the head weighs 2 of its 32 layers. On four stages, the last spared one: 8, 9, 8, 7 (and the head), at most 9; a stack that deals
+ * evenly has 8 each, 10 with the head. On five stages 32 do not divide: both do the same. */
+static void some_stacks_deal_layers_evenly(void **state) {
+  static const int64_t best[] = {8, 9, 8, 7};
+  slip_train_job jobs[2] = {train_job_of("llama-3.1-8b", "hgx-h100", "megatron-lm-2025", 64, 64),
+                            train_job_of("llama-3.1-8b", "hgx-h100", "megatron-lm-2024", 64, 64)};
+  slip_train *trains[2];
+  slip_stage spared, even;
+  for (int i = 0; i < 2; i++) {
+    jobs[i].seq = 2048;
+    trains[i] = train_open(&jobs[i]);
+  }
+  for (int64_t s = 0; s < 4; s++) {
+    slip_layout_stage(trains[0], 4, 1, false, 0, s, &spared);
+    slip_layout_stage(trains[1], 4, 1, false, 0, s, &even);
+    assert_int_equal(spared.total, best[s]);
+    assert_int_equal(even.total, 8);
+  }
+  for (int64_t s = 0; s < 5; s++) {
+    slip_layout_stage(trains[0], 5, 1, false, 0, s, &spared);
+    slip_layout_stage(trains[1], 5, 1, false, 0, s, &even);
+    assert_int_equal(spared.total, even.total);
+  }
+  for (int i = 0; i < 2; i++)
+    slip_train_free(trains[i]);
+}
+
 static void a_block_of_a_whole_chunk_is_full_recompute(void **state) {
   slip_train *train = gpt3();
   double block = estimate(train, "tp=8,pp=8,recompute=full,recompute_layers=12").step_s;
@@ -130,6 +157,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_block_is_so_many_layers),
       cmocka_unit_test(a_block_is_of_each_chunk),
+      cmocka_unit_test(some_stacks_deal_layers_evenly),
       cmocka_unit_test(a_block_of_a_whole_chunk_is_full_recompute),
       cmocka_unit_test(without_sequence_parallelism_ten_of_thirty_four_stay_whole),
       cmocka_unit_test(exposed_traffic_takes_its_whole_time),
