@@ -235,11 +235,11 @@ def main():
             if answer is None:
                 continue
             seconds, state = answer
-            remark = f"software={software}; measured={today}; l2=cold; graph=yes"
+            remark = f"{software}; measured={today}; l2=cold; graph=yes"
             for key in ("backend", "power_w", "sm_mhz"):
                 if key in state:
                     remark += f"; {key}={state[key]}"
-            row = dict(id=f"mk_{'h200' if 'H200' in name else 'h100'}_{number:03d}", source=f"{SOURCE} {chip.split()[0]} {today[:4]}", url="", year=2026.9, chip=chip,
+            row = dict(id=f"mk_{'h200' if 'H200' in name else 'h100'}_{number:03d}", source=SOURCE, url="", year=2026.9, chip=chip,
                        op=op, dtype=dtype, shape=json.dumps(shape, separators=(",", ":")), value=f"{seconds * 1e6:.5g}", unit="us", confidence="high", remark=remark)
             writer.writerow(row)
             file.flush()

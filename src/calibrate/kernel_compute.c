@@ -33,6 +33,21 @@ static void count(slip_kernel_reader *r) {
   r->bytes = op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
+/* Layers that serving engines time hand over activations in bf16 and have them quantised before the product: aiconfigurator's collectors call the
+ * engine's Linear (collector/trtllm/collect_gemm.py there). Blocks of 128 or 16 elements find their scales on the way, one kernel; one scale a tensor,
+ * for which the collector gives no static one, takes a pass for the largest element and before it a cleared maximum. */
+static void add_quantisation(slip_kernel_reader *r, slip_dtype dtype, double m, double k) {
+  if (!strstr(r->out->shown.source, "aiconfigurator") || slip_dtype_bytes(dtype) >= 2)
+    return;
+  if (strstr(r->dtype, "per-tensor") && strstr(r->remark, "software=TRTLLM")) {
+    add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
+    add(r, SLIP_OP_STREAM, SLIP_BF16)->read_bytes = 2 * m * k;
+  }
+  slip_op *op = add(r, SLIP_OP_STREAM, SLIP_BF16);
+  op->read_bytes = 2 * m * k, op->write_bytes = m * k * slip_dtype_bytes(dtype);
+  slip_kernel_infer(r, "quantisation of the activations is timed too");
+}
+
 bool slip_kernel_read_gemm(slip_kernel_reader *r) {
   double m = slip_kernel_need(r, "m"), n = slip_kernel_need(r, "n"), k = slip_kernel_need(r, "k");
   slip_dtype stored, dtype;
@@ -41,6 +56,7 @@ bool slip_kernel_read_gemm(slip_kernel_reader *r) {
   dtype = strstr(r->dtype, "weight-only") ? SLIP_BF16 : stored; /* widened on the way to the cores */
   if (isnan(r->device.peak_flops[dtype]))
     return slip_kernel_skip(r, "dtype: the chip has no published %s rate", slip_dtype_name(dtype));
+  add_quantisation(r, dtype, m, k);
   add_gemm(r, dtype, stored, m, n, k, 1);
   count(r);
   return true;
