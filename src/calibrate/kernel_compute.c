@@ -5,6 +5,9 @@
 
 #include "calibrate/kernel_internal.h"
 
+/* Small kernels of an engine's context attention beside the attention and the rotary kernel. */
+#define CONTEXT_LAUNCHES 3
+
 /* Latent attention of DeepSeek-V2 and V3: keys of 512 + 64, values of 512. */
 #define MLA_KEY 576.0
 #define MLA_VALUE 512.0
@@ -235,6 +238,10 @@ bool slip_kernel_read_prefill(slip_kernel_reader *r) {
     slip_op *rotary = add(r, SLIP_OP_STREAM, SLIP_BF16); /* q, k and v rotated and put in the cache */
     rotary->read_bytes = 2 * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
     rotary->write_bytes = element * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
+    /* TensorRT-LLM's context attention launches more: sequence offsets, the cleared tile counter, and what follows the cache's writing
+     * (AttentionOp::enqueueContext in cpp/tensorrt_llm/common/attentionOp.cpp) */
+    for (int i = 0; i < CONTEXT_LAUNCHES; i++)
+      add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
     slip_kernel_infer(r, "rotary and the cache's writing are timed too");
   }
   slip_op *op = add(r, SLIP_OP_ATTENTION, isnan(r->device.peak_flops[dtype]) ? SLIP_BF16 : dtype);

@@ -20,7 +20,7 @@
  * of one sequence and few heads on five generations (docs/cost-model.md). */
 static const struct {
   double launches, walk;
-} prefill_wait = {5, 0}, grouped_wait = {4, 0.4}, latent_wait = {5.5, 0.8};
+} prefill_wait = {2, 0}, grouped_wait = {4, 0.4}, latent_wait = {5.5, 0.8};
 #define WALK_KEYS 1024.0
 /* Rows that a block of queries is padded to: latent decode on warp-group instructions of 64 rows, grouped-query
  * decode on those of 16; and the share of latent decode's rate that the smaller instruction reaches (H20's rows of
