@@ -67,6 +67,11 @@ static double row_tiles(double rows, double tile, double least, bool grouped) {
 /* Waves may be filled by so much more than whole, where rounding was forgiven. */
 #define WAVE_SLACK (1 + 4e-9)
 
+double slip_overlapped_s(double compute_s, double memory_s) {
+  double compute = compute_s * compute_s, memory = memory_s * memory_s;
+  return sqrt(sqrt(compute * compute + memory * memory));
+}
+
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
@@ -97,7 +102,7 @@ static double shape_share(const slip_device *d, double rows_per_group, double le
 
 static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   slip_cost cost = {.compute_s = compute_s, .memory_s = memory_s, .launch_s = launch_s};
-  double work = fmax(compute_s, memory_s);
+  double work = slip_overlapped_s(compute_s, memory_s);
   cost.seconds = launch_s + work;
   cost.bound = launch_s > work         ? SLIP_BOUND_LATENCY
                : compute_s >= memory_s ? SLIP_BOUND_COMPUTE
@@ -131,8 +136,12 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
-  double compute_s = fmax(2 * rows * groups * n * k / rate, depth_s(d, how, k, groups));
-  return finish(compute_s, bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
+  slip_cost cost = finish(2 * rows * groups * n * k / rate,
+                          bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction), d->kernels.launch_s);
+  double walk = depth_s(d, how, k, groups);
+  cost.compute_s = fmax(cost.compute_s, walk);
+  cost.seconds = fmax(cost.seconds, cost.launch_s + walk);
+  return cost;
 }
 
 slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k, double groups,
