@@ -72,6 +72,12 @@ slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, 
  *                bytes / (bandwidth * kv_read_fraction))
  * rows padded to 64 for latent attention, to 16 and at 0.6 of its rate for grouped queries. And a wait of 5
  * launches (prefill), 4 + 0.4 log2(1 + keys / 1024) (decode), 5.5 + 0.8 log2(..) (latent): docs/cost-model.md. */
+/* Seconds of work whose arithmetic alone takes `compute_s` and whose memory traffic alone `memory_s`, both >= 0: (compute_s^4 + memory_s^4)^(1/4).
+ * The longer where the two are far apart, 1.19 times as long where they are equal: a pipeline never fills both (start, drain and waits of either
+ * cannot hide behind the other). Grows with each. The fourth power: products of 1 to 128 rows on an H100 and an H200 and decode attention on H20
+ * at the ridge (docs/cost-model.md, O). O(1). */
+double slip_overlapped_s(double compute_s, double memory_s);
+
 slip_cost slip_op_cost(const slip_device *device, const slip_op *op);
 /* Its backward: two products for a trainable GEMM (input and weight gradients), 2.5 times the FLOP for attention
  * (five products instead of two; FlashAttention-2, arXiv 2307.08691, section 3.1), twice the bytes for a stream. */

@@ -51,7 +51,7 @@ typedef struct slip_serve_case {
   double counted;  /* input tokens that the source counts per token computed: cache hits included or not */
 } slip_serve_case;
 
-enum { SLIP_MAX_KERNEL_OPS = 4 };
+enum { SLIP_MAX_KERNEL_OPS = 6 };
 
 /* A kernel row: one operator, a fused chain of them, or one collective. */
 typedef struct slip_kernel_case {

@@ -272,7 +272,8 @@ static slip_status chip_seconds(const slip_case *c, const slip_kernels *kernels,
     slip_cost cost = slip_op_cost(&device, &c->kernel.ops[i]);
     const bool product = c->kernel.ops[i].kind == SLIP_OP_GEMM || c->kernel.ops[i].kind == SLIP_OP_GROUPED;
     if (product && c->kernel.burst && device.kernels.sustained_rate > 0) /* false for NAN */
-      cost.seconds = cost.launch_s + fmax(cost.compute_s * device.kernels.sustained_rate, cost.memory_s);
+      cost.seconds =
+          cost.launch_s + slip_overlapped_s(cost.compute_s * device.kernels.sustained_rate, cost.memory_s);
     *seconds += c->kernel.fused ? cost.seconds - cost.launch_s : cost.seconds;
   }
   return SLIP_OK;

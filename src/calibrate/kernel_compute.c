@@ -5,6 +5,9 @@
 
 #include "calibrate/kernel_internal.h"
 
+/* Small kernels of an engine's context attention beside the attention and the rotary kernel. */
+#define CONTEXT_LAUNCHES 3
+
 /* Latent attention of DeepSeek-V2 and V3: keys of 512 + 64, values of 512. */
 #define MLA_KEY 576.0
 #define MLA_VALUE 512.0
@@ -33,6 +36,21 @@ static void count(slip_kernel_reader *r) {
   r->bytes = op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
+/* Layers that serving engines time hand over activations in bf16 and have them quantised before the product: aiconfigurator's collectors call the
+ * engine's Linear (collector/trtllm/collect_gemm.py there). Blocks of 128 or 16 elements find their scales on the way, one kernel; one scale a tensor,
+ * for which the collector gives no static one, takes a pass for the largest element and before it a cleared maximum. */
+static void add_quantisation(slip_kernel_reader *r, slip_dtype dtype, double m, double k) {
+  if (!strstr(r->remark, "quantises=input") || slip_dtype_bytes(dtype) >= 2)
+    return;
+  if (strstr(r->dtype, "per-tensor") && strstr(r->remark, "software=TRTLLM")) {
+    add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
+    add(r, SLIP_OP_STREAM, SLIP_BF16)->read_bytes = 2 * m * k;
+  }
+  slip_op *op = add(r, SLIP_OP_STREAM, SLIP_BF16);
+  op->read_bytes = 2 * m * k, op->write_bytes = m * k * slip_dtype_bytes(dtype);
+  slip_kernel_infer(r, "quantisation of the activations is timed too");
+}
+
 bool slip_kernel_read_gemm(slip_kernel_reader *r) {
   double m = slip_kernel_need(r, "m"), n = slip_kernel_need(r, "n"), k = slip_kernel_need(r, "k");
   slip_dtype stored, dtype;
@@ -41,10 +59,7 @@ bool slip_kernel_read_gemm(slip_kernel_reader *r) {
   dtype = strstr(r->dtype, "weight-only") ? SLIP_BF16 : stored; /* widened on the way to the cores */
   if (isnan(r->device.peak_flops[dtype]))
     return slip_kernel_skip(r, "dtype: the chip has no published %s rate", slip_dtype_name(dtype));
-  if (strstr(r->remark, "quantises=input") && dtype != SLIP_BF16) { /* a layer was timed, whose input is bf16 */
-    slip_op *cast = add(r, SLIP_OP_STREAM, SLIP_BF16);
-    cast->read_bytes = m * k * slip_dtype_bytes(SLIP_BF16), cast->write_bytes = m * k * slip_dtype_bytes(dtype);
-  }
+  add_quantisation(r, dtype, m, k);
   add_gemm(r, dtype, stored, m, n, k, 1);
   count(r);
   return true;
@@ -223,6 +238,10 @@ bool slip_kernel_read_prefill(slip_kernel_reader *r) {
     slip_op *rotary = add(r, SLIP_OP_STREAM, SLIP_BF16); /* q, k and v rotated and put in the cache */
     rotary->read_bytes = 2 * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
     rotary->write_bytes = element * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
+    /* TensorRT-LLM's context attention launches more: sequence offsets, the cleared tile counter, and what follows the cache's writing
+     * (AttentionOp::enqueueContext in cpp/tensorrt_llm/common/attentionOp.cpp) */
+    for (int i = 0; i < CONTEXT_LAUNCHES; i++)
+      add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
     slip_kernel_infer(r, "rotary and the cache's writing are timed too");
   }
   slip_op *op = add(r, SLIP_OP_ATTENTION, isnan(r->device.peak_flops[dtype]) ? SLIP_BF16 : dtype);

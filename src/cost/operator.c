@@ -24,7 +24,7 @@
  * of one sequence and few heads on five generations (docs/cost-model.md). */
 static const struct {
   double launches, walk;
-} prefill_wait = {5, 0}, grouped_wait = {4, 0.4}, latent_wait = {5.5, 0.8};
+} prefill_wait = {2, 0}, grouped_wait = {4, 0.4}, latent_wait = {5.5, 0.8};
 #define WALK_KEYS 1024.0
 /* Rows that a block of queries is padded to: latent decode on warp-group instructions of 64 rows, grouped-query
  * decode on those of 16; and the share of latent decode's rate that the smaller instruction reaches (H20's rows of
@@ -70,6 +70,11 @@ static double row_tiles(double rows, double tile, double least, bool grouped) {
 
 /* Waves may be filled by so much more than whole, where rounding was forgiven. */
 #define WAVE_SLACK (1 + 4e-9)
+
+double slip_overlapped_s(double compute_s, double memory_s) {
+  double compute = compute_s * compute_s, memory = memory_s * memory_s;
+  return sqrt(sqrt(compute * compute + memory * memory));
+}
 
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
@@ -129,7 +134,7 @@ static double known_share(const slip_device *d, double rows, double least, doubl
 
 static slip_cost finish(double compute_s, double memory_s, double launch_s) {
   slip_cost cost = {.compute_s = compute_s, .memory_s = memory_s, .launch_s = launch_s};
-  double work = fmax(compute_s, memory_s);
+  double work = slip_overlapped_s(compute_s, memory_s);
   cost.seconds = launch_s + work;
   cost.bound = launch_s > work         ? SLIP_BOUND_LATENCY
                : compute_s >= memory_s ? SLIP_BOUND_COMPUTE
@@ -168,11 +173,14 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
-  double compute_s = fmax(2 * rows * groups * n * k / rate, depth_s(d, how, k, groups));
+  double compute_s = 2 * rows * groups * n * k / rate, walk_s = depth_s(d, how, k, groups);
   double memory_s = bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction);
-  double ramp_s =
-      fmin(MEMORY_RAMP_S, fmax(0, MEMORY_RAMP_S + memory_s - compute_s)); /* what computing does not cover of it */
-  return finish(compute_s, memory_s, d->kernels.launch_s + ramp_s);
+  double covered = fmax(compute_s, walk_s); /* by computing, of the memory's start and end */
+  double ramp_s = fmin(MEMORY_RAMP_S, fmax(0, MEMORY_RAMP_S + memory_s - covered));
+  slip_cost cost = finish(compute_s, memory_s, d->kernels.launch_s + ramp_s);
+  cost.compute_s = covered;
+  cost.seconds = fmax(cost.seconds, cost.launch_s + walk_s);
+  return cost;
 }
 
 SLIP_WIDE slip_cost slip_gemm_cost(const slip_device *d, slip_dtype dtype, double m, double n, double k,

@@ -86,7 +86,7 @@ static slip_cost hidden_start_cost(const slip_device *d, const slip_op *op) {
   cost.launch_s = 0;
   if (op->kind == SLIP_OP_GEMM)
     cost.compute_s = fmin(cost.compute_s, op->flops / (d->peak_flops[op->dtype] * d->gemm_fraction[op->dtype]));
-  cost.seconds = fmax(cost.compute_s, cost.memory_s);
+  cost.seconds = slip_overlapped_s(cost.compute_s, cost.memory_s);
   cost.bound = cost.compute_s > cost.memory_s ? SLIP_BOUND_COMPUTE : SLIP_BOUND_MEMORY;
   return cost;
 }

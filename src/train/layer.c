@@ -142,7 +142,8 @@ static double slowdown_s(const slip_stack *stack, const slip_op *op, const slip_
                                                       : NAN;
   if (!(rate > 0)) /* absent, or left out of a struct */
     return 0;
-  return fmax(cost->compute_s / rate, cost->memory_s / (scan ? rate : 1)) - fmax(cost->compute_s, cost->memory_s);
+  return slip_overlapped_s(cost->compute_s / rate, cost->memory_s / (scan ? rate : 1)) -
+         slip_overlapped_s(cost->compute_s, cost->memory_s);
 }
 
 void slip_train_operator(const slip_train *train, const slip_plan *p, const slip_op *op, bool backward,
