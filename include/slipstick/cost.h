@@ -45,7 +45,7 @@ slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error
 slip_dtype slip_device_dtype(const slip_device *device, slip_dtype wanted, bool training);
 
 typedef struct slip_cost {
-  double seconds;   /* launch + max(compute, memory) */
+  double seconds;   /* launch + slip_overlapped_s(compute, memory), and what else holds it up */
   double compute_s; /* at the sustained rate */
   double memory_s;
   double launch_s;
@@ -53,8 +53,8 @@ typedef struct slip_cost {
 } slip_cost;
 
 /* m x k by k x n, `groups` of them sharing the m rows.
- *   compute = 2 m n k / (peak * fraction * share), and never less than k * tile_m * 8 ps, the pace at
- *   which one core walks the depth of a tile
+ *   compute = 2 m n k / (peak * fraction * share)
+ * seconds and compute_s are never less than k * tile_m * 8 ps (and the launch), the pace at which one core walks the depth of a tile.
  * Rows fill whole tiles (of 64 rows at the least), in each group: sizes of groups spread evenly from 0.7 to 1.3 of their mean, as
  * DeepGEMM's benchmark draws them and routing does, so that each group ends in a part of a tile. share = padding * fill * d / (d + depth_half) at the best choice of
  * tile (tile_m x tile_n, halves, quarters, at their own rate) and split of k into depths d: the useful part of the
@@ -64,20 +64,19 @@ typedef struct slip_cost {
 slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, double n, double k, double groups,
                          double bytes);
 
-/* Forward (or inference) time of an operator that is not a collective. Attention:
- *   prefill = flops (1 + half * 256 / width / keys) (1 + 0.65 cores / blocks) / (peak * attention_fraction)
- * half: attention_keys_half; width: FLOP per pair and product, 256 for a head of 128; blocks: 128 queries of a
- * head each (left out when op->scores is 0). Softmax in fp8 at 1.3 times the bf16 rate.
- *   decode = max(flops / (peak * mla_decode_fraction * rows / padded rows),
- *                bytes / (bandwidth * kv_read_fraction))
- * rows padded to 64 for latent attention, to 16 and at 0.6 of its rate for grouped queries. And a wait of 5
- * launches (prefill), 4 + 0.4 log2(1 + keys / 1024) (decode), 5.5 + 0.8 log2(..) (latent): docs/cost-model.md. */
 /* Seconds of work whose arithmetic alone takes `compute_s` and whose memory traffic alone `memory_s`, both >= 0: (compute_s^4 + memory_s^4)^(1/4).
  * The longer where the two are far apart, 1.19 times as long where they are equal: a pipeline never fills both (start, drain and waits of either
  * cannot hide behind the other). Grows with each. The fourth power: products of 1 to 128 rows on an H100 and an H200 and decode attention on H20
  * at the ridge (docs/cost-model.md, O). O(1). */
 double slip_overlapped_s(double compute_s, double memory_s);
 
+/* Forward (or inference) time of an operator that is not a collective. Attention:
+ *   prefill = flops (1 + half * 256 / width / keys) (1 + 0.65 cores / blocks) / (peak * attention_fraction)
+ * half: attention_keys_half; width: FLOP per pair and product, 256 for a head of 128; blocks: 128 queries of a
+ * head each (left out when op->scores is 0). Softmax in fp8 at 1.3 times the bf16 rate.
+ *   decode: flops / (peak * mla_decode_fraction * rows / padded rows) and bytes / (bandwidth * kv_read_fraction), overlapped
+ * rows padded to 64 for latent attention, to 16 and at 0.6 of its rate for grouped queries. And a wait of 2
+ * launches (prefill), 4 + 0.4 log2(1 + keys / 1024) (decode), 5.5 + 0.8 log2(..) (latent): docs/cost-model.md. */
 slip_cost slip_op_cost(const slip_device *device, const slip_op *op);
 /* Its backward: two products for a trainable GEMM (input and weight gradients), 2.5 times the FLOP for attention
  * (five products instead of two; FlashAttention-2, arXiv 2307.08691, section 3.1), twice the bytes for a stream. */

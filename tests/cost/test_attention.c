@@ -26,14 +26,14 @@ static slip_device toy(void) {
   return d;
 }
 
-/* 4 TFLOP at 40 TFLOP/s: 100 ms */
+/* 4 TFLOP at 40 TFLOP/s: 100 ms; 1 GB at 0.5 TB/s, 2 ms, hides behind it but for 4 ns */
 static void prefill_runs_at_its_fraction_of_the_peak(void **state) {
   slip_device d = toy();
   slip_op op = {.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .flops = 4e12, .read_bytes = 1e9};
   slip_cost cost = slip_op_cost(&d, &op);
   close_to(cost.compute_s, 0.1);
   close_to(cost.memory_s, 2e-3);
-  close_to(cost.seconds, 0.1 + 2e-6);
+  close_to(cost.seconds, 0.1 * pow(1 + pow(0.02, 4), 0.25) + 2e-6);
   assert_int_equal(cost.bound, SLIP_BOUND_COMPUTE);
 }
 
@@ -208,15 +208,15 @@ static void published_rows_are_met(void **state) {
     const char *chip, *op;
     double median, ninth;
   } cases[] = {
-      {"a100-80gb", "attn_prefill", 0.03, 0.06}, {"h100", "attn_prefill", 0.04, 0.1},
-      {"h200", "attn_prefill", 0.06, 0.12},      {"h800", "attn_prefill", 0.1, 0.2},
-      {"h20", "attn_prefill", 0.03, 0.2},        {"b200", "attn_prefill", 0.1, 0.2},
-      {"gb200", "attn_prefill", 0.06, 0.18},     {"h200", "attn_decode", 0.2, 0.5},
-      {"h800", "attn_decode", 0.1, 0.25},        {"h20", "attn_decode", 0.12, 0.5},
-      {"h100", "attn_decode", 0.15, 0.4},        {"h100", "mla_decode", 0.16, 0.33},
-      {"h200", "mla_decode", 0.1, 0.28},         {"h800", "mla_decode", 0.1, 0.2},
-      {"h20", "mla_decode", 0.12, 0.28},         {"b200", "mla_decode", 0.12, 0.33},
-      {"gb200", "mla_decode", 0.22, 0.36},       {"gb300", "mla_decode", 0.1, 0.34},
+      {"a100-80gb", "attn_prefill", 0.03, 0.06}, {"h100", "attn_prefill", 0.05, 0.14},
+      {"h200", "attn_prefill", 0.06, 0.15},      {"h800", "attn_prefill", 0.05, 0.22},
+      {"h20", "attn_prefill", 0.04, 0.12},       {"b200", "attn_prefill", 0.08, 0.16},
+      {"gb200", "attn_prefill", 0.06, 0.15},     {"h200", "attn_decode", 0.12, 0.36},
+      {"h800", "attn_decode", 0.08, 0.25},       {"h20", "attn_decode", 0.08, 0.45},
+      {"h100", "attn_decode", 0.08, 0.32},       {"h100", "mla_decode", 0.14, 0.25},
+      {"h200", "mla_decode", 0.1, 0.2},          {"h800", "mla_decode", 0.06, 0.14},
+      {"h20", "mla_decode", 0.13, 0.22},         {"b200", "mla_decode", 0.09, 0.25},
+      {"gb200", "mla_decode", 0.22, 0.3},        {"gb300", "mla_decode", 0.08, 0.25},
   };
   kernel_rows rows;
   int misses = 0;

@@ -26,14 +26,32 @@ static slip_device toy(void) {
 }
 
 /* 1280 x 1280 x 4000: 10 x 10 tiles fill 100 cores once; depth 4000/4100.
- *   compute = 2 * 1280 * 1280 * 4000 / (100e12 * 0.5 * 4000/4100) = 268.7 us */
+ *   compute = 2 * 1280 * 1280 * 4000 / (100e12 * 0.5 * 4000/4100) = 268.7 us
+ *   memory  = (10.24 + 10.24 + 3.28 MB) / 0.5 TB/s = 47.5 us, of which little cannot hide: 268.8 us together */
 static void a_product_that_fills_the_cores_runs_at_the_sustained_rate(void **state) {
   slip_device d = toy();
   slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 1280, 1280, 4000, 1, -1);
   close_to(cost.compute_s, 2.0 * 1280 * 1280 * 4000 / (100e12 * 0.5) * 4100 / 4000);
   close_to(cost.memory_s, (1280.0 * 4000 * 2 + 1280.0 * 4000 * 2 + 1280.0 * 1280 * 2) / 0.5e12);
-  close_to(cost.seconds, 2e-6 + cost.compute_s);
+  close_to(cost.seconds, 2e-6 + pow(pow(cost.compute_s, 4) + pow(cost.memory_s, 4), 0.25));
+  assert_true(cost.seconds > 2e-6 + cost.compute_s && cost.seconds < 2e-6 + 1.001 * cost.compute_s);
   assert_int_equal(cost.bound, SLIP_BOUND_COMPUTE);
+}
+
+/* Equal times overlap to 2^(1/4) = 1.1892 of one; 1 and 2 to 17^(1/4) = 2.0305; nothing beside a time leaves it as it is. */
+static void arithmetic_and_traffic_overlap_in_part(void **state) {
+  (void)state;
+  close_to(slip_overlapped_s(3, 3), 3 * 1.189207115003);
+  close_to(slip_overlapped_s(1, 2), 2.030543184868);
+  close_to(slip_overlapped_s(2, 1), 2.030543184868);
+  close_to(slip_overlapped_s(5, 0), 5);
+  close_to(slip_overlapped_s(0, 5), 5);
+  for (double a = 1e-7; a < 10; a *= 3)
+    for (double b = 1e-7; b < 10; b *= 3) {
+      double both = slip_overlapped_s(a, b);
+      assert_true(both >= fmax(a, b) * (1 - 1e-12) && both <= (a + b) * (1 + 1e-12));
+      assert_true(slip_overlapped_s(1.1 * a, b) >= both && slip_overlapped_s(a, 1.1 * b) >= both);
+    }
 }
 
 /* 101 tiles on 100 cores take two waves: one more column of tiles in a 1 x 101 grid nearly doubles the time. What
@@ -50,7 +68,8 @@ static void one_tile_too_many_costs_a_wave(void **state) {
   close_to(over / full, 1.01);
 }
 
-/* m = 1: 8192 x 8192 bf16 weights, 134 MB at 0.5 TB/s; activations are 32 KB more. */
+/* m = 1: 8192 x 8192 bf16 weights, 134 MB at 0.5 TB/s, 268.5 us; activations are 32 KB more. This chip has little arithmetic for its memory: the
+ * row, padded to 64, takes 234 us there, so that the two do not hide behind each other altogether. */
 static void a_skinny_product_reads_its_weights(void **state) {
   slip_device d = toy();
   slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 1, 8192, 8192, 1, -1);
@@ -245,13 +264,13 @@ static void published_rows_are_met(void **state) {
     const char *chip, *op;
     double median, ninth;
   } cases[] = {
-      {"a100-80gb", "gemm", 0.06, 0.25},    {"h100", "gemm", 0.14, 0.3},
-      {"h200", "gemm", 0.09, 0.26},         {"h800", "gemm", 0.13, 0.26},
-      {"h20", "gemm", 0.06, 0.25},          {"gb200", "gemm", 0.18, 0.35},
-      {"gb300", "gemm", 0.12, 0.4},         {"h800", "grouped_gemm", 0.14, 0.4},
-      {"h20", "grouped_gemm", 0.1, 0.25},   {"h200", "grouped_gemm", 0.22, 0.45},
-      {"h100", "grouped_gemm", 0.2, 0.35},  {"b200", "grouped_gemm", 0.16, 0.45},
-      {"gb200", "grouped_gemm", 0.3, 0.45}, {"ascend-910c", "grouped_gemm", 0.03, 0.05},
+      {"a100-80gb", "gemm", 0.06, 0.18},     {"h100", "gemm", 0.08, 0.16},
+      {"h200", "gemm", 0.06, 0.16},          {"h800", "gemm", 0.09, 0.26},
+      {"h20", "gemm", 0.06, 0.19},           {"gb200", "gemm", 0.09, 0.22},
+      {"gb300", "gemm", 0.09, 0.14},         {"h800", "grouped_gemm", 0.08, 0.22},
+      {"h20", "grouped_gemm", 0.08, 0.15},   {"h200", "grouped_gemm", 0.18, 0.28},
+      {"h100", "grouped_gemm", 0.06, 0.17},  {"b200", "grouped_gemm", 0.12, 0.45},
+      {"gb200", "grouped_gemm", 0.25, 0.42}, {"ascend-910c", "grouped_gemm", 0.03, 0.05},
   };
   kernel_rows rows;
   int misses = 0;
@@ -284,6 +303,7 @@ static void ascend_910c_reaches_its_published_share(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_product_that_fills_the_cores_runs_at_the_sustained_rate),
+      cmocka_unit_test(arithmetic_and_traffic_overlap_in_part),
       cmocka_unit_test(one_tile_too_many_costs_a_wave),
       cmocka_unit_test(a_skinny_product_reads_its_weights),
       cmocka_unit_test(a_tiny_product_costs_a_launch),
