@@ -70,6 +70,11 @@ slip_cost slip_gemm_cost(const slip_device *device, slip_dtype dtype, double m, 
  * at the ridge (docs/cost-model.md, O). O(1). */
 double slip_overlapped_s(double compute_s, double memory_s);
 
+/* Seconds that a product's memory traffic takes beside its bytes: the memory's latency and a last wave that does not fill the bus. Beyond a launch
+ * of 2.5 us the time over the bytes of skinny bf16 products (1 to 64 rows) meets zero bytes at 1 to 3 us on A100, H100 and H200 (aiconfigurator's
+ * tables, 29 to 235 MB). */
+#define SLIP_MEMORY_RAMP_S 2e-6
+
 /* Forward (or inference) time of an operator that is not a collective. Attention:
  *   prefill = flops (1 + half * 256 / width / keys) (1 + 0.65 cores / blocks) / (peak * attention_fraction)
  * half: attention_keys_half; width: FLOP per pair and product, 256 for a head of 128; blocks: 128 queries of a

@@ -155,11 +155,6 @@ static double depth_s(const slip_device *d, product how, double k, double groups
   return k * (how.few_rows && groups <= 1 ? fmin(tile, FEW_ROWS_TILE) : tile) * DEPTH_STEP_S_PER_ROW;
 }
 
-/* A product that reads its weights starts with the memory's latency and ends with a last wave that does not fill the bus: beyond a launch
- * of 2.5 us the time over the bytes of skinny bf16 products (1 to 64 rows) meets zero bytes at 1 to 3 us on A100, H100 and H200
- * (aiconfigurator's tables, 29 to 235 MB). */
-#define MEMORY_RAMP_S 2e-6
-
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
                            double bytes) {
   slip_dtype dtype = how.dtype;
@@ -174,12 +169,12 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
   double compute_s = 2 * rows * groups * n * k / rate, walk_s = depth_s(d, how, k, groups);
-  double memory_s = bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction);
-  double covered = fmax(compute_s, walk_s); /* by computing, of the memory's start and end */
-  double ramp_s = fmin(MEMORY_RAMP_S, fmax(0, MEMORY_RAMP_S + memory_s - covered));
-  slip_cost cost = finish(compute_s, memory_s, d->kernels.launch_s + ramp_s);
-  cost.compute_s = covered;
+  double memory_s = SLIP_MEMORY_RAMP_S + bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction);
+  slip_cost cost = finish(compute_s, memory_s, d->kernels.launch_s);
+  cost.compute_s = fmax(compute_s, walk_s);
   cost.seconds = fmax(cost.seconds, cost.launch_s + walk_s);
+  if (cost.bound == SLIP_BOUND_MEMORY && memory_s < 2 * SLIP_MEMORY_RAMP_S) /* it waits longer than it reads */
+    cost.bound = SLIP_BOUND_LATENCY;
   return cost;
 }
 

@@ -84,6 +84,8 @@ static double all_reduce_s(const slip_serve *serve, slip_group group, double byt
 static slip_cost hidden_start_cost(const slip_device *d, const slip_op *op) {
   slip_cost cost = slip_op_cost(d, op);
   cost.launch_s = 0;
+  if (op->kind == SLIP_OP_GEMM || op->kind == SLIP_OP_GROUPED)
+    cost.memory_s -= SLIP_MEMORY_RAMP_S;
   if (op->kind == SLIP_OP_GEMM)
     cost.compute_s = fmin(cost.compute_s, op->flops / (d->peak_flops[op->dtype] * d->gemm_fraction[op->dtype]));
   cost.seconds = slip_overlapped_s(cost.compute_s, cost.memory_s);

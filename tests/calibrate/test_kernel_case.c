@@ -212,12 +212,17 @@ static void prefill_attention(void **state) {
  * cleared cell. A library's product of fp8 operands, or one of bf16, has nothing to quantise. */
 static void an_engines_product_quantises_its_input(void **state) {
   static const char shape[] = "\"{\"\"m\"\":64,\"\"n\"\":4096,\"\"k\"\":8192}\"";
-  slip_case block = read_scored(slip_arena_printf(
-      arena, "a,NVIDIA aiconfigurator perf database,H200,gemm,fp8 block-scaled,%s,10,us,software=TRTLLM-1", shape));
+  slip_case block = read_scored(slip_arena_printf(arena,
+                                                  "a,NVIDIA aiconfigurator perf database,H200,gemm,fp8 "
+                                                  "block-scaled,%s,10,us,software=TRTLLM-1; quantises=input",
+                                                  shape));
   slip_case tensor = read_scored(slip_arena_printf(
-      arena, "a,NVIDIA aiconfigurator perf database,H200,gemm,fp8 per-tensor,%s,10,us,software=TRTLLM-1", shape));
+      arena,
+      "a,NVIDIA aiconfigurator perf database,H200,gemm,fp8 per-tensor,%s,10,us,software=TRTLLM-1; quantises=input",
+      shape));
   slip_case plain = read_scored(slip_arena_printf(
-      arena, "a,NVIDIA aiconfigurator perf database,H200,gemm,bf16,%s,10,us,software=TRTLLM-1", shape));
+      arena, "a,NVIDIA aiconfigurator perf database,H200,gemm,bf16,%s,10,us,software=TRTLLM-1; quantises=input",
+      shape));
   slip_case library = read_scored(slip_arena_printf(arena, "a,s,H200,gemm,fp8 per-tensor,%s,10,us,", shape));
   assert_int_equal(block.kernel.n_ops, 2);
   close_to(block.kernel.ops[0].read_bytes, 2.0 * 64 * 8192);
