@@ -91,7 +91,7 @@ void slip_samples_free(slip_samples *samples) {
 
 /* ---- quantiles: the value of a rank, by counting the upper and then the lower half of the bits ---- */
 
-enum { HALF = 1 << 16 };
+enum { HALF = 1 << 16, FEW = 2048 };
 
 /* Unsigned numbers in the order of the floats (no NAN among them). */
 static uint32_t order_of(float value) {
@@ -123,6 +123,20 @@ static bool is_one_value(const float *v, int64_t n) {
   return true;
 }
 
+static int by_order(const void *a, const void *b) {
+  const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* Few values are sorted: sooner done than clearing the counts. */
+static void find_sorted(const float *v, int64_t n, const int64_t ranks[3], uint32_t *order, double found[3]) {
+  for (int64_t i = 0; i < n; i++)
+    order[i] = order_of(v[i]);
+  qsort(order, (size_t)n, sizeof *order, by_order);
+  for (int k = 0; k < 3; k++)
+    found[k] = (double)value_of(order[ranks[k]]);
+}
+
 /* The values of three ranks, in two passes. counts: 4 * HALF numbers of scratch. */
 static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
   const double last = (double)(n - 1);
@@ -132,6 +146,10 @@ static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
   double found[3];
   if (is_one_value(v, n))
     return (slip_band){(double)v[0], (double)v[0], (double)v[0]};
+  if (n <= FEW) {
+    find_sorted(v, n, ranks, counts, found);
+    return (slip_band){found[0], found[1], found[2]};
+  }
   memset(counts, 0, 4 * HALF * sizeof *counts);
   for (int64_t i = 0; i < n; i++)
     counts[order_of(v[i]) >> 16]++;

@@ -453,7 +453,7 @@ static void check_samples(const slip_scenario *s) {
     for (int l = 0; l < SLIP_LANES; l++)
       t->first[l] += st->train[f][l] + st->serve[f][l];
   for (size_t q = 0; q < s->n_quarters; q++) {
-    scenario_quarter(s, drawn, q, st);
+    scenario_quarter(s, drawn, q, true, st);
     add_inflow(s, drawn, s->from + (slip_quarter)q, t);
     check_supply(s, st, q, t);
     check_offers(s, drawn, st, q);
