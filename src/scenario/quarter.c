@@ -233,7 +233,7 @@ static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_sta
   for (size_t i = 0; i < s->supply->n_products; i++) {
     const size_t fleet = s->product_fleet[i];
     EACH price[l] = s->fleets[fleet].price_usd;
-    memcpy(most, p->left, sizeof most);
+    memcpy(most, p->left, s->n_buyers * sizeof *most);
     buy(s, p, most, price, st->unsold[i], train, serve);
     for (size_t b = 0; b < s->n_buyers; b++)
       EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
@@ -248,7 +248,7 @@ static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_sta
 }
 
 /* A wanted domestic share: buyers buy at home first, and abroad no more than (1 - share) / share of what they bought at home. */
-static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, const purse *before,
+static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, const slip_lanes *before,
                           purse *p, scenario_state *st) {
   slip_lanes floor, abroad;
   double *needed = st->measures[SLIP_NEEDED_DOMESTIC];
@@ -256,8 +256,8 @@ static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_
   EACH abroad[l] = floor[l] > 0 ? (1 - floor[l]) / floor[l] : 0;
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      const double home = before->left[b][l] - p->left[b][l];
-      const double most = floor[l] > 0 ? home * abroad[l] : before->left[b][l];
+      const double home = before[b][l] - p->left[b][l];
+      const double most = floor[l] > 0 ? home * abroad[l] : before[b][l];
       p->abroad[b][l] = most < p->abroad[b][l] ? most : p->abroad[b][l];
     }
   }
@@ -266,12 +266,13 @@ static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_
 
 static void spend(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
-  purse p, before;
+  purse p;
+  slip_lanes before[SCENARIO_BUYERS];
   open_purse(s, knots, quarter, &p);
   if (s->has_floor) {
-    before = p;
+    memcpy(before, p.left, s->n_buyers * sizeof *before);
     buy_at_home(s, q, &p, st);
-    limit_imports(s, knots, quarter, &before, &p, st);
+    limit_imports(s, knots, quarter, (const slip_lanes *)before, &p, st);
   }
   for (size_t i = 0; i < s->n_imports; i++)
     if (s->imports[i].grants[q].mode != SCENARIO_BLOCKADE) /* the mode is that of all buyers */
