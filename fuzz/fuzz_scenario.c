@@ -38,7 +38,7 @@ static void check(slip_scenario *s) {
   slip_deck_draw(s->deck, 1, 0, knots, NULL);
   scenario_start(s, (const slip_lanes *)knots, state);
   for (size_t q = 0; q < s->n_quarters; q++) {
-    scenario_quarter(s, (const slip_lanes *)knots, q, state);
+    scenario_quarter(s, (const slip_lanes *)knots, q, true, state);
     for (int l = 0; l < SLIP_LANES; l++) {
       const double paid = state->measures[SLIP_COST_HARDWARE][l] + state->measures[SLIP_UNSPENT][l];
       REQUIRE(fabs(paid - state->measures[SLIP_BUDGET][l]) <= 1e-6 * (1 + paid));

@@ -233,7 +233,7 @@ static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_sta
   for (size_t i = 0; i < s->supply->n_products; i++) {
     const size_t fleet = s->product_fleet[i];
     EACH price[l] = s->fleets[fleet].price_usd;
-    memcpy(most, p->left, sizeof most);
+    memcpy(most, p->left, s->n_buyers * sizeof *most);
     buy(s, p, most, price, st->unsold[i], train, serve);
     for (size_t b = 0; b < s->n_buyers; b++)
       EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
@@ -248,15 +248,16 @@ static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_sta
 }
 
 /* A wanted domestic share: buyers buy at home first, and abroad no more than (1 - share) / share of what they bought at home. */
-static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, const purse *before,
+static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, const slip_lanes *before,
                           purse *p, scenario_state *st) {
-  slip_lanes floor;
+  slip_lanes floor, abroad;
   double *needed = st->measures[SLIP_NEEDED_DOMESTIC];
   at(s, knots, s->floor, q, floor);
+  EACH abroad[l] = floor[l] > 0 ? (1 - floor[l]) / floor[l] : 0;
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      const double home = before->left[b][l] - p->left[b][l];
-      const double most = floor[l] > 0 ? home * (1 - floor[l]) / floor[l] : before->left[b][l];
+      const double home = before[b][l] - p->left[b][l];
+      const double most = floor[l] > 0 ? home * abroad[l] : before[b][l];
       p->abroad[b][l] = most < p->abroad[b][l] ? most : p->abroad[b][l];
     }
   }
@@ -265,12 +266,13 @@ static void limit_imports(const slip_scenario *s, const slip_lanes *knots, slip_
 
 static void spend(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
-  purse p, before;
+  purse p;
+  slip_lanes before[SCENARIO_BUYERS];
   open_purse(s, knots, quarter, &p);
   if (s->has_floor) {
-    before = p;
+    memcpy(before, p.left, s->n_buyers * sizeof *before);
     buy_at_home(s, q, &p, st);
-    limit_imports(s, knots, quarter, &before, &p, st);
+    limit_imports(s, knots, quarter, (const slip_lanes *)before, &p, st);
   }
   for (size_t i = 0; i < s->n_imports; i++)
     if (s->imports[i].grants[q].mode != SCENARIO_BLOCKADE) /* the mode is that of all buyers */
@@ -301,7 +303,7 @@ static void rent(const slip_scenario *s, const slip_lanes *knots, slip_quarter q
       st->train[a->fleet][l] += chips[l] * training[l];
       st->serve[a->fleet][l] += chips[l] * (1 - training[l]);
       st->measures[SLIP_RENTED_ABROAD][l] += chips[l];
-      st->measures[SLIP_COST_RENT][l] += chips[l] * usd[l] * SECONDS_PER_QUARTER / 3600;
+      st->measures[SLIP_COST_RENT][l] += chips[l] * usd[l] * (SECONDS_PER_QUARTER / 3600);
     }
   }
 }
@@ -313,23 +315,30 @@ typedef struct doing {
   slip_lanes compute[SCENARIO_SOURCES], runs, largest, tokens, installed, power, energy_usd;
 } doing;
 
-static void work_of(const slip_scenario *s, const scenario_fleet *fleet, const slip_lanes train,
-                    const slip_lanes serve, const slip_lanes trains, const slip_lanes serves,
-                    const slip_lanes discount, doing *d) {
-  const double budget = s->model->train_tokens, flop = 6 * slip_model_active_params(s->model) * 90 * 86400;
-  const slip_region *region = s->regions[fleet->source];
-  const double train_w = fleet->train_w * region->pue, serve_w = fleet->serve_w * region->pue;
-  const double usd_per_j = region->power_usd_per_j;
+/* What a fleet trains and serves. */
+static void results_of(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, const scenario_fleet *fleet,
+                       const slip_lanes train, const slip_lanes serve, doing *d) {
+  const double runs = SECONDS_PER_YEAR / s->model->train_tokens,
+               flop = 6 * slip_model_active_params(s->model) * 90 * 86400;
   double *compute = d->compute[fleet->source];
-  EACH compute[l] += (train[l] + serve[l]) * fleet->peak_flops;
+  slip_lanes trains, serves;
+  at(s, knots, fleet->train_rate, q, trains);
+  at(s, knots, fleet->serve_rate, q, serves);
   EACH {
     const double tokens = train[l] * trains[l]; /* a second, while all work */
-    d->runs[l] += tokens * SECONDS_PER_YEAR / budget;
+    compute[l] += (train[l] + serve[l]) * fleet->peak_flops;
+    d->runs[l] += tokens * runs;
     d->largest[l] = tokens * flop > d->largest[l] ? tokens * flop : d->largest[l];
     d->tokens[l] += serve[l] * serves[l] * 86400;
   }
-  if (fleet->source == SCENARIO_RENTED)
-    return;
+}
+
+/* What a fleet at home draws. */
+static void power_of(const slip_scenario *s, const scenario_fleet *fleet, const slip_lanes train,
+                     const slip_lanes serve, const slip_lanes discount, doing *d) {
+  const slip_region *region = s->regions[fleet->source];
+  const double train_w = fleet->train_w * region->pue, serve_w = fleet->serve_w * region->pue;
+  const double usd_per_j = region->power_usd_per_j;
   EACH {
     const double w = train[l] * train_w + serve[l] * serve_w;
     d->installed[l] += train[l] + serve[l];
@@ -339,8 +348,9 @@ static void work_of(const slip_scenario *s, const scenario_fleet *fleet, const s
   }
 }
 
-static void work(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, scenario_state *st) {
-  slip_lanes utilisation, trains, serves, discount;
+static void work(const slip_scenario *s, const slip_lanes *knots, slip_quarter q, bool results,
+                 scenario_state *st) {
+  slip_lanes utilisation, discount;
   slip_lanes *m = st->measures;
   doing d = {0};
   at(s, knots, s->utilisation, q, utilisation);
@@ -350,9 +360,10 @@ static void work(const slip_scenario *s, const slip_lanes *knots, slip_quarter q
     const scenario_fleet *fleet = &s->fleets[f];
     if (!fleet->is_used)
       continue;
-    at(s, knots, fleet->train_rate, q, trains);
-    at(s, knots, fleet->serve_rate, q, serves);
-    work_of(s, fleet, st->train[f], st->serve[f], trains, serves, discount, &d);
+    if (results)
+      results_of(s, knots, q, fleet, st->train[f], st->serve[f], &d);
+    if (fleet->source != SCENARIO_RENTED)
+      power_of(s, fleet, st->train[f], st->serve[f], discount, &d);
   }
   memcpy(m[SLIP_COMPUTE_DOMESTIC], d.compute, sizeof d.compute);
   memcpy(m[SLIP_INSTALLED], d.installed, sizeof d.installed);
@@ -366,21 +377,24 @@ static void work(const slip_scenario *s, const slip_lanes *knots, slip_quarter q
   }
 }
 
-static void conclude(scenario_state *st) {
+static void conclude(scenario_state *st, bool results) {
   slip_lanes *m = st->measures;
+  EACH m[SLIP_COST][l] =
+      m[SLIP_COST_HARDWARE][l] + m[SLIP_COST_SITE][l] + m[SLIP_COST_ENERGY][l] + m[SLIP_COST_RENT][l];
+  if (!results)
+    return;
   EACH {
     const double chips = m[SLIP_BOUGHT_DOMESTIC][l] + m[SLIP_BOUGHT_IMPORTED][l];
     const double compute = m[SLIP_COMPUTE_DOMESTIC][l] + m[SLIP_COMPUTE_IMPORTED][l] + m[SLIP_COMPUTE_ABROAD][l];
     m[SLIP_DOMESTIC_SHARE][l] = chips > 0 ? m[SLIP_BOUGHT_DOMESTIC][l] / chips : 0;
     m[SLIP_COMPUTE_SHARE][l] = compute > 0 ? m[SLIP_COMPUTE_DOMESTIC][l] / compute : 0;
     m[SLIP_DAYS][l] = m[SLIP_RUNS][l] > 0 ? 365.25 / m[SLIP_RUNS][l] : 0;
-    m[SLIP_LARGEST_PARAMS][l] = sqrt(m[SLIP_LARGEST_FLOP][l] / 120); /* C = 6 N D, D = 20 N */
-    m[SLIP_COST][l] =
-        m[SLIP_COST_HARDWARE][l] + m[SLIP_COST_SITE][l] + m[SLIP_COST_ENERGY][l] + m[SLIP_COST_RENT][l];
+    m[SLIP_LARGEST_PARAMS][l] = sqrt(m[SLIP_LARGEST_FLOP][l] * (1.0 / 120)); /* C = 6 N D, D = 20 N */
   }
 }
 
-SLIP_WIDE void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *st) {
+SLIP_WIDE void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, bool results,
+                                scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
   memset(st->measures, 0, sizeof st->measures);
   for (size_t f = 0; retires(s, q) && f < s->n_fleets; f++) {
@@ -399,6 +413,6 @@ SLIP_WIDE void scenario_quarter(const slip_scenario *s, const slip_lanes *knots,
   rent(s, knots, quarter, st);
   for (size_t p = 0; p < s->supply->n_products; p++)
     EACH st->measures[SLIP_UNSOLD][l] += st->unsold[p][l];
-  work(s, knots, quarter, st);
-  conclude(st);
+  work(s, knots, quarter, results, st);
+  conclude(st, results);
 }

@@ -57,12 +57,16 @@ SLIP_WIDE static void add_year(const run *r, size_t q, const slip_lanes *m, slip
   const size_t year = q / 4;
   for (size_t i = 0; i < SLIP_MEASURES; i++) {
     double *sum = out[i * r->years + year];
+    if (!infos[i].is_flow && q % 4 != 3)
+      continue;
     if (!infos[i].is_flow || q % 4 == 0)
       memcpy(sum, m[i], sizeof(slip_lanes));
     else
       SLIP_EACH_LANE
     sum[l] += m[i][l];
   }
+  if (q % 4 != 3)
+    return;
   /* a share of sums, not a sum of shares */
   const double *home = out[SLIP_BOUGHT_DOMESTIC * r->years + year],
                *in = out[SLIP_BOUGHT_IMPORTED * r->years + year];
@@ -77,7 +81,7 @@ static void run_block(const void *context, void *scratch, const slip_lanes *knot
   scenario_state *state = scratch;
   scenario_start(s, knots, state);
   for (size_t q = 0; q < s->n_quarters; q++) {
-    scenario_quarter(s, knots, q, state);
+    scenario_quarter(s, knots, q, r->quarterly || q % 4 == 3, state);
     add_year(r, q, (const slip_lanes *)state->measures, out);
     for (size_t i = 0; r->quarterly && i < SLIP_MEASURES; i++)
       memcpy(out[SLIP_MEASURES * r->years + i * s->n_quarters + q], state->measures[i], sizeof(slip_lanes));

@@ -177,7 +177,9 @@ typedef struct scenario_state {
 
 /* Runs the supply up to the scenario's first quarter and installs what is there. */
 void scenario_start(const slip_scenario *s, const slip_lanes *knots, scenario_state *state);
-/* q-th quarter of the scenario, one after the other. */
-void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, scenario_state *state);
+/* q-th quarter of the scenario, one after the other. Without `results` its shares, its compute and what it trains and serves are left at 0: nothing
+ * later hangs on them, and of a year only the last quarter's count. */
+void scenario_quarter(const slip_scenario *s, const slip_lanes *knots, size_t q, bool results,
+                      scenario_state *state);
 
 #endif

@@ -115,7 +115,8 @@ static slip_status check_knot(slip_shape shape, const slip_node *node, slip_knot
   if (shape == SLIP_SHAPE_LOGNORMAL && !(knot->low > 0))
     return slip_node_fail(err, SLIP_BAD_INPUT, node, "a lognormal range is above 0");
   if (shape == SLIP_SHAPE_LOGNORMAL)
-    knot->mode = sqrt(knot->low) * sqrt(knot->high);
+    knot->mode =
+        fmin(fmax(sqrt(knot->low) * sqrt(knot->high), knot->low), knot->high); /* rounding, when low is high */
   else if (!has_mode)
     knot->mode = (knot->low + knot->high) / 2;
   if (!(knot->low <= knot->mode && knot->mode <= knot->high))

@@ -54,8 +54,10 @@ static void fill(const slip_supply *supply, const slip_deck *deck, const slip_la
     if (pool->has_start) {
       slip_deck_at(deck, knots, pool->start, supply->from, in);
       slip_deck_at(deck, knots, pool->release, supply->from, release);
-      SLIP_EACH_LANE
-      total[l] += in[l] * (at_most_1((elapsed + 1) / release[l]) - at_most_1(elapsed / release[l]));
+      SLIP_EACH_LANE {
+        const double part = 1 / release[l];
+        total[l] += in[l] * (at_most_1((elapsed + 1) * part) - at_most_1(elapsed * part));
+      }
     }
     if (pool->is_made) {
       make(pool, deck, knots, quarter, in);
@@ -77,9 +79,9 @@ static void package(const supply_product *product, supply_state *state, const sl
   memcpy(count, room, sizeof(slip_lanes));
   for (size_t k = 0; k < product->n_needs; k++) {
     const double *left = part[product->needs[k].pool];
-    const double each = product->needs[k].each;
+    const double packages = 1 / product->needs[k].each; /* of one unit */
     SLIP_EACH_LANE
-    count[l] = left[l] / each < count[l] ? left[l] / each : count[l];
+    count[l] = left[l] * packages < count[l] ? left[l] * packages : count[l];
   }
   for (size_t k = 0; k < product->n_needs; k++) {
     double *stock = state->stock[product->needs[k].pool], *used = state->used[product->needs[k].pool];

@@ -99,7 +99,7 @@ static void chips_money_and_dies_are_conserved(void **state) {
         for (int l = 0; l < SLIP_LANES; l++)
           t.first[l] += st->train[f][l] + st->serve[f][l];
       for (size_t q = 0; q < s->n_quarters; q++) {
-        scenario_quarter(s, (const slip_lanes *)knots, q, st);
+        scenario_quarter(s, (const slip_lanes *)knots, q, true, st);
         check_quarter(s, st, &t);
         check_dies(s, st);
       }
