@@ -70,7 +70,6 @@ slip_status slip_scenario_known(const slip_scenario *s, const slip_scenario_ask 
                                 slip_error *err) {
   slip_status status = SLIP_OK;
   slip_samples samples = {0};
-  slip_band bands[SCENARIO_KNOWN];
   const slip_study study = {s->deck, s->n_known, sizeof(supply_state), known_block, s};
   for (size_t f = 0; f < s->n_fleets; f++)
     if (!s->fleets[f].is_estimated)
@@ -79,9 +78,8 @@ slip_status slip_scenario_known(const slip_scenario *s, const slip_scenario_ask 
   if (!figures)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   SLIP_TRY(slip_sample(&study, ask->samples, ask->seed, ask->threads, NULL, &samples, err));
-  SLIP_TRY(slip_samples_bands(&samples, 0, s->n_known, ask->threads, bands, err));
   for (size_t i = 0; i < s->n_known; i++)
-    figures[i] = (slip_known_figure){s->known[i].title, s->known[i].unit, bands[i], s->known[i].published,
+    figures[i] = (slip_known_figure){s->known[i].title, s->known[i].unit, samples.bands[i], s->known[i].published,
                                      s->known[i].n_published};
   *out = (slip_known_figures){figures, s->n_known};
   figures = NULL;

@@ -90,9 +90,9 @@ static void retire(const slip_scenario *s, size_t q, scenario_state *st) {
   const size_t life = (size_t)s->life_quarters;
   double *gone = st->measures[SLIP_RETIRED];
   for (size_t f = 0; f < s->n_fleets; f++) {
-    if (s->fleets[f].source == SCENARIO_RENTED || !s->fleets[f].is_used)
-      continue;
     const bool is_first = q < life;
+    if (s->fleets[f].source == SCENARIO_RENTED || !s->fleets[f].is_used || (is_first && !s->fleets[f].is_old))
+      continue;
     const double share = is_first ? 1.0 / (double)life : 1;
     retire_some(st->train[f], is_first ? st->first_train[f] : st->cohort_train[f][q - life], share, gone);
     retire_some(st->serve[f], is_first ? st->first_serve[f] : st->cohort_serve[f][q - life], share, gone);
@@ -122,27 +122,23 @@ static void open_purse(const slip_scenario *s, const slip_lanes *knots, slip_qua
   }
 }
 
-/* Buyers would spend `most` each; when that is more than is on offer, each gets the same part of his wish. `most` becomes what they spent. */
-static void buy(const slip_scenario *s, const purse *p, slip_lanes *most, const slip_lanes price,
-                const slip_lanes offer, slip_lanes train, slip_lanes serve) {
-  slip_lanes all = {0}, part, each, to_train = {0}, to_serve = {0};
-  for (size_t b = 0; b < s->n_buyers; b++)
-    EACH all[l] += most[b][l];
-  EACH {
-    const double offered = offer[l] * price[l];
-    part[l] = all[l] > offered ? offered / all[l] : 1;
-    each[l] = 1 / price[l];
-  }
+/* Buyers would spend `most` each; when that is more than is on offer, each gets the same part of his wish, `part`. */
+static void buy(const slip_scenario *s, const purse *p, const slip_lanes *most, const slip_lanes price,
+                const slip_lanes offer, slip_lanes part, slip_lanes train, slip_lanes serve) {
+  slip_lanes all = {0}, to_train = {0};
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      const double usd = most[b][l] * part[l], chips = usd * each[l], train_chips = chips * p->training[b][l];
-      to_train[l] += train_chips;
-      to_serve[l] += chips - train_chips;
-      most[b][l] = usd;
+      all[l] += most[b][l];
+      to_train[l] += most[b][l] * p->training[b][l];
     }
   }
-  memcpy(train, to_train, sizeof to_train);
-  memcpy(serve, to_serve, sizeof to_serve);
+  EACH {
+    const double offered = offer[l] * price[l], share = all[l] > offered ? offered / all[l] : 1;
+    const double chips_per_usd = share / price[l];
+    part[l] = share;
+    train[l] = to_train[l] * chips_per_usd;
+    serve[l] = (all[l] - to_train[l]) * chips_per_usd;
+  }
 }
 
 /* Whether what is bought in quarter q retires before the scenario ends. */
@@ -191,7 +187,7 @@ static void read_grant(const slip_scenario *s, const slip_lanes *knots, const sc
 static void import_one(const slip_scenario *s, const slip_lanes *knots, const scenario_import *in, size_t q,
                        purse *p, scenario_state *st) {
   const slip_quarter quarter = s->from + (slip_quarter)q;
-  slip_lanes most[SCENARIO_BUYERS], price, fee, paid, offer, cap, train, serve;
+  slip_lanes most[SCENARIO_BUYERS], price, fee, paid, offer, cap, part, train, serve;
   double *chips = st->measures[SLIP_BOUGHT_IMPORTED], *revenue = st->measures[SLIP_REVENUE_FOREIGN],
          *fees = st->measures[SLIP_FEES];
   at(s, knots, in->offered, quarter, offer);
@@ -211,11 +207,12 @@ static void import_one(const slip_scenario *s, const slip_lanes *knots, const sc
     read_grant(s, knots, &in->grants[b * s->n_quarters + q], quarter, p->reading, most[b]);
     EACH most[b][l] *= p->left[b][l] < p->abroad[b][l] ? p->left[b][l] : p->abroad[b][l];
   }
-  buy(s, p, most, paid, offer, train, serve);
+  buy(s, p, (const slip_lanes *)most, paid, offer, part, train, serve);
   for (size_t b = 0; b < s->n_buyers; b++) {
     EACH {
-      p->left[b][l] = rest(p->left[b][l], most[b][l]);
-      p->abroad[b][l] = rest(p->abroad[b][l], most[b][l]);
+      const double usd = most[b][l] * part[l];
+      p->left[b][l] = rest(p->left[b][l], usd);
+      p->abroad[b][l] = rest(p->abroad[b][l], usd);
     }
   }
   join(s, p, in->fleet, q, train, serve, paid, st);
@@ -228,15 +225,14 @@ static void import_one(const slip_scenario *s, const slip_lanes *knots, const sc
 }
 
 static void buy_at_home(const slip_scenario *s, size_t q, purse *p, scenario_state *st) {
-  slip_lanes most[SCENARIO_BUYERS], price, train, serve;
+  slip_lanes price, part, train, serve;
   double *chips = st->measures[SLIP_BOUGHT_DOMESTIC], *revenue = st->measures[SLIP_REVENUE_DOMESTIC];
   for (size_t i = 0; i < s->supply->n_products; i++) {
     const size_t fleet = s->product_fleet[i];
     EACH price[l] = s->fleets[fleet].price_usd;
-    memcpy(most, p->left, s->n_buyers * sizeof *most);
-    buy(s, p, most, price, st->unsold[i], train, serve);
+    buy(s, p, (const slip_lanes *)p->left, price, st->unsold[i], part, train, serve);
     for (size_t b = 0; b < s->n_buyers; b++)
-      EACH p->left[b][l] = rest(p->left[b][l], most[b][l]);
+      EACH p->left[b][l] = rest(p->left[b][l], p->left[b][l] * part[l]);
     join(s, p, fleet, q, train, serve, price, st);
     EACH {
       const double n = train[l] + serve[l];

@@ -448,8 +448,12 @@ slip_status scenario_read(slip_scenario *s, slip_error *err) {
   SLIP_TRY(read_installed(s, err));
   SLIP_TRY(read_imports(s, err));
   SLIP_TRY(read_abroad(s, err));
-  for (size_t f = 0; f < s->n_fleets; f++)
+  for (size_t f = 0; f < s->n_fleets; f++) {
     s->fleets[f].is_used = true;
+    s->fleets[f].is_old = s->fleets[f].source == SCENARIO_DOMESTIC;
+  }
+  for (size_t i = 0; i < s->n_installed; i++)
+    s->fleets[s->installed[i].fleet].is_old = true;
   SLIP_TRY(list_of(get(s, "known"), "known figures", SCENARIO_KNOWN, err));
   for (const slip_node *node = first_of(get(s, "known")); node; node = node->next)
     SLIP_TRY(read_known(s, node, &s->known[s->n_known++], err));

@@ -147,12 +147,12 @@ slip_status slip_scenario_run(const slip_scenario *s, const slip_scenario_ask *a
   if (!m)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   *m = (struct result_memory){0};
-  m->bands = slip_memory_resize(NULL, n_all * sizeof *m->bands);
   m->drivers = slip_memory_resize(NULL, SLIP_DECK_MAX * sizeof *m->drivers);
-  if (!m->bands || !m->drivers)
+  if (!m->drivers)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  SLIP_TRY(slip_samples_bands(&samples, 0, n_all, ask->threads, m->bands, err));
   SLIP_TRY(find_drivers(&samples, &r, m, err));
+  m->bands = samples.bands;
+  samples.bands = NULL;
   m->public.n_years = r.years;
   m->public.n_quarters = s->n_quarters;
   m->public.first_year = (int)(s->from / 4);

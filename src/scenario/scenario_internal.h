@@ -40,6 +40,7 @@ typedef struct scenario_fleet {
   const slip_system *system;
   scenario_source source;
   bool is_estimated, is_used;    /* is_used: may have chips; else only a known figure asks for it */
+  bool is_old;                   /* may have chips before the scenario begins */
   size_t train_rate, serve_rate; /* inputs made by estimate.c: tokens/s per chip */
   double train_w, serve_w;       /* of one chip with its part of the system, before PUE */
   double peak_flops, price_usd;  /* of one chip with its part of the system */

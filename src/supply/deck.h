@@ -4,7 +4,8 @@
  *   formula.c   yields, dies per wafer, quarters
  *   read.c      supply files
  *   step.c      one quarter of making and packaging, for a block of samples
- *   sample.c    Monte Carlo: blocks over threads, quantiles, rank correlations
+ *   sample.c    Monte Carlo: blocks over threads, rank correlations
+ *   quantile.c  exact quantiles in little memory
  *   supply.c    the public functions */
 #ifndef SLIP_SUPPLY_DECK_H
 #define SLIP_SUPPLY_DECK_H

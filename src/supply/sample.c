@@ -1,21 +1,16 @@
-/* Blocks over threads, quantiles by selection, rank correlations. */
-#ifdef __linux__
-#define _DEFAULT_SOURCE /* madvise */
-#endif
+/* Blocks over threads, what is kept of them, rank correlations. */
 #include "supply/sample.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 #include "base/fail.h"
 #include "base/random.h"
+#include "supply/quantile.h"
 
 #ifdef _OPENMP
 static int thread_count(int wanted) {
@@ -23,191 +18,205 @@ static int thread_count(int wanted) {
 }
 #endif
 
-/* Memory of one thread: draws, outputs, the study's own. */
+typedef struct sampling {
+  const slip_study *study;
+  slip_samples *s;
+  int threads;
+  const volatile int *stop;
+  bool failed, stopped;
+  slip_bracket *brackets; /* [output]; from here on only when more samples are drawn than kept */
+  bool *counts;           /* whether the output's band is still to be found */
+  slip_tally *tallies;
+} sampling;
+
+/* Memory of one thread: draws, outputs, the study's own, and what it has seen. */
 typedef struct bench {
   slip_lanes *knots, *out;
   void *scratch;
+  slip_tally *tallies;
 } bench;
 
 static bool bench_open(const slip_study *study, bench *b) {
   b->knots = slip_memory_resize(NULL, (study->deck->n_knots + 1) * sizeof(slip_lanes));
   b->out = slip_memory_resize(NULL, (study->n_outputs + 1) * sizeof(slip_lanes));
   b->scratch = slip_memory_resize(NULL, study->scratch_bytes + 1);
-  return b->knots && b->out && b->scratch;
+  b->tallies = calloc(study->n_outputs + 1, sizeof *b->tallies);
+  return b->knots && b->out && b->scratch && b->tallies;
 }
 
-static void bench_free(bench *b) {
+static void free_tallies(slip_tally *tallies, size_t n) {
+  for (size_t o = 0; tallies && o < n; o++)
+    slip_tally_free(&tallies[o]);
+  free(tallies);
+}
+
+static void bench_free(bench *b, size_t n_outputs) {
   free(b->knots);
   free(b->out);
   free(b->scratch);
+  free_tallies(b->tallies, n_outputs);
 }
 
-static void run_block(const slip_study *study, bench *b, slip_samples *s, int64_t block) {
+/* One block: kept when it is among the first, else counted. False when there is no memory. */
+static bool run_block(const sampling *g, bench *b, int64_t block) {
+  slip_samples *s = g->s;
   const int64_t first = block * SLIP_LANES;
   const int64_t left = s->n - first, count = left < SLIP_LANES ? left : SLIP_LANES;
-  slip_deck_draw(study->deck, s->seed, (uint32_t)first, b->knots, NULL);
-  study->block(study->context, b->scratch, (const slip_lanes *)b->knots, b->out);
-  for (size_t o = 0; o < study->n_outputs; o++)
-    for (int64_t l = 0; l < count; l++)
-      s->values[o * (size_t)s->n + (size_t)(first + l)] = (float)b->out[o][l];
+  slip_deck_draw(g->study->deck, s->seed, (uint32_t)first, b->knots, NULL);
+  g->study->block(g->study->context, b->scratch, (const slip_lanes *)b->knots, b->out);
+  for (size_t o = 0; o < s->n_outputs; o++) {
+    float values[SLIP_LANES];
+    if (first >= s->n_kept && !g->counts[o])
+      continue;
+    for (int64_t l = 0; l < SLIP_LANES; l++)
+      values[l] = (float)b->out[o][l];
+    if (first < s->n_kept)
+      memcpy(&s->values[o * (size_t)s->n_kept + (size_t)first], values, (size_t)count * sizeof *values);
+    else if (!slip_tally_add(&b->tallies[o], &g->brackets[o], values, (int)count))
+      return false;
+  }
+  return true;
 }
 
-/* Hundreds of megabytes that are written once: in large pages where the system has them, for a tenth of the time goes to small ones. */
-static void use_large_pages(void *memory, size_t size) {
-#ifdef MADV_HUGEPAGE
-  const uintptr_t page = (uintptr_t)2 << 20, first = ((uintptr_t)memory + page - 1) & ~(page - 1);
-  const uintptr_t end = ((uintptr_t)memory + size) & ~(page - 1);
-  if (first < end)
-    (void)madvise((char *)memory + (first - (uintptr_t)memory), end - first, MADV_HUGEPAGE); /* only a wish */
-#else
-  (void)memory;
-  (void)size;
-#endif
+static bool merge(sampling *g, const bench *b) {
+  bool merged = true;
+  for (size_t o = 0; merged && g->tallies && o < g->s->n_outputs; o++)
+    merged = slip_tally_merge(&g->tallies[o], &b->tallies[o]);
+  return merged;
+}
+
+static void run_blocks(sampling *g, int64_t from, int64_t to) {
+  bool failed = false, stopped = false;
+#pragma omp parallel num_threads(thread_count(g->threads)) default(shared) reduction(|| : failed, stopped)
+  {
+    bench b;
+    bool ready = bench_open(g->study, &b);
+#pragma omp for schedule(dynamic, 16)
+    for (int64_t block = from; block < to; block++) {
+      if (g->stop && *g->stop)
+        stopped = true;
+      else if (ready)
+        ready = run_block(g, &b, block);
+    }
+#pragma omp critical(slip_sample_merge)
+    failed = !ready || !merge(g, &b);
+    bench_free(&b, g->study->n_outputs);
+  }
+  g->failed = g->failed || failed;
+  g->stopped = g->stopped || stopped;
+}
+
+/* What is found of each output, on the threads: of few samples the band, of many the brackets first and the band when all are counted. */
+static void for_outputs(sampling *g, bool (*find)(sampling *g, size_t output, uint32_t *scratch)) {
+  bool failed = false;
+#pragma omp parallel num_threads(thread_count(g->threads)) default(shared) reduction(|| : failed)
+  {
+    uint32_t *scratch = slip_memory_resize(NULL, SLIP_RANKS_SCRATCH * sizeof *scratch);
+    failed = !scratch;
+#pragma omp for schedule(dynamic, 4)
+    for (size_t o = 0; o < g->s->n_outputs; o++)
+      failed = failed || !find(g, o, scratch);
+    free(scratch);
+  }
+  g->failed = g->failed || failed;
+}
+
+static bool band_of_kept(sampling *g, size_t o, uint32_t *scratch) {
+  g->s->bands[o] = slip_band_find(&g->s->values[o * (size_t)g->s->n_kept], g->s->n_kept, scratch);
+  return true;
+}
+
+/* Counts the samples that are kept, which every tally begins with. */
+static bool begin_tally(sampling *g, size_t o) {
+  const slip_samples *s = g->s;
+  const float *kept = &s->values[o * (size_t)s->n_kept];
+  slip_tally_free(&g->tallies[o]);
+  for (int64_t i = 0; i < s->n_kept; i += SLIP_LANES)
+    if (!slip_tally_add(&g->tallies[o], &g->brackets[o], kept + i, SLIP_LANES))
+      return false;
+  return true;
+}
+
+static bool bracket_of_kept(sampling *g, size_t o, uint32_t *scratch) {
+  const slip_samples *s = g->s;
+  g->brackets[o] = slip_bracket_of(&s->values[o * (size_t)s->n_kept], s->n_kept, s->n, scratch);
+  g->counts[o] = true;
+  return begin_tally(g, o);
+}
+
+/* Of an output whose bracket was wrong, everything is kept in the next round. */
+static bool band_of_tally(sampling *g, size_t o, uint32_t *scratch) {
+  if (!g->counts[o])
+    return true;
+  g->counts[o] = !slip_tally_band(&g->tallies[o], &g->brackets[o], scratch, &g->s->bands[o]);
+  if (!g->counts[o]) {
+    slip_tally_free(&g->tallies[o]);
+    return true;
+  }
+  g->brackets[o] = slip_bracket_all();
+  return begin_tally(g, o);
+}
+
+static bool go_on(const sampling *g) {
+  return !g->failed && !g->stopped;
+}
+
+static bool is_any(const bool *flags, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (flags[i])
+      return true;
+  return false;
+}
+
+/* The samples that are not kept: once, and once more should a quantile not lie where the first samples said. */
+static void count_rest(sampling *g, int64_t blocks) {
+  const size_t n = g->s->n_outputs;
+  g->brackets = slip_memory_resize(NULL, (n + 1) * sizeof *g->brackets);
+  g->counts = calloc(n + 1, sizeof *g->counts);
+  g->tallies = calloc(n + 1, sizeof *g->tallies);
+  g->failed = !g->brackets || !g->counts || !g->tallies;
+  if (go_on(g))
+    for_outputs(g, bracket_of_kept);
+  while (go_on(g) && is_any(g->counts, n)) {
+    run_blocks(g, SLIP_KEPT / SLIP_LANES, blocks);
+    if (go_on(g))
+      for_outputs(g, band_of_tally);
+  }
+  free_tallies(g->tallies, n);
+  free(g->counts);
+  free(g->brackets);
 }
 
 slip_status slip_sample(const slip_study *study, int64_t n, uint32_t seed, int threads, const volatile int *stop,
                         slip_samples *out, slip_error *err) {
   if (n < 1 || n > SLIP_MAX_SAMPLES)
     return slip_fail(err, SLIP_BAD_INPUT, "samples are from 1 to %d", SLIP_MAX_SAMPLES);
-  slip_samples s = {study->n_outputs, n, seed, NULL};
-  s.values = slip_memory_resize(NULL, study->n_outputs * (size_t)n * sizeof *s.values);
-  if (!s.values)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory for %g samples", (double)n);
-  use_large_pages(s.values, study->n_outputs * (size_t)n * sizeof *s.values);
-  const int64_t blocks = (n + SLIP_LANES - 1) / SLIP_LANES;
-  bool failed = false, stopped = false;
-  (void)threads; /* not read where there is no OpenMP */
-#pragma omp parallel num_threads(thread_count(threads)) default(shared)
-  {
-    bench b;
-    const bool ready = bench_open(study, &b);
-    if (!ready) {
-#pragma omp atomic write
-      failed = true;
-    }
-#pragma omp for schedule(dynamic, 16)
-    for (int64_t block = 0; block < blocks; block++) {
-      if (stop && *stop) {
-#pragma omp atomic write
-        stopped = true;
-      } else if (ready) {
-        run_block(study, &b, &s, block);
-      }
-    }
-    bench_free(&b);
-  }
-  if (!failed && !stopped) {
+  slip_samples s = {.n_outputs = study->n_outputs, .n = n, .n_kept = n < SLIP_KEPT ? n : SLIP_KEPT, .seed = seed};
+  sampling g = {.study = study, .s = &s, .threads = threads, .stop = stop};
+  const int64_t blocks = (n + SLIP_LANES - 1) / SLIP_LANES, kept_blocks = (s.n_kept + SLIP_LANES - 1) / SLIP_LANES;
+  s.values = slip_memory_resize(NULL, (s.n_outputs + 1) * (size_t)s.n_kept * sizeof *s.values);
+  s.bands = slip_memory_resize(NULL, (s.n_outputs + 1) * sizeof *s.bands);
+  g.failed = !s.values || !s.bands;
+  if (go_on(&g))
+    run_blocks(&g, 0, kept_blocks);
+  if (go_on(&g) && n > s.n_kept)
+    count_rest(&g, blocks);
+  else if (go_on(&g))
+    for_outputs(&g, band_of_kept);
+  if (go_on(&g)) {
     *out = s;
     return SLIP_OK;
   }
-  free(s.values);
-  return failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : slip_fail(err, SLIP_INTERRUPTED, "stopped");
+  slip_samples_free(&s);
+  return g.failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory for %g samples", (double)n)
+                  : slip_fail(err, SLIP_INTERRUPTED, "stopped");
 }
 
 void slip_samples_free(slip_samples *samples) {
   free(samples->values);
+  free(samples->bands);
   samples->values = NULL;
-}
-
-/* ---- quantiles: the value of a rank, by counting the upper and then the lower half of the bits ---- */
-
-enum { HALF = 1 << 16, FEW = 2048 };
-
-/* Unsigned numbers in the order of the floats (no NAN among them). */
-static uint32_t order_of(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
-}
-
-static float value_of(uint32_t order) {
-  const uint32_t bits = order & 0x80000000U ? order & 0x7fffffffU : ~order;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/* The half in which the k-th smallest lies, and how many come before that half. */
-static uint32_t locate(const uint32_t *counts, int64_t k, int64_t *before) {
-  uint32_t half = 0;
-  *before = 0;
-  while (*before + counts[half] <= k)
-    *before += counts[half++];
-  return half;
-}
-
-static bool is_one_value(const float *v, int64_t n) {
-  for (int64_t i = 1; i < n; i++)
-    if (v[i] != v[0])
-      return false;
-  return true;
-}
-
-static int by_order(const void *a, const void *b) {
-  const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return x < y ? -1 : x > y;
-}
-
-/* Few values are sorted: sooner done than clearing the counts. */
-static void find_sorted(const float *v, int64_t n, const int64_t ranks[3], uint32_t *order, double found[3]) {
-  for (int64_t i = 0; i < n; i++)
-    order[i] = order_of(v[i]);
-  qsort(order, (size_t)n, sizeof *order, by_order);
-  for (int k = 0; k < 3; k++)
-    found[k] = (double)value_of(order[ranks[k]]);
-}
-
-/* The values of three ranks, in two passes. counts: 4 * HALF numbers of scratch. */
-static slip_band band_of(const float *v, int64_t n, uint32_t *counts) {
-  const double last = (double)(n - 1);
-  const int64_t ranks[3] = {(int64_t)(0.1 * last + 0.5), (int64_t)(0.5 * last + 0.5), (int64_t)(0.9 * last + 0.5)};
-  uint32_t half[3];
-  int64_t before[3], inside = 0;
-  double found[3];
-  if (is_one_value(v, n))
-    return (slip_band){(double)v[0], (double)v[0], (double)v[0]};
-  if (n <= FEW) {
-    find_sorted(v, n, ranks, counts, found);
-    return (slip_band){found[0], found[1], found[2]};
-  }
-  memset(counts, 0, 4 * HALF * sizeof *counts);
-  for (int64_t i = 0; i < n; i++)
-    counts[order_of(v[i]) >> 16]++;
-  for (int k = 0; k < 3; k++)
-    half[k] = locate(counts, ranks[k], &before[k]);
-  for (int64_t i = 0; i < n; i++) {
-    const uint32_t order = order_of(v[i]), upper = order >> 16;
-    if (upper == half[0])
-      counts[HALF + (order & 0xffffU)]++;
-    if (upper == half[1])
-      counts[2 * HALF + (order & 0xffffU)]++;
-    if (upper == half[2])
-      counts[3 * HALF + (order & 0xffffU)]++;
-  }
-  for (int k = 0; k < 3; k++)
-    found[k] = (double)value_of(half[k] << 16 | locate(counts + (k + 1) * HALF, ranks[k] - before[k], &inside));
-  return (slip_band){found[0], found[1], found[2]};
-}
-
-slip_status slip_samples_bands(const slip_samples *s, size_t first, size_t count, int threads, slip_band *out,
-                               slip_error *err) {
-  bool failed = false;
-  (void)threads;
-#pragma omp parallel num_threads(thread_count(threads)) default(shared)
-  {
-    uint32_t *counts = slip_memory_resize(NULL, 4 * HALF * sizeof *counts);
-    if (!counts) {
-#pragma omp atomic write
-      failed = true;
-    }
-#pragma omp for schedule(dynamic, 4)
-    for (size_t i = 0; i < count; i++) {
-      if (counts)
-        out[i] = band_of(&s->values[(first + i) * (size_t)s->n], s->n, counts);
-    }
-    free(counts);
-  }
-  return failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  samples->bands = NULL;
 }
 
 /* ---- rank correlation ---- */
@@ -252,14 +261,14 @@ static double correlation(const double *rank, const double *u, size_t n) {
 
 slip_status slip_samples_ranks(const slip_samples *s, const slip_deck *deck, size_t output, double *out,
                                slip_error *err) {
-  const size_t n = s->n < SLIP_RANKED ? (size_t)s->n : SLIP_RANKED;
+  const size_t n = s->n_kept < SLIP_RANKED ? (size_t)s->n_kept : SLIP_RANKED;
   placed *order = slip_memory_resize(NULL, n * sizeof *order);
   double *rank = slip_memory_resize(NULL, n * sizeof *rank), *u = slip_memory_resize(NULL, n * sizeof *u);
   slip_status status = SLIP_OK;
   if (!order || !rank || !u)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   for (size_t i = 0; i < n; i++)
-    order[i] = (placed){s->values[output * (size_t)s->n + i], (int32_t)i};
+    order[i] = (placed){s->values[output * (size_t)s->n_kept + i], (int32_t)i};
   rank_of(order, n, rank);
   for (size_t i = 0; i < deck->n; i++) {
     out[i] = 0;

@@ -107,8 +107,8 @@ SLIP_WIDE void supply_step(const slip_supply *supply, const slip_deck *deck, con
   slip_lanes weight[SUPPLY_PRODUCTS], room[SUPPLY_PRODUCTS], started[SUPPLY_PRODUCTS], sum[SUPPLY_POOLS];
   slip_lanes whole[SUPPLY_POOLS], part[SUPPLY_POOLS], yield;
   fill(supply, deck, knots, quarter, state);
-  memcpy(whole, state->stock, sizeof whole);
-  memset(sum, 0, sizeof sum);
+  memcpy(whole, state->stock, supply->n_pools * sizeof *whole);
+  memset(sum, 0, supply->n_pools * sizeof *sum);
   for (size_t i = 0; i < supply->n_products; i++) {
     slip_deck_at(deck, knots, supply->products[i].share, quarter, weight[i]);
     for (size_t p = 0; p < supply->n_pools; p++)
@@ -120,11 +120,14 @@ SLIP_WIDE void supply_step(const slip_supply *supply, const slip_deck *deck, con
       slip_deck_at(deck, knots, supply->products[i].capacity, quarter, room[i]);
     memset(started[i], 0, sizeof(slip_lanes));
   }
-  for (size_t i = 0; i < supply->n_products; i++) { /* each product's part of the pools, by weight */
+  for (size_t p = 0; p < supply->n_pools; p++)
+    SLIP_EACH_LANE
+  whole[p][l] = sum[p][l] > 0 ? whole[p][l] / sum[p][l] : 0; /* per weight, from here on */
+  for (size_t i = 0; i < supply->n_products; i++) {          /* each product's part of the pools, by weight */
     for (size_t p = 0; p < supply->n_pools; p++)
       if (needs(&supply->products[i], p))
         SLIP_EACH_LANE
-    part[p][l] = sum[p][l] > 0 ? whole[p][l] * (weight[i][l] / sum[p][l]) : 0;
+    part[p][l] = whole[p][l] * weight[i][l];
     package(&supply->products[i], state, (const slip_lanes *)part, room[i], started[i]);
   }
   for (size_t i = 0; i < supply->n_products;

@@ -162,12 +162,12 @@ slip_status slip_supply_run(const slip_supply *s, const slip_supply_ask *ask, sl
   if (!m)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   *m = (struct result_memory){0};
-  m->bands = slip_memory_resize(NULL, n_bands * sizeof *m->bands);
   m->drivers = slip_memory_resize(NULL, SLIP_DECK_MAX * sizeof *m->drivers);
-  if (!m->bands || !m->drivers)
+  if (!m->drivers)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  SLIP_TRY(slip_samples_bands(&samples, 0, n_bands, ask->threads, m->bands, err));
   SLIP_TRY(find_drivers(&samples, s->deck, n_bands, m->drivers, &m->public.n_drivers, err));
+  m->bands = samples.bands;
+  samples.bands = NULL;
   m->public.n_products = s->n_products;
   m->public.n_quarters = quarters;
   m->public.made = m->bands;
