@@ -237,33 +237,28 @@ cleanup:
 
 /* ---- intervals, and the priors of kinds ---- */
 
-static const char *spread_field(slip_row_kind kind, int class) {
-  if (kind == SLIP_ROW_TRAINING)
-    return class ? "spread_train_moe" : "spread_train";
-  static const char *const serving[SLIP_SPREAD_CLASSES] = {"spread_serve", "spread_ttft", "spread_ttft_split"};
-  return serving[class];
-}
-
 /* Rows of the stack that say something of an interval of this class. */
-static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, int class) {
+static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, slip_spread_class class) {
   size_t n = 0;
   for (size_t i = 0; i < rows->n; i++) {
     const slip_case *c = rows->rows[i].c;
     bool says = false;
     for (int q = 0; q < c->n_quantities; q++)
-      says = says || slip_spread_class(c, q) == class;
+      says = says || slip_spread_class_of(c, q) == class;
     n += says && c->stack && strcmp(c->stack->entry.name, stack->name) == 0;
   }
   return n;
 }
 
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
-                                 const slip_held_out *held, const slip_stack *stack, int class, double *scratch) {
-  const char *field = spread_field(stage->kind, class);
+                                 const slip_held_out *held, const slip_stack *stack, slip_spread_class class,
+                                 slip_grouped *scratch) {
+  const char *field = slip_spread_field(stage->kind, class);
   const size_t n = rows_of(rows, &stack->entry, class);
   const bool unseen = n == 0 || stack->is_prior;
-  const double spread = slip_spread_from(rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS], NULL,
-                                         unseen ? NULL : stack->entry.name, class, scratch);
+  const slip_spread_rows from = {rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS],
+                                 unseen ? slip_family_group : slip_fold_group, NULL, scratch};
+  const double spread = slip_spread_from(&from, unseen ? NULL : stack->entry.name, class);
   if (isnan(spread))
     return SLIP_OK;
   const char *note =
@@ -302,7 +297,7 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
                                  const slip_held_out *held) {
   slip_status status = SLIP_OK;
   const bool train = stage->kind == SLIP_ROW_TRAINING;
-  double *scratch = slip_memory_resize(NULL, (rows->n * Q + 1) * sizeof *scratch);
+  slip_grouped *scratch = slip_memory_resize(NULL, (rows->n * Q + 1) * sizeof *scratch);
   if (!scratch)
     return no_memory(r);
   for (size_t i = 0; i < slip_catalog_count(r->bench->catalog, SLIP_KIND_STACK); i++) {
@@ -310,8 +305,8 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
         (const slip_stack *)(const void *)slip_catalog_entry(r->bench->catalog, SLIP_KIND_STACK, i);
     if (!(train ? stack->trains : stack->serves))
       continue;
-    for (int class = 0; class < (train ? 2 : SLIP_SPREAD_CLASSES); class ++)
-      SLIP_TRY(change_spread(r, stage, rows, held, stack, class, scratch));
+    for (int class = 0; class < slip_spread_classes(stage->kind); class ++)
+      SLIP_TRY(change_spread(r, stage, rows, held, stack, (slip_spread_class) class, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }

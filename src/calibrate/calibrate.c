@@ -137,12 +137,11 @@ static bool is_of(const run *r, size_t i, const char **reason) {
 
 /* Figures that the model has a value for, under the stack as it is. */
 static slip_status take_row(run *r, const slip_case *c) {
-  const bool train = r->out->kind == SLIP_ROW_TRAINING;
   const slip_stack *stack = r->out->base;
-  double predicted[Q] = {NAN, NAN, NAN, NAN}, spread = NAN;
+  double predicted[Q] = {NAN, NAN, NAN, NAN}, spread[Q] = {0};
   slip_error why = {0};
   slip_fit_row row = {.c = c};
-  const slip_status status = slip_fit_predict(c, stack, predicted, &spread, &why);
+  const slip_status status = slip_fit_predict(c, stack, predicted, spread, &why);
   if (status == SLIP_NO_MEMORY)
     return no_memory(r->err);
   if (status != SLIP_OK)
@@ -154,7 +153,7 @@ static slip_status take_row(run *r, const slip_case *c) {
   }
   if (row.n_used == 0)
     return leave_out(r, c, "the model has no value for what was measured");
-  row.range = fmax(0, spread - (train ? stack->spread_train : stack->spread_serve));
+  row.range = slip_case_range(c, stack, spread);
   r->rows[r->out->rows_used++] = row;
   r->out->figures += (size_t)row.n_used;
   return SLIP_OK;

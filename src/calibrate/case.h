@@ -109,8 +109,8 @@ slip_status slip_predict_kernel_case(const slip_case *c, const slip_stack *stack
                                      double predicted[SLIP_MAX_QUANTITIES], double spread[SLIP_MAX_QUANTITIES],
                                      slip_error *err);
 
-/* What `spread` of a prediction has beyond the stack's own: half of the way between what the row leaves open. >= 0. */
-double slip_case_range(const slip_case *c, const double spread[SLIP_MAX_QUANTITIES]);
+/* What `spread` of a prediction under the stack has beyond the stack's own: half of the way between what the row leaves open. >= 0. */
+double slip_case_range(const slip_case *c, const slip_stack *stack, const double spread[SLIP_MAX_QUANTITIES]);
 
 /* ---- names as sources write them (resolve.c) ---- */
 

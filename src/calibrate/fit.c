@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "calibrate/constants.h"
 #include "calibrate/linear.h"
+#include "calibrate/spread.h"
 #include "calibrate/validation.h"
 
 enum { N = SLIP_MAX_CONSTANTS, Q = SLIP_MAX_QUANTITIES };
@@ -317,11 +318,7 @@ static slip_status describe(problem *p, slip_fit_result *out) {
     out->prior_sd[at] = p->sd[at];
     out->posterior_sd[at] = p->sd[at] * fmin(1, sqrt(wider * c[i][i]));
   }
-  const double before = p->job->train ? p->job->base->spread_train : p->job->base->spread_serve;
-  const double spread = SLIP_Z80 * sqrt(wider * (p->own + left));
-  *(p->job->train ? &out->stack.spread_train : &out->stack.spread_serve) = spread;
-  if (p->job->train) /* narrowed alike */
-    out->stack.spread_train_moe *= spread / before;
+  slip_spread_narrow(&out->stack, p->job->train, SLIP_Z80 * sqrt(wider * (p->own + left)));
 cleanup:
   return status;
 }

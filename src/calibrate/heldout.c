@@ -44,89 +44,32 @@ slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_a
     }
     if (row.n_used == 0)
       continue;
-    row.range = slip_case_range(c, spread);
+    row.range = slip_case_range(c, c->stack, spread);
     out->of[out->n] = i;
     out->rows[out->n++] = row;
   }
   return SLIP_OK;
 }
 
-/* ---- groups ---- */
-
-static uint64_t hash_text(uint64_t hash, const char *text) { /* FNV-1a, the end of the text included */
-  for (;; text++) {
-    hash = (hash ^ (unsigned char)*text) * 1099511628211ULL;
-    if (*text == '\0')
-      return hash;
-  }
-}
-
-static uint64_t fold_group(const slip_case *c) {
-  uint64_t hash = 14695981039346656037ULL;
-  hash = hash_text(hash, c->shown.family);
-  hash = hash_text(hash, c->shown.model);
-  return hash_text(hash, c->shown.chip);
-}
-
-static uint64_t family_group(const slip_case *c) {
-  return hash_text(14695981039346656037ULL, c->shown.family);
-}
-
 /* ---- intervals ---- */
 
-int slip_spread_class(const slip_case *c, int quantity) {
-  if (c->kind == SLIP_ROW_TRAINING)
-    return c->shown.moe;
-  return strcmp(c->quantities[quantity].name, "ttft_ms") != 0 ? 0 : c->shown.disaggregated ? 2 : 1;
-}
-
-static const char *spread_owner(const slip_case *c) {
-  return c->kind == SLIP_ROW_KERNEL ? c->shown.model : c->shown.stack;
-}
-
-/* The 80% quantile of |residual|; *n: of how many. Rows that leave something open say too little of a stack. */
-static double quantile80(const slip_fit_rows *rows, const double *residuals, const bool *use, const char *of,
-                         int spread_class, double *scratch, size_t *n) {
-  *n = 0;
-  for (size_t r = 0; r < rows->n; r++) {
-    const slip_case *c = rows->rows[r].c;
-    if ((use && !use[r]) || rows->rows[r].range > 0 || (of && strcmp(spread_owner(c), of) != 0))
-      continue;
-    for (int q = 0; q < Q; q++)
-      if (rows->rows[r].used[q] && !isnan(residuals[r * Q + (size_t)q]) && slip_spread_class(c, q) == spread_class)
-        scratch[(*n)++] = fabs(residuals[r * Q + (size_t)q]);
-  }
-  return slip_quantile(scratch, *n, 0.8);
-}
-
-double slip_spread_from(const slip_fit_rows *rows, const double *residuals, const bool *use, const char *of,
-                        int spread_class, double *scratch) {
-  size_t n, all;
-  const double pool = quantile80(rows, residuals, use, NULL, spread_class, scratch, &all);
-  const double own = of ? quantile80(rows, residuals, use, of, spread_class, scratch, &n) : (n = 0, NAN);
-  if (n == 0)
-    return pool;
-  const double weight = (double)n;
-  return sqrt((weight * own * own + SLIP_POOL_ROWS * pool * pool) / (weight + SLIP_POOL_ROWS));
-}
-
-/* Intervals of the rows of one group, from the residuals of all others. `by_owner`: the stack (operator) has others of its own. */
-static void spread_rows(const slip_fit_rows *rows, const bool *others, const double *residuals, bool by_owner,
-                        double *scratch, double *spreads) {
+/* Intervals of the rows of one group, from the residuals of all others, those of `from`. `by_owner`: the stack (operator) has others of its own. */
+static void spread_rows(const slip_spread_rows *from, bool by_owner, double *spreads) {
+  const slip_fit_rows *rows = from->rows;
   const char *last = NULL;
   double known[SLIP_SPREAD_CLASSES];
   for (size_t r = 0; r < rows->n; r++) {
     const slip_case *c = rows->rows[r].c;
-    if (others[r])
+    if (from->use[r])
       continue;
-    const char *of = by_owner ? spread_owner(c) : NULL;
+    const char *of = by_owner ? slip_spread_owner(c) : NULL;
     if (!last || (of && strcmp(of, last) != 0)) {
-      for (int k = 0; k < SLIP_SPREAD_CLASSES; k++)
-        known[k] = slip_spread_from(rows, residuals, others, of, k, scratch);
+      for (int k = 0; k < slip_spread_classes(c->kind); k++)
+        known[k] = slip_spread_from(from, of, (slip_spread_class)k);
       last = of ? of : "";
     }
     for (int q = 0; q < c->n_quantities; q++)
-      spreads[r * Q + (size_t)q] = known[slip_spread_class(c, q)] + rows->rows[r].range;
+      spreads[r * Q + (size_t)q] = known[slip_spread_class_of(c, q)] + rows->rows[r].range;
   }
 }
 
@@ -138,7 +81,8 @@ typedef struct holding {
   slip_row_kind kind;
   const slip_fit_watch *watch;
   const double *all; /* unknowns fitted to all rows */
-  double *u, *residuals, *scratch;
+  double *u, *residuals;
+  slip_grouped *scratch;
   bool *in;
   size_t fits, done;
   slip_error *err;
@@ -184,7 +128,7 @@ static bool fellows(const holding *h, size_t a, size_t b) {
 }
 
 static uint64_t name_hash(const holding *h, size_t row) {
-  return hash_text(14695981039346656037ULL, h->rows->rows[row].c->shown.id);
+  return slip_text_hash(h->rows->rows[row].c->shown.id);
 }
 
 /* How many rows of its stack and chip come before it in the order of hashes (of places, where those are equal); *of: how many there are. */
@@ -227,7 +171,8 @@ static slip_status observe(const holding *h, const observer *seen, const size_t 
   const bool train = h->kind == SLIP_ROW_TRAINING;
   slip_stack base = *seen->stack;
   slip_fit_result fit;
-  *(train ? &base.spread_train : &base.spread_serve) = base.spread_train_moe = UNSEEN_SPREAD;
+  slip_spread_narrow(&base, train, UNSEEN_SPREAD);
+  base.spread_train_moe = UNSEEN_SPREAD;
   const slip_fit_job job = {
       .base = &base, .train = train, .rows = &h->rows->rows[seen->row], .n_rows = 1, .seconds = 60};
   slip_error ignored;
@@ -259,7 +204,8 @@ static slip_status hold_out_folds(holding *h, size_t *group_of, slip_held_out *o
   for (size_t k = 0; k < FOLDS; k++) {
     for (size_t r = 0; r < h->rows->n; r++)
       h->in[r] = group_of[r] != k;
-    spread_rows(h->rows, h->in, out->residuals[SLIP_FOLDS], true, h->scratch, out->spreads[SLIP_FOLDS]);
+    const slip_spread_rows from = {h->rows, out->residuals[SLIP_FOLDS], slip_fold_group, h->in, h->scratch};
+    spread_rows(&from, true, out->spreads[SLIP_FOLDS]);
   }
 cleanup:
   return status;
@@ -277,9 +223,12 @@ static slip_status hold_out_families(holding *h, const size_t *group_of, size_t 
   for (size_t g = 0; g < groups; g++) {
     for (size_t r = 0; r < h->rows->n; r++)
       h->in[r] = group_of[r] != g;
-    for (int scheme = SLIP_FAMILIES; scheme <= SLIP_OBSERVED; scheme++)
-      spread_rows(h->rows, h->in, out->residuals[scheme], h->kind == SLIP_ROW_KERNEL, h->scratch,
-                  out->spreads[scheme]);
+    for (int scheme = SLIP_FAMILIES; scheme <= SLIP_OBSERVED; scheme++) {
+      const slip_spread_rows from = {h->rows, out->residuals[scheme],
+                                     scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group, h->in,
+                                     h->scratch};
+      spread_rows(&from, h->kind == SLIP_ROW_KERNEL, out->spreads[scheme]);
+    }
   }
 cleanup:
   return status;
@@ -327,10 +276,10 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
     return no_memory(err);
   SLIP_TRY(make_arrays(&h, arena, out));
   for (size_t r = 0; r < rows->n; r++)
-    hashes[r] = fold_group(rows->rows[r].c);
+    hashes[r] = slip_fold_group(rows->rows[r].c);
   SLIP_TRY(slip_groups_deal(arena, hashes, rows->n, FOLDS, &by_fold, err));
   for (size_t r = 0; r < rows->n; r++)
-    hashes[r] = family_group(rows->rows[r].c);
+    hashes[r] = slip_family_group(rows->rows[r].c);
   SLIP_TRY(slip_groups_deal(arena, hashes, rows->n, rows->n, &by_family, err));
   h.fits = 4 + FOLDS +
            by_family.groups; /* the fit to all rows differentiates them, which takes as long as a few without */

@@ -3,14 +3,9 @@
 #define SLIP_CALIBRATE_HELDOUT_H
 
 #include "calibrate/joint.h"
+#include "calibrate/spread.h"
 #include "calibrate/workbench.h"
 
-/* Rows of a workbench that a fit of their kind can use. */
-typedef struct slip_fit_rows {
-  slip_fit_row *rows;
-  size_t *of; /* index of each in the workbench */
-  size_t n;
-} slip_fit_rows;
 /* Scored rows of the kind that the model answers, under the constants as they are. In the arena. SLIP_NO_MEMORY. */
 slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_arena *arena, slip_fit_rows *out,
                                slip_error *err);
@@ -37,15 +32,5 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
  * The observed row (0 is the first by hash) after which the row at a place of that order is predicted; rows >= 2. */
 enum { SLIP_OBSERVERS = 5 };
 size_t slip_observer_of(size_t place, size_t rows);
-
-/* Figures whose intervals are of one kind. Training: 1 for mixtures of experts, else 0. Serving: 1 for times to first token, 2 for those of
- * disaggregated rows, else 0. */
-enum { SLIP_SPREAD_CLASSES = 3 };
-int slip_spread_class(const slip_case *c, int quantity);
-/* Half-width of the 80% interval of a stack (of an operator, for kernels) from residuals: its own 80% quantile, and that of all rows of the kind,
- * which counts as SLIP_POOL_ROWS rows. `use` NULL: all rows. NAN without any. O(n log n). */
-#define SLIP_POOL_ROWS 8.0
-double slip_spread_from(const slip_fit_rows *rows, const double *residuals, const bool *use, const char *of,
-                        int spread_class, double *scratch);
 
 #endif

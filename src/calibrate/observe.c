@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "calibrate/constants.h"
+#include "calibrate/spread.h"
 
 enum { CONSTANTS = SLIP_MAX_CONSTANTS };
 
@@ -90,7 +91,7 @@ static slip_status update(log_prediction predict, const void *context, const sli
   }
   SLIP_TRY(predict(context, out, &after, err));
   double left = own + shared - shared * shared / denominator; /* variance of the next prediction */
-  *(train ? &out->spread_train : &out->spread_serve) = SLIP_Z80 * sqrt(left);
+  slip_spread_narrow(out, train, SLIP_Z80 * sqrt(left));
   out->spread_train_moe =
       train ? SLIP_Z80 * sqrt(left) : stack->spread_train_moe; /* of the job that was observed */
   *lesson = (slip_lesson){.kind = lesson->kind,

@@ -114,14 +114,13 @@ static double figure(const slip_serve_figures *f, const char *quantity) {
 }
 
 static double own_spread(const slip_case *c, const slip_stack *stack, int quantity) {
-  const double spreads[SLIP_SPREAD_CLASSES] = {stack->spread_serve, stack->spread_ttft, stack->spread_ttft_split};
-  return spreads[slip_spread_class(c, quantity)];
+  return slip_spread_of_stack(stack, c->kind, slip_spread_class_of(c, quantity));
 }
 
-double slip_case_range(const slip_case *c, const double spread[SLIP_MAX_QUANTITIES]) {
+double slip_case_range(const slip_case *c, const slip_stack *stack, const double spread[SLIP_MAX_QUANTITIES]) {
   double most = 0;
   for (int i = 0; c->kind == SLIP_ROW_SERVING && i < c->n_quantities; i++)
-    most = fmax(most, spread[i] - own_spread(c, c->stack, i));
+    most = fmax(most, spread[i] - own_spread(c, stack, i));
   return most > 1e-9 ? most : 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/save.h"
 #include "base/text.h"
+#include "calibrate/spread.h"
 
 #define SUFFIX "-calibrated"
 
@@ -84,16 +85,19 @@ static double shown(const char *field, double value) {
   return slip_parse_double(text, &rounded) ? rounded : value;
 }
 
-static const char *spread_field(const slip_calibration *c) {
-  return c->kind == SLIP_ROW_TRAINING ? "spread_train" : "spread_serve";
+static double narrowed(const slip_calibration *c, slip_spread_class spread_class) {
+  const double before = slip_spread_of_stack(c->base, c->kind, spread_class),
+               after = slip_spread_of_stack(&c->stack, c->kind, spread_class);
+  return after < before || after > before ? after : NAN;
 }
 
 /* The field's new value in SI; NAN when calibration did not move it. */
 static double fitted_value(const slip_calibration *c, const char *field) {
-  if (strcmp(field, spread_field(c)) == 0)
+  if (strcmp(field, slip_spread_field(c->kind, SLIP_SPREAD_MAIN)) == 0)
     return c->spread_after;
-  if (c->kind == SLIP_ROW_TRAINING && strcmp(field, "spread_train_moe") == 0)
-    return c->stack.spread_train_moe;
+  for (int k = SLIP_SPREAD_MAIN + 1; k < slip_spread_classes(c->kind); k++)
+    if (strcmp(field, slip_spread_field(c->kind, (slip_spread_class)k)) == 0)
+      return narrowed(c, (slip_spread_class)k);
   for (size_t i = 0; i < c->n_constants; i++)
     if (c->constants[i].free && strcmp(c->constants[i].constant->field, field) == 0)
       return c->constants[i].after;

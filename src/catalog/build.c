@@ -201,6 +201,8 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   slip_error *err = reading->err;
   slip_status status = SLIP_OK;
   stack->spread_train_moe = isnan(stack->spread_train_moe) ? stack->spread_train : stack->spread_train_moe;
+  stack->spread_rate = isnan(stack->spread_rate) ? stack->spread_serve : stack->spread_rate;
+  stack->spread_offline = isnan(stack->spread_offline) ? stack->spread_serve : stack->spread_offline;
   stack->spread_ttft = isnan(stack->spread_ttft) ? stack->spread_serve : stack->spread_ttft;
   stack->spread_ttft_split = isnan(stack->spread_ttft_split) ? stack->spread_ttft : stack->spread_ttft_split;
   stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;

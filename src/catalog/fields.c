@@ -240,7 +240,11 @@ static const slip_field stack_fields[] = {
     STACK(pace_serve, PURE, 0.1, 10, "the same in serving; 1 when absent"),
     STACK(spread_train, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), training"),
     STACK(spread_train_moe, PURE, 0, 5, "the same for mixtures of experts; spread_train when absent"),
-    STACK(spread_serve, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), serving"),
+    STACK(spread_serve, PURE, 0, 5,
+          "half-width of the 80% interval of ln(predicted/measured) of the time per output token"),
+    STACK(spread_rate, PURE, 0, 5, "the same of a fleet's tokens/s; spread_serve when absent"),
+    STACK(spread_offline, PURE, 0, 5,
+          "the same of a fixed number of requests that are all there at once; spread_serve when absent"),
 };
 
 static const slip_field model_fields[] = {

@@ -156,14 +156,15 @@ void slip_serve_conclude(const slip_serve *serve, const slip_serve *decode, slip
   out->output_tokens_per_s_per_chip = out->requests_per_s_per_chip * (double)job->osl;
   out->input_tokens_per_s_per_chip = out->requests_per_s_per_chip * (double)job->isl;
   double spread = exp(fmax(job->stack->spread_serve, decode->job.stack->spread_serve));
+  double rate = exp(fmax(job->stack->spread_rate, decode->job.stack->spread_rate));
   out->tpot_low_s = out->tpot_s / spread;
   out->tpot_high_s = out->tpot_s * spread;
   double queue = exp(out->disaggregated ? fmax(job->stack->spread_ttft_split, decode->job.stack->spread_ttft_split)
                                         : job->stack->spread_ttft);
   out->ttft_low_s = out->ttft_s / queue;
   out->ttft_high_s = out->ttft_s * queue;
-  out->output_low = out->output_tokens_per_s_per_chip / spread;
-  out->output_high = out->output_tokens_per_s_per_chip * spread;
+  out->output_low = out->output_tokens_per_s_per_chip / rate;
+  out->output_high = out->output_tokens_per_s_per_chip * rate;
   out->joule_per_output_token = out->system_power_w_per_chip / out->output_tokens_per_s_per_chip;
 }
 

@@ -440,6 +440,46 @@ static void the_file_loads_and_is_not_overwritten(void **state) {
   slip_calibration_free(c);
 }
 
+/* Serving rows of three figures each, which one machine has measured: they are fitted, the intervals of time per token and rates
+ * narrow alike and reach the file, and the interval of the time to first token, which is the queue's, stays. */
+static void serving_rows_of_several_figures_are_learnt_from(void **state) {
+  slip_text text = {0};
+  slip_text_add(&text,
+                "id,source,year,chip,n_chips,model,weights_dtype,framework,phase,isl,osl,concurrency,tp,pp,dp,"
+                "pd_disagg,speculative,tokens_per_s_per_chip_out,ttft_ms,tpot_ms\n");
+  static const int clients[] = {8, 16, 32, 64};
+  for (int i = 0; i < 4; i++)
+    slip_text_printf(&text,
+                     "s%d,Example,2025,H100-SXM-80GB,1,Llama-3.1-8B,bf16,vLLM,e2e_online,1024,512,%d,1,1,1,no,no,"
+                     "%g,%g,%g\n",
+                     i, clients[i], clients[i] * 95.0 / (1 + clients[i] / 100.0), 60.0 + 2 * clients[i],
+                     10.5 * (1 + clients[i] / 100.0));
+  write_table(&text);
+  slip_text_free(&text);
+  slip_calibration *c = calibrate(false);
+  char written[SLIP_STACK_PATH_SIZE], path[PATH_BYTES + 96];
+  slip_error err = {.message = ""};
+  assert_int_equal(c->rows_used, 4);
+  assert_true(c->after.median < c->before.median);
+  assert_true(c->spread_after < c->spread_before);
+  near(c->stack.spread_rate / c->base->spread_rate, c->spread_after / c->spread_before, 1e-9);
+  near(c->stack.spread_offline / c->base->spread_offline, c->spread_after / c->spread_before, 1e-9);
+  near(c->stack.spread_ttft, c->base->spread_ttft, 0);
+  (void)snprintf(path, sizeof path, "%s/stacks/served.yaml", folder);
+  if (slip_calibration_write(c, path, "2026-11-24", true, written, &err) != SLIP_OK)
+    fail_msg("%s", err.message);
+  const char *dirs[] = {folder};
+  slip_catalog *catalog = NULL;
+  const slip_stack *stack = NULL;
+  assert_int_equal(slip_catalog_open(dirs, 1, &catalog, &err), SLIP_OK);
+  assert_int_equal(slip_catalog_stack(catalog, "served", &stack, &err), SLIP_OK);
+  near(stack->spread_serve, c->spread_after, 1e-5);
+  near(stack->spread_rate, c->stack.spread_rate, 1e-5);
+  near(stack->spread_ttft, c->base->spread_ttft, 1e-5);
+  slip_catalog_free(catalog);
+  slip_calibration_free(c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_row_gives_what_observed_gives),
@@ -453,6 +493,7 @@ int main(void) {
       cmocka_unit_test(what_is_no_use_is_refused),
       cmocka_unit_test(lack_of_memory_is_an_error),
       cmocka_unit_test(the_file_loads_and_is_not_overwritten),
+      cmocka_unit_test(serving_rows_of_several_figures_are_learnt_from),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }

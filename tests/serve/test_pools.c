@@ -509,7 +509,7 @@ static void energy_by_hand(void **state) {
   double power = prefilling * watts[0] + (1 - prefilling) * watts[1];
   close_to(r.system_power_w_per_chip, power);
   close_to(r.joule_per_output_token, power / r.output_tokens_per_s_per_chip);
-  close_to(r.output_low, r.output_tokens_per_s_per_chip * exp(-job.stack->spread_serve));
+  close_to(r.output_low, r.output_tokens_per_s_per_chip * exp(-job.stack->spread_rate));
   close_to(r.tpot_high_s, r.tpot_s * exp(job.stack->spread_serve));
   slip_serve_free(serve);
 }

@@ -141,7 +141,9 @@ static inline slip_stack toy_stack(void) {
                       .pace_train = 1,
                       .pace_serve = 1,
                       .spread_train = 0.2,
-                      .spread_serve = 0.3};
+                      .spread_serve = 0.3,
+                      .spread_rate = 0.4,
+                      .spread_offline = 0.2};
 }
 
 /* A Hugging Face configuration from memory; free with slip_model_free. */
