@@ -99,9 +99,10 @@ static void try_disaggregated(serve_search *s, const slip_serve_plan *plans_a, i
   n_b = keep_front(s->decode, b, list_pools(s, s->decode, false, plans_b, n_b, b));
   for (int i = 0; i < n_a; i++)
     for (int j = 0; j < n_b && !s->stopped; j++) {
-      slip_serve_result result;
+      slip_serve_result result = {
+          .prefill = a[i].pool, .decode = b[j].pool, .ttft_s = a[i].latency_s, .tpot_s = b[j].latency_s};
       slip_error err;
-      if (slip_serve_estimate(s->prefill, &a[i].plan, s->decode, &b[j].plan, &result, &err) == SLIP_OK)
+      if (slip_serve_join(s->prefill, s->decode, &result, &err) == SLIP_OK)
         consider(s, &result);
       else
         remember(s, &err);

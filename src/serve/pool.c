@@ -103,23 +103,39 @@ static double decode_only(const slip_serve *serve, const slip_serve_plan *plan, 
   return cost->seconds / serve->tokens_per_step;
 }
 
+enum { LOOKS = 3 };
+
+/* Where to look between low, whose time is below the objective, and high, whose is above: where the line between the two meets it, so that a time
+ * that is nearly a line in n is found in a few looks; in the middle, when LOOKS of them have not halved what was left. */
+static double between(double low, double low_s, double high, double high_s, double objective, int looks) {
+  const double share = looks < LOOKS ? (objective - low_s) / (high_s - low_s) : 0.5;
+  return fmin(high - 1, fmax(low + 1, floor(low + share * (high - low))));
+}
+
 /* The largest n in [1, most] whose token time meets the objective; 0 when not even one does. The time grows with n but for
- * tile effects, which bisection may step over by one. O(log most). */
+ * tile effects, of which the search may step over some. O(log most). */
 static double largest_batch(const slip_serve *serve, const slip_serve_plan *plan, token_time time, double extra,
                             double most) {
   slip_step_cost cost;
-  double objective = serve->job.tpot_s;
-  if (time(serve, plan, most, extra, &cost) <= objective)
+  const double objective = serve->job.tpot_s;
+  double low = 1, high = most, high_s = time(serve, plan, high, extra, &cost);
+  if (high_s <= objective)
     return most;
-  if (time(serve, plan, 1, extra, &cost) > objective)
+  double low_s = time(serve, plan, low, extra, &cost);
+  if (low_s > objective)
     return 0;
-  double low = 1, high = most;
-  while (high - low > 1) {
-    double middle = floor((low + high) / 2);
-    if (time(serve, plan, middle, extra, &cost) <= objective)
-      low = middle;
+  double left = high - low;
+  for (int looks = 0; high - low > 1; looks++) {
+    const double n = between(low, low_s, high, high_s, objective, looks);
+    const double seconds = time(serve, plan, n, extra, &cost);
+    if (seconds <= objective)
+      low = n, low_s = seconds;
     else
-      high = middle;
+      high = n, high_s = seconds;
+    if (high - low <= left / 2) {
+      left = high - low;
+      looks = -1;
+    }
   }
   return low;
 }

@@ -120,14 +120,19 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
   add_time(cost, op->part, one.bound, seconds * times * stack->pace_serve);
 }
 
-static void add_layer(const slip_serve *serve, const slip_serve_plan *p, const slip_step *step,
-                      const slip_layer_kind *kind, double times, slip_step_cost *cost) {
+/* Returns how many kernels of the layer start one after the other. */
+static int add_layer(const slip_serve *serve, const slip_serve_plan *p, const slip_step *step,
+                     const slip_layer_kind *kind, double times, slip_step_cost *cost) {
   slip_shard shard = slip_serve_shard(p);
   slip_work work = slip_serve_work(serve, step);
   slip_op_list ops;
+  int kernels = 0;
   slip_layer_operators(serve->job.model, kind, &shard, &work, &ops);
-  for (int i = 0; i < ops.count; i++)
+  for (int i = 0; i < ops.count; i++) {
     slip_serve_operator(serve, p, &ops.ops[i], step->prefill_sequences > 0, times, cost);
+    kernels += !ops.ops[i].hidden_start;
+  }
+  return kernels;
 }
 
 static void add_edges(const slip_serve *serve, const slip_serve_plan *p, const slip_step *step, double heads,
@@ -144,17 +149,21 @@ static void add_edges(const slip_serve *serve, const slip_serve_plan *p, const s
     slip_serve_operator(serve, p, &ops.ops[i], false, heads, cost);
 }
 
-/* Layers and edges of one pass over the whole step. */
-static void add_pass(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
-                     slip_step_cost *cost) {
+/* Layers and edges of one pass over the whole step. Returns how many kernels of all layers start one after the other. */
+static double add_pass(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
+                       slip_step_cost *cost) {
   const slip_model *model = serve->job.model;
+  double kernels = 0;
   memset(cost, 0, sizeof *cost);
-  for (int i = 0; i < model->n_kinds; i++)
-    add_layer(serve, plan, step, &model->kinds[i], (double)model->kinds[i].count, cost);
+  for (int i = 0; i < model->n_kinds; i++) {
+    const double layers = (double)model->kinds[i].count;
+    kernels += layers * add_layer(serve, plan, step, &model->kinds[i], layers, cost);
+  }
   bool drafting = serve->drafts > 0 && step->decoding > 0;
   if (drafting) /* each draft is one pass through a layer that drafts and the head */
     add_layer(serve, plan, step, &model->kinds[serve->draft_kind], serve->drafts, cost);
   add_edges(serve, plan, step, drafting ? 1 + serve->drafts : 1, cost);
+  return kernels;
 }
 
 /* Two half batches take turns: one computes while the other's tokens travel. Each half reads the weights and launches its kernels for
@@ -188,26 +197,11 @@ static void overlap_batches(const slip_serve *serve, const slip_serve_plan *plan
   cost->seconds = 2 * half.seconds - hidden;
 }
 
-/* Kernels of all layers that start one after the other. */
-static double kernels_of(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step) {
-  const slip_model *model = serve->job.model;
-  slip_shard shard = slip_serve_shard(plan);
-  slip_work work = slip_serve_work(serve, step);
-  slip_op_list ops;
-  double kernels = 0;
-  for (int i = 0; i < model->n_kinds; i++) {
-    slip_layer_operators(model, &model->kinds[i], &shard, &work, &ops);
-    for (int k = 0; k < ops.count; k++)
-      kernels += ops.ops[k].hidden_start ? 0 : (double)model->kinds[i].count;
-  }
-  return kernels;
-}
-
 void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const slip_step *step,
                      slip_step_cost *cost) {
   const slip_model *model = serve->job.model;
   const slip_stack *stack = serve->job.stack;
-  add_pass(serve, plan, step, cost);
+  const double kernels = add_pass(serve, plan, step, cost);
   overlap_batches(serve, plan, step, cost);
   if (plan->pp > 1) {
     double tokens = step->prefill_sequences * step->prefill_tokens + step->decoding * (1 + serve->drafts);
@@ -217,8 +211,7 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
     add_time(cost, SLIP_PART_PP, latency > send / 2 ? SLIP_BOUND_LATENCY : SLIP_BOUND_NETWORK,
              send * (double)(plan->pp - 1));
   }
-  add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST,
-           stack->host_serve_layer_s * kernels_of(serve, plan, step) / LAYER_KERNELS);
+  add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * kernels / LAYER_KERNELS);
   double host = stack->host_step_s +
                 stack->host_sequence_s * (step->decoding * serve->tokens_per_step + step->prefill_sequences);
   if (step->prefill_sequences >
