@@ -5,8 +5,6 @@
 
 #include "calibrate/kernel_internal.h"
 
-/* Small kernels of an engine's context attention beside the attention and the rotary kernel. */
-#define CONTEXT_LAUNCHES 3
 
 /* Latent attention of DeepSeek-V2 and V3: keys of 512 + 64, values of 512. */
 #define MLA_KEY 576.0
@@ -36,8 +34,8 @@ static void count(slip_kernel_reader *r) {
   r->bytes = op->weight_bytes + op->read_bytes + op->write_bytes;
 }
 
-/* Layers that serving engines time hand over activations in bf16 and have them quantised before the product: aiconfigurator's collectors call the
- * engine's Linear (collector/trtllm/collect_gemm.py there). Blocks of 128 or 16 elements find their scales on the way, one kernel; one scale a tensor,
+/* Rows with the remark quantises=input time a layer that takes bf16 and quantises it before the product, as aiconfigurator's collectors do, which call the
+ * engine's Linear (docs/measured.md; for TensorRT-LLM collector/trtllm/collect_gemm.py there). Blocks of 128 or 16 elements find their scales on the way, one kernel; one scale a tensor,
  * for which the collector gives no static one, takes a pass for the largest element and before it a cleared maximum. */
 static void add_quantisation(slip_kernel_reader *r, slip_dtype dtype, double m, double k) {
   if (!strstr(r->remark, "quantises=input") || slip_dtype_bytes(dtype) >= 2)
@@ -238,10 +236,9 @@ bool slip_kernel_read_prefill(slip_kernel_reader *r) {
     slip_op *rotary = add(r, SLIP_OP_STREAM, SLIP_BF16); /* q, k and v rotated and put in the cache */
     rotary->read_bytes = 2 * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
     rotary->write_bytes = element * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
-    /* TensorRT-LLM's context attention launches more: sequence offsets, the cleared tile counter, and what follows the cache's writing
-     * (AttentionOp::enqueueContext in cpp/tensorrt_llm/common/attentionOp.cpp) */
-    for (int i = 0; i < CONTEXT_LAUNCHES; i++)
-      add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
+    /* TensorRT-LLM's context attention launches one kernel more, for sequence offsets and a cleared tile counter: computeSeqAndPaddingOffsets of
+     * invokeBuildDecoderInfo, which AttentionOp::enqueueContext calls (cpp/tensorrt_llm/common/attentionOp.cpp; looked up at commit 00dbe28) */
+    add(r, SLIP_OP_STREAM, SLIP_BF16)->write_bytes = 4;
     slip_kernel_infer(r, "rotary and the cache's writing are timed too");
   }
   slip_op *op = add(r, SLIP_OP_ATTENTION, isnan(r->device.peak_flops[dtype]) ? SLIP_BF16 : dtype);
