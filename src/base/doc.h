@@ -61,6 +61,18 @@ slip_status slip_node_int(const slip_node *node, int64_t low, int64_t high, int6
 slip_status slip_node_bool(const slip_node *node, bool *out, slip_error *err);
 slip_status slip_node_string(const slip_node *node, const char **out, slip_error *err);
 
+/* A key that a map may have, or must. */
+typedef struct slip_node_key {
+  const char *name;
+  bool required;
+} slip_node_key;
+/* The map has no other keys than these, each at most once, and a value for those that are required. An unknown key is refused at its place with the
+ * nearest of the known ones. `what`: what the map describes, in errors. O(keys children). */
+slip_status slip_node_keys(const slip_node *map, const slip_node_key *keys, size_t count, const char *what,
+                           slip_error *err);
+#define SLIP_NODE_KEYS(map, keys, what, err) \
+  slip_node_keys((map), (keys), sizeof(keys) / sizeof((keys)[0]), (what), (err))
+
 /* An error at a node: fills file, line, column and field (the node's key). Returns code. */
 slip_status slip_node_fail(slip_error *err, slip_status code, const slip_node *node, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

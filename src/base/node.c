@@ -172,3 +172,23 @@ slip_status slip_node_string(const slip_node *node, const char **out, slip_error
   *out = node->text;
   return SLIP_OK;
 }
+
+slip_status slip_node_keys(const slip_node *map, const slip_node_key *keys, size_t count, const char *what,
+                           slip_error *err) {
+  if (map->kind != SLIP_NODE_MAP)
+    return slip_node_fail(err, SLIP_BAD_INPUT, map, "%s is a map of keys and values", what);
+  for (const slip_node *child = map->first; child; child = child->next) {
+    size_t i = 0, nearest = 0;
+    for (; i < count && strcmp(keys[i].name, child->key) != 0; i++)
+      if (slip_edit_distance(child->key, keys[i].name) < slip_edit_distance(child->key, keys[nearest].name))
+        nearest = i;
+    if (i == count)
+      return slip_node_fail(err, SLIP_BAD_INPUT, child, "no key of %s; the nearest is \"%s\"", what,
+                            keys[nearest].name);
+  }
+  for (size_t i = 0; i < count; i++)
+    if (keys[i].required && slip_node_is_null(slip_node_get(map, keys[i].name)))
+      return slip_fail_at(err, SLIP_BAD_INPUT, map->file, map->line, map->column, keys[i].name,
+                          "%s needs a value for this key", what);
+  return SLIP_OK;
+}

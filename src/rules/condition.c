@@ -70,12 +70,12 @@ static slip_status read_term(slip_rules *rules, const slip_node *node, pack_term
 }
 
 slip_status pack_read_quantity(slip_rules *rules, const slip_node *node, pack_quantity *quantity, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},          {"title", true},    {"unit", false},
-                                  {"definition", false}, {"varies", false},  {"largest", false},
-                                  {"sum", false},        {"product", false}, {"ratio", false}};
+  static const slip_node_key keys[] = {{"id", true},          {"title", true},    {"unit", false},
+                                       {"definition", false}, {"varies", false},  {"largest", false},
+                                       {"sum", false},        {"product", false}, {"ratio", false}};
   slip_status status = SLIP_OK;
   size_t found = 0;
-  SLIP_TRY(PACK_KEYS(node, keys, "a quantity", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a quantity", err));
   quantity->node = node;
   quantity->id = slip_node_get(node, "id")->text;
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &quantity->title, err));
@@ -261,7 +261,7 @@ cleanup:
 }
 
 slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_condition **out, slip_error *err) {
-  static const pack_key keys[] = {
+  static const slip_node_key keys[] = {
       {"all", false},      {"any", false},       {"not", false},     {"value", false},     {"fact", false},
       {"rule", false},     {"decision", false},  {"is", false},      {"in", false},        {"in_group", false},
       {"at_least", false}, {"more_than", false}, {"at_most", false}, {"less_than", false}, {"says", false}};
@@ -272,7 +272,7 @@ slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_c
   if (!c)
     return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
   *out = c;
-  SLIP_TRY(PACK_KEYS(node, keys, "a condition", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a condition", err));
   size_t heads = 0;
   for (size_t i = 0; i < HEADS; i++) {
     const slip_node *found = slip_node_get(node, keys[i].name);

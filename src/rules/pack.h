@@ -224,13 +224,6 @@ slip_status pack_read_texts(slip_rules *rules, const slip_node *node, const char
 bool pack_is_country(const char *code);      /* two capital letters */
 size_t pack_country_index(const char *code); /* of such: under SLIP_PACK_COUNTRIES */
 
-typedef struct pack_key {
-  const char *name;
-  bool required;
-} pack_key;
-slip_status pack_keys(const slip_node *map, const pack_key *keys, size_t count, const char *what, slip_error *err);
-#define PACK_KEYS(map, keys, what, err) pack_keys((map), (keys), sizeof(keys) / sizeof((keys)[0]), (what), (err))
-
 /* ---- condition.c ---- */
 
 slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_condition **out, slip_error *err);

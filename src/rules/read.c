@@ -14,26 +14,6 @@ static const char *const thing_names[SLIP_THINGS] = {"input", "lookup", "quantit
 
 /* ---- small readers ---- */
 
-slip_status pack_keys(const slip_node *map, const pack_key *keys, size_t count, const char *what, slip_error *err) {
-  if (map->kind != SLIP_NODE_MAP)
-    return slip_node_fail(err, SLIP_BAD_INPUT, map, "%s is a map of keys and values", what);
-  for (const slip_node *child = map->first; child; child = child->next) {
-    size_t i = 0, nearest = 0;
-    for (; i < count && strcmp(keys[i].name, child->key) != 0; i++)
-      nearest = slip_edit_distance(child->key, keys[i].name) < slip_edit_distance(child->key, keys[nearest].name)
-                    ? i
-                    : nearest;
-    if (i == count)
-      return slip_node_fail(err, SLIP_BAD_INPUT, child, "no key of %s; the nearest is \"%s\"", what,
-                            keys[nearest].name);
-  }
-  for (size_t i = 0; i < count; i++)
-    if (keys[i].required && slip_node_is_null(slip_node_get(map, keys[i].name)))
-      return slip_fail_at(err, SLIP_BAD_INPUT, map->file, map->line, map->column, keys[i].name,
-                          "%s needs a value for this key", what);
-  return SLIP_OK;
-}
-
 slip_status pack_read_date(const slip_node *map, const char *key, slip_date *out, slip_error *err) {
   const slip_node *node = slip_node_get(map, key);
   *out = 0;
@@ -171,14 +151,14 @@ cleanup:
 /* ---- the head of a file ---- */
 
 slip_status pack_file_check(slip_rules *rules, const slip_node *root, const char *stem, slip_error *err) {
-  static const pack_key keys[] = {{"kind", true},       {"name", true},        {"title", true},
-                                  {"seen", true},       {"disclaimer", false}, {"inputs", false},
-                                  {"lookups", false},   {"quantities", false}, {"groups", false},
-                                  {"decisions", false}, {"rules", false}};
+  static const slip_node_key keys[] = {{"kind", true},       {"name", true},        {"title", true},
+                                       {"seen", true},       {"disclaimer", false}, {"inputs", false},
+                                       {"lookups", false},   {"quantities", false}, {"groups", false},
+                                       {"decisions", false}, {"rules", false}};
   slip_status status = SLIP_OK;
   slip_date seen = 0;
   const char *text = "";
-  SLIP_TRY(PACK_KEYS(root, keys, "a rule file", err));
+  SLIP_TRY(SLIP_NODE_KEYS(root, keys, "a rule file", err));
   const slip_node *kind = slip_node_get(root, "kind"), *name = slip_node_get(root, "name");
   if (kind->kind != SLIP_NODE_SCALAR || strcmp(kind->text, "rules") != 0)
     return slip_node_fail(err, SLIP_BAD_INPUT, kind, "a rule file has \"kind: rules\"");
@@ -202,13 +182,13 @@ static slip_status read_flag(const slip_node *map, const char *key, bool *out, s
 }
 
 static slip_status read_input(slip_rules *rules, const slip_node *node, pack_input *input, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},     {"type", true},    {"title", true},
-                                  {"unit", false},  {"ask", false},    {"field", false},
-                                  {"scale", false}, {"values", false}, {"varies", false}};
+  static const slip_node_key keys[] = {{"id", true},     {"type", true},    {"title", true},
+                                       {"unit", false},  {"ask", false},    {"field", false},
+                                       {"scale", false}, {"values", false}, {"varies", false}};
   static const char *const types[] = {"number", "text", "truth", "country"};
   slip_status status = SLIP_OK;
   size_t type = 0;
-  SLIP_TRY(PACK_KEYS(node, keys, "an input", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "an input", err));
   SLIP_TRY(slip_word_read(slip_node_get(node, "type"), types, COUNT_OF(types), &type, err));
   input->type = (slip_value_type)type;
   input->public.id = slip_node_get(node, "id")->text;
@@ -234,9 +214,10 @@ cleanup:
 /* ---- lookups ---- */
 
 static slip_status read_lookup(slip_rules *rules, const slip_node *node, pack_lookup *lookup, slip_error *err) {
-  static const pack_key keys[] = {{"id", true}, {"title", false}, {"of", true}, {"table", true}, {"source", false}};
+  static const slip_node_key keys[] = {
+      {"id", true}, {"title", false}, {"of", true}, {"table", true}, {"source", false}};
   slip_status status = SLIP_OK;
-  SLIP_TRY(PACK_KEYS(node, keys, "a lookup", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a lookup", err));
   SLIP_TRY(pack_refer(rules, SLIP_THING_INPUT, slip_node_get(node, "of"), &lookup->input, err));
   const slip_node *table = slip_node_get(node, "table");
   lookup->id = slip_node_get(node, "id")->text;
@@ -347,12 +328,13 @@ cleanup:
 }
 
 static slip_status read_group(slip_rules *rules, const slip_node *node, pack_group *group, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},          {"title", true},   {"citation", false}, {"url", false},
-                                  {"members", false},    {"joined", false}, {"left", false},     {"settled", false},
-                                  {"known_from", false}, {"with", false},   {"without", false}};
+  static const slip_node_key keys[] = {{"id", true},    {"title", true},    {"citation", false},
+                                       {"url", false},  {"members", false}, {"joined", false},
+                                       {"left", false}, {"settled", false}, {"known_from", false},
+                                       {"with", false}, {"without", false}};
   slip_status status = SLIP_OK;
   const char *members = "", *settled = "";
-  SLIP_TRY(PACK_KEYS(node, keys, "a group", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a group", err));
   group->node = node;
   group->id = slip_node_get(node, "id")->text;
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &group->title, err));
@@ -379,10 +361,10 @@ cleanup:
 /* ---- decisions ---- */
 
 static slip_status read_outcome(slip_rules *rules, const slip_node *node, slip_outcome *outcome, slip_error *err) {
-  static const pack_key keys[] = {{"id", true}, {"rank", true}, {"says", false}};
+  static const slip_node_key keys[] = {{"id", true}, {"rank", true}, {"says", false}};
   slip_status status = SLIP_OK;
   int64_t rank = 0;
-  SLIP_TRY(PACK_KEYS(node, keys, "an outcome", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "an outcome", err));
   SLIP_TRY(slip_text_child(rules->arena, node, "id", &outcome->id, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "says", &outcome->says, err));
   SLIP_TRY(slip_node_int(slip_node_get(node, "rank"), 0, 1000, &rank, err));
@@ -393,13 +375,13 @@ cleanup:
 
 static slip_status read_decision(slip_rules *rules, const slip_node *node, pack_decision *decision,
                                  slip_error *err) {
-  static const pack_key keys[] = {
+  static const slip_node_key keys[] = {
       {"id", true}, {"layer", true}, {"title", true}, {"takes", true}, {"outcomes", true}};
   static const char *const layers[] = {"L0", "L1", "L2", "L3", "L4", "L5", "L6"};
   static const char *const takes[] = {"first", "each"};
   slip_status status = SLIP_OK;
   size_t layer = 0, take = 0;
-  SLIP_TRY(PACK_KEYS(node, keys, "a decision", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a decision", err));
   SLIP_TRY(slip_word_read(slip_node_get(node, "layer"), layers, COUNT_OF(layers), &layer, err));
   SLIP_TRY(slip_word_read(slip_node_get(node, "takes"), takes, COUNT_OF(takes), &take, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "title", &decision->public.title, err));

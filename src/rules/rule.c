@@ -14,14 +14,14 @@ static const char *const enforcements[] = {"enforced", "announced not enforced",
 
 static slip_status read_period(slip_rules *rules, const slip_node *node, bool of_enforcement, slip_period *period,
                                slip_error *err) {
-  static const pack_key with[] = {{"from", true}, {"to", false}, {"is", true}, {"because", true}};
-  static const pack_key without[] = {{"from", true}, {"to", false}, {"because", true}};
+  static const slip_node_key with[] = {{"from", true}, {"to", false}, {"is", true}, {"because", true}};
+  static const slip_node_key without[] = {{"from", true}, {"to", false}, {"because", true}};
   slip_status status = SLIP_OK;
   size_t is = SLIP_ENFORCED;
   if (of_enforcement)
-    SLIP_TRY(PACK_KEYS(node, with, "a period of enforcement", err));
+    SLIP_TRY(SLIP_NODE_KEYS(node, with, "a period of enforcement", err));
   else
-    SLIP_TRY(PACK_KEYS(node, without, "a suspension", err));
+    SLIP_TRY(SLIP_NODE_KEYS(node, without, "a suspension", err));
   SLIP_TRY(pack_read_date(node, "from", &period->from, err));
   SLIP_TRY(pack_read_date(node, "to", &period->to, err));
   SLIP_TRY(slip_text_child(rules->arena, node, "because", &period->because, err));
@@ -59,14 +59,14 @@ cleanup:
 /* ---- what a rule says and decides ---- */
 
 static slip_status read_says(slip_rules *rules, const slip_node *node, slip_rule *rule, slip_error *err) {
-  static const pack_key keys[] = {{"yes", false}, {"no", false}, {"undetermined", false}};
+  static const slip_node_key keys[] = {{"yes", false}, {"no", false}, {"undetermined", false}};
   slip_status status = SLIP_OK;
   const slip_node *map = slip_node_get(node, "says");
   for (int i = 0; i < 3; i++)
     rule->says[i] = "";
   if (slip_node_is_null(map))
     return SLIP_OK;
-  SLIP_TRY(PACK_KEYS(map, keys, "says", err));
+  SLIP_TRY(SLIP_NODE_KEYS(map, keys, "says", err));
   for (int i = 0; i < 3; i++)
     SLIP_TRY(slip_text_child(rules->arena, map, slip_truth_name((slip_truth)i), &rule->says[i], err));
 cleanup:
@@ -152,17 +152,17 @@ cleanup:
 }
 
 static slip_status read_rule(slip_rules *rules, const slip_node *node, pack_rule *rule, slip_error *err) {
-  static const pack_key keys[] = {{"id", true},           {"version", true},   {"title", true},
-                                  {"citation", true},     {"source", true},    {"url", false},
-                                  {"published", true},    {"effective", true}, {"compliance", false},
-                                  {"expiry", false},      {"certainty", true}, {"never_published", false},
-                                  {"flag", false},        {"decides", false},  {"order", false},
-                                  {"gives", false},       {"says", false},     {"suspended", false},
-                                  {"enforcement", false}, {"when", true},      {"checklist", false}};
+  static const slip_node_key keys[] = {{"id", true},           {"version", true},   {"title", true},
+                                       {"citation", true},     {"source", true},    {"url", false},
+                                       {"published", true},    {"effective", true}, {"compliance", false},
+                                       {"expiry", false},      {"certainty", true}, {"never_published", false},
+                                       {"flag", false},        {"decides", false},  {"order", false},
+                                       {"gives", false},       {"says", false},     {"suspended", false},
+                                       {"enforcement", false}, {"when", true},      {"checklist", false}};
   slip_status status = SLIP_OK;
   slip_rule *public = &rule->public;
   rule->node = node;
-  SLIP_TRY(PACK_KEYS(node, keys, "a rule", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a rule", err));
   SLIP_TRY(read_head(rules, node, public, err));
   SLIP_TRY(read_decides(rules, node, rule, err));
   SLIP_TRY(

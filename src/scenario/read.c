@@ -97,10 +97,10 @@ static slip_status read_given(const slip_node *map, scenario_given *given, size_
 }
 
 static slip_status read_buyer(slip_scenario *s, const slip_node *node, scenario_buyer *b, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},       {"title", true}, {"end_user", true}, {"share", true},
+  static const slip_node_key keys[] = {{"id", true},       {"title", true}, {"end_user", true}, {"share", true},
                                        {"training", true}, {"home", false}, {"given", false}};
   slip_status status = SLIP_OK;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a buyer", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a buyer", err));
   SLIP_TRY(text(s, node, "id", &b->id, err));
   SLIP_TRY(text(s, node, "title", &b->title, err));
   SLIP_TRY(text(s, node, "end_user", &b->end_user, err));
@@ -115,11 +115,11 @@ cleanup:
 }
 
 static slip_status read_demand(slip_scenario *s, slip_error *err) {
-  static const slip_file_key keys[] = {{"market", true}, {"utilisation", true}, {"site", true}, {"buyers", true}};
+  static const slip_node_key keys[] = {{"market", true}, {"utilisation", true}, {"site", true}, {"buyers", true}};
   slip_status status = SLIP_OK;
   const slip_node *demand = get(s, "demand"), *buyers = NULL;
   double sum = 0;
-  SLIP_TRY(SLIP_FILE_KEYS(demand, keys, "demand", err));
+  SLIP_TRY(SLIP_NODE_KEYS(demand, keys, "demand", err));
   SLIP_TRY(refer(s, demand, "market", 0, 1e5, &s->market, err));
   SLIP_TRY(refer(s, demand, "utilisation", 0, 1, &s->utilisation, err));
   SLIP_TRY(refer(s, demand, "site", 0, 1e4, &s->site, err));
@@ -145,10 +145,10 @@ cleanup:
 /* ---- imports ---- */
 
 static slip_status read_regime(const slip_node *node, scenario_regime *r, slip_error *err) {
-  static const slip_file_key keys[] = {{"from", true}, {"mode", true}, {"given", false}};
+  static const slip_node_key keys[] = {{"from", true}, {"mode", true}, {"given", false}};
   slip_status status = SLIP_OK;
   size_t mode = 0;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a policy", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a policy", err));
   SLIP_TRY(slip_file_quarter(node, "from", &r->from, err));
   SLIP_TRY(slip_word_read(slip_node_get(node, "mode"), mode_names, COUNT_OF(mode_names), &mode, err));
   r->mode = (scenario_mode)mode;
@@ -175,10 +175,10 @@ cleanup:
 }
 
 static slip_status read_fee(slip_scenario *s, const slip_node *fee, scenario_import *in, slip_error *err) {
-  static const slip_file_key keys[] = {{"share", true}, {"paid_by", true}};
+  static const slip_node_key keys[] = {{"share", true}, {"paid_by", true}};
   slip_status status = SLIP_OK;
   size_t payer = 0;
-  SLIP_TRY(SLIP_FILE_KEYS(fee, keys, "a fee", err));
+  SLIP_TRY(SLIP_NODE_KEYS(fee, keys, "a fee", err));
   SLIP_TRY(refer(s, fee, "share", 0, 1, &in->fee, err));
   SLIP_TRY(slip_word_read(slip_node_get(fee, "paid_by"), payer_names, COUNT_OF(payer_names), &payer, err));
   in->buyer_pays_fee = payer == 1;
@@ -207,11 +207,11 @@ cleanup:
 }
 
 static slip_status read_import(slip_scenario *s, const slip_node *node, scenario_import *in, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},      {"title", true}, {"system", true}, {"offered", true},
+  static const slip_node_key keys[] = {{"id", true},      {"title", true}, {"system", true}, {"offered", true},
                                        {"caps", false},   {"fee", false},  {"price", false}, {"policy", true},
                                        {"review", false}, {"china", false}};
   slip_status status = SLIP_OK;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "an import", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "an import", err));
   SLIP_TRY(text(s, node, "id", &in->id, err));
   SLIP_TRY(text(s, node, "title", &in->title, err));
   SLIP_TRY(fleet_of(s, node, SCENARIO_IMPORTED, &in->fleet, err));
@@ -248,14 +248,14 @@ cleanup:
 /* ---- the rest ---- */
 
 static slip_status read_abroad(slip_scenario *s, slip_error *err) {
-  static const slip_file_key keys[] = {
+  static const slip_node_key keys[] = {
       {"id", true}, {"system", true}, {"chips", true}, {"rent", true}, {"training", true}};
   slip_status status = SLIP_OK;
   const slip_node *list = get(s, "abroad");
   SLIP_TRY(list_of(list, "systems abroad", SCENARIO_ABROAD, err));
   for (const slip_node *node = first_of(list); node; node = node->next) {
     scenario_abroad *a = &s->abroad[s->n_abroad++];
-    SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a system abroad", err));
+    SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a system abroad", err));
     SLIP_TRY(text(s, node, "id", &a->id, err));
     SLIP_TRY(fleet_of(s, node, SCENARIO_RENTED, &a->fleet, err));
     SLIP_TRY(refer(s, node, "chips", 0, 1e9, &a->chips, err));
@@ -267,14 +267,14 @@ cleanup:
 }
 
 static slip_status read_installed(slip_scenario *s, slip_error *err) {
-  static const slip_file_key keys[] = {{"system", true}, {"chips", true}, {"training", true}, {"source", false}};
+  static const slip_node_key keys[] = {{"system", true}, {"chips", true}, {"training", true}, {"source", false}};
   slip_status status = SLIP_OK;
   const slip_node *list = get(s, "installed");
   SLIP_TRY(list_of(list, "installed systems", SCENARIO_INSTALLED, err));
   for (const slip_node *node = first_of(list); node; node = node->next) {
     scenario_installed *in = &s->installed[s->n_installed++];
     size_t source = SCENARIO_IMPORTED;
-    SLIP_TRY(SLIP_FILE_KEYS(node, keys, "an installed system", err));
+    SLIP_TRY(SLIP_NODE_KEYS(node, keys, "an installed system", err));
     if (slip_node_get(node, "source"))
       SLIP_TRY(slip_word_read(slip_node_get(node, "source"), source_names, 2, &source, err));
     SLIP_TRY(fleet_of(s, node, (scenario_source)source, &in->fleet, err));
@@ -286,10 +286,10 @@ cleanup:
 }
 
 static slip_status read_regions(slip_scenario *s, slip_error *err) {
-  static const slip_file_key keys[] = {{"domestic", true}, {"imported", true}, {"abroad", true}};
+  static const slip_node_key keys[] = {{"domestic", true}, {"imported", true}, {"abroad", true}};
   slip_status status = SLIP_OK;
   const slip_node *map = get(s, "regions");
-  SLIP_TRY(SLIP_FILE_KEYS(map, keys, "the regions", err));
+  SLIP_TRY(SLIP_NODE_KEYS(map, keys, "the regions", err));
   for (int i = 0; i < SCENARIO_SOURCES; i++) {
     const slip_node *node = slip_node_get(map, source_names[i]);
     if (node->kind != SLIP_NODE_SCALAR ||
@@ -304,14 +304,14 @@ cleanup:
 
 static slip_status read_known(slip_scenario *s, const slip_node *node, scenario_known *k, slip_error *err) {
   static const char *const kinds[] = {"output", "charge", "break-even"};
-  static const slip_file_key keys[] = {
+  static const slip_node_key keys[] = {
       {"title", true},   {"unit", true},   {"kind", true},          {"published", true},  {"product", false},
       {"from", false},   {"to", false},    {"sales", false},        {"quarters", false},  {"cost_share", false},
       {"system", false}, {"other", false}, {"other_region", false}, {"power_only", false}};
   slip_status status = SLIP_OK;
   size_t kind = 0;
   const char *word = "";
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a known figure", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a known figure", err));
   SLIP_TRY(text(s, node, "title", &k->title, err));
   SLIP_TRY(text(s, node, "unit", &k->unit, err));
   SLIP_TRY(slip_word_read(slip_node_get(node, "kind"), kinds, COUNT_OF(kinds), &kind, err));
@@ -383,7 +383,7 @@ cleanup:
 }
 
 static slip_status check_keys(slip_scenario *s, slip_error *err) {
-  static const slip_file_key keys[] = {{"kind", true},           {"name", true},     {"title", true},
+  static const slip_node_key keys[] = {{"kind", true},           {"name", true},     {"title", true},
                                        {"summary", true},        {"seen", true},     {"like", false},
                                        {"from", false},          {"to", false},      {"supply", false},
                                        {"model", false},         {"cluster", false}, {"life_years", false},
@@ -393,9 +393,9 @@ static slip_status check_keys(slip_scenario *s, slip_error *err) {
                                        {"known", false}};
   static const char *const needed[] = {"from",       "to",      "supply", "model",  "cluster",
                                        "life_years", "regions", "demand", "reading"};
-  slip_status status = SLIP_FILE_KEYS(s->root, keys, "a scenario", err);
+  slip_status status = SLIP_NODE_KEYS(s->root, keys, "a scenario", err);
   if (status == SLIP_OK && s->base)
-    status = SLIP_FILE_KEYS(s->base, keys, "a scenario", err);
+    status = SLIP_NODE_KEYS(s->base, keys, "a scenario", err);
   for (const slip_node *root = s->root; status == SLIP_OK && root; root = root == s->root ? s->base : NULL) {
     const slip_node *kind = slip_node_get(root, "kind");
     if (kind->kind != SLIP_NODE_SCALAR || strcmp(kind->text, "scenario") != 0)

@@ -15,26 +15,6 @@ static const char *const shape_names[] = {"triangular", "uniform", "lognormal"};
 
 /* ---- small readers ---- */
 
-slip_status slip_file_keys(const slip_node *map, const slip_file_key *keys, size_t count, const char *what,
-                           slip_error *err) {
-  if (map->kind != SLIP_NODE_MAP)
-    return slip_node_fail(err, SLIP_BAD_INPUT, map, "%s is a map of keys and values", what);
-  for (const slip_node *child = map->first; child; child = child->next) {
-    size_t i = 0, nearest = 0;
-    for (; i < count && strcmp(keys[i].name, child->key) != 0; i++)
-      if (slip_edit_distance(child->key, keys[i].name) < slip_edit_distance(child->key, keys[nearest].name))
-        nearest = i;
-    if (i == count)
-      return slip_node_fail(err, SLIP_BAD_INPUT, child, "no key of %s; the nearest is \"%s\"", what,
-                            keys[nearest].name);
-  }
-  for (size_t i = 0; i < count; i++)
-    if (keys[i].required && slip_node_is_null(slip_node_get(map, keys[i].name)))
-      return slip_fail_at(err, SLIP_BAD_INPUT, map->file, map->line, map->column, keys[i].name,
-                          "%s needs a value for this key", what);
-  return SLIP_OK;
-}
-
 slip_status slip_file_quarter(const slip_node *map, const char *key, slip_quarter *out, slip_error *err) {
   const slip_node *node = slip_node_get(map, key);
   if (node == NULL)
@@ -69,14 +49,14 @@ bool slip_deck_find(const slip_deck *deck, const char *id, size_t *index) {
 /* ---- one assumption ---- */
 
 static slip_status read_citation(slip_deck *deck, const slip_node *node, slip_citation *out, slip_error *err) {
-  static const slip_file_key keys[] = {{"value", false}, {"at", false},        {"source", true}, {"url", false},
+  static const slip_node_key keys[] = {{"value", false}, {"at", false},        {"source", true}, {"url", false},
                                        {"date", true},   {"confidence", true}, {"note", false}};
   slip_status status = SLIP_OK;
   size_t confidence = 0;
   const char *names[SLIP_CONFIDENCES];
   for (int i = 0; i < SLIP_CONFIDENCES; i++)
     names[i] = slip_confidence_name((slip_confidence)i);
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a source", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a source", err));
   out->value = NAN;
   if (slip_node_get(node, "value"))
     SLIP_TRY(slip_node_double(slip_node_get(node, "value"), -1e18, 1e18, &out->value, err));
@@ -127,10 +107,10 @@ static slip_status check_knot(slip_shape shape, const slip_node *node, slip_knot
 
 static slip_status read_knot(const slip_node *node, slip_shape shape, bool dated, slip_knot *knot,
                              slip_error *err) {
-  static const slip_file_key keys[] = {
+  static const slip_node_key keys[] = {
       {"quarter", false}, {"low", false}, {"mode", false}, {"high", false}, {"value", false}};
   slip_status status = SLIP_OK;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a range", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a range", err));
   if (dated)
     SLIP_TRY(slip_file_quarter(node, "quarter", &knot->quarter, err));
   const slip_node *value = slip_node_get(node, "value"), *mode = slip_node_get(node, "mode");
@@ -183,11 +163,11 @@ static bool is_id(const char *id) {
 }
 
 static slip_status read_item(slip_deck *deck, const slip_node *node, slip_assumption *item, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},     {"title", true}, {"unit", true},   {"shape", false},
+  static const slip_node_key keys[] = {{"id", true},     {"title", true}, {"unit", true},   {"shape", false},
                                        {"range", false}, {"path", false}, {"sources", true}};
   slip_status status = SLIP_OK;
   size_t shape = SLIP_SHAPE_TRIANGULAR;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "an input", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "an input", err));
   const slip_node *id = slip_node_get(node, "id");
   if (id->kind != SLIP_NODE_SCALAR || !is_id(id->text))
     return slip_node_fail(err, SLIP_BAD_INPUT, id, "an id has at most %d small letters, digits, '_', '-' and '.'",

@@ -63,14 +63,6 @@ slip_status slip_deck_refer(slip_deck *deck, const slip_node *node, double low, 
 
 /* ---- readers shared with scenarios ---- */
 
-typedef struct slip_file_key {
-  const char *name;
-  bool required;
-} slip_file_key;
-slip_status slip_file_keys(const slip_node *map, const slip_file_key *keys, size_t count, const char *what,
-                           slip_error *err);
-#define SLIP_FILE_KEYS(map, keys, what, err) \
-  slip_file_keys((map), (keys), sizeof(keys) / sizeof((keys)[0]), (what), (err))
 slip_status slip_file_quarter(const slip_node *map, const char *key, slip_quarter *out, slip_error *err);
 /* Map of list entries must be a sequence of maps (NULL: none). */
 slip_status slip_file_list(const slip_node *list, const char *what, slip_error *err);

@@ -21,11 +21,11 @@ static slip_status refer(slip_supply *s, const slip_node *map, const char *key, 
 
 /* yield: {given: INPUT} or {model: ..., defects: INPUT, clustering: INPUT} */
 static slip_status read_yield(slip_supply *s, const slip_node *node, supply_pool *pool, slip_error *err) {
-  static const slip_file_key keys[] = {
+  static const slip_node_key keys[] = {
       {"given", false}, {"model", false}, {"defects", false}, {"clustering", false}};
   slip_status status = SLIP_OK;
   size_t model = 0;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a yield", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a yield", err));
   pool->yield_given = slip_node_get(node, "given") != NULL;
   if (pool->yield_given) {
     if (node->count > 1)
@@ -48,11 +48,11 @@ cleanup:
 }
 
 static slip_status read_made(slip_supply *s, const slip_node *node, supply_pool *pool, slip_error *err) {
-  static const slip_file_key keys[] = {
+  static const slip_node_key keys[] = {
       {"wafers", true}, {"dies_per_wafer", false}, {"die_mm2", false}, {"diameter_mm", false}, {"yield", true}};
   slip_status status = SLIP_OK;
   const slip_node *area = slip_node_get(node, "die_mm2"), *diameter = slip_node_get(node, "diameter_mm");
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "what is made", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "what is made", err));
   pool->is_made = true;
   pool->diameter_mm = 300;
   SLIP_TRY(refer(s, node, "wafers", 0, 1e8, &pool->wafers, err));
@@ -73,11 +73,11 @@ cleanup:
 }
 
 static slip_status read_pool(slip_supply *s, const slip_node *node, supply_pool *pool, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},       {"title", true}, {"unit", true},    {"start", false},
+  static const slip_node_key keys[] = {{"id", true},       {"title", true}, {"unit", true},    {"start", false},
                                        {"release", false}, {"made", false}, {"arrives", false}};
   slip_status status = SLIP_OK;
   const slip_node *arrives = slip_node_get(node, "arrives");
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a pool", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a pool", err));
   SLIP_TRY(slip_text_child(s->arena, node, "id", &pool->id, err));
   SLIP_TRY(slip_text_child(s->arena, node, "title", &pool->title, err));
   SLIP_TRY(slip_text_child(s->arena, node, "unit", &pool->unit, err));
@@ -98,11 +98,11 @@ cleanup:
 }
 
 static slip_status read_need(slip_supply *s, const slip_node *node, supply_product *product, slip_error *err) {
-  static const slip_file_key keys[] = {{"pool", true}, {"each", true}};
+  static const slip_node_key keys[] = {{"pool", true}, {"each", true}};
   slip_status status = SLIP_OK;
   const char *pool = "";
   size_t at = 0;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a need", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a need", err));
   SLIP_TRY(slip_text_child(s->arena, node, "pool", &pool, err));
   while (at < s->n_pools && strcmp(s->pools[at].id, pool) != 0)
     at++;
@@ -119,11 +119,11 @@ cleanup:
 }
 
 static slip_status read_product(slip_supply *s, const slip_node *node, supply_product *product, slip_error *err) {
-  static const slip_file_key keys[] = {{"id", true},       {"title", true}, {"system", true},
+  static const slip_node_key keys[] = {{"id", true},       {"title", true}, {"system", true},
                                        {"share", true},    {"needs", true}, {"packaging_yield", true},
                                        {"capacity", false}};
   slip_status status = SLIP_OK;
-  SLIP_TRY(SLIP_FILE_KEYS(node, keys, "a product", err));
+  SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a product", err));
   SLIP_TRY(slip_text_child(s->arena, node, "id", &product->public.id, err));
   SLIP_TRY(slip_text_child(s->arena, node, "title", &product->public.title, err));
   SLIP_TRY(slip_text_child(s->arena, node, "system", &product->public.system, err));
@@ -152,11 +152,11 @@ static slip_status count_within(const slip_node *map, const char *key, size_t mo
 }
 
 slip_status supply_read(slip_supply *s, slip_error *err) {
-  static const slip_file_key keys[] = {{"kind", true}, {"name", true},   {"title", true}, {"seen", true},
+  static const slip_node_key keys[] = {{"kind", true}, {"name", true},   {"title", true}, {"seen", true},
                                        {"from", true}, {"inputs", true}, {"pools", true}, {"products", true}};
   slip_status status = SLIP_OK;
   const slip_node *list = NULL, *kind = NULL;
-  SLIP_TRY(SLIP_FILE_KEYS(s->root, keys, "a supply file", err));
+  SLIP_TRY(SLIP_NODE_KEYS(s->root, keys, "a supply file", err));
   kind = slip_node_get(s->root, "kind");
   if (kind->kind != SLIP_NODE_SCALAR || strcmp(kind->text, "supply") != 0)
     return slip_node_fail(err, SLIP_BAD_INPUT, kind, "a supply file has \"kind: supply\"");

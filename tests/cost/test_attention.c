@@ -204,10 +204,7 @@ static void time_follows_flop_bytes_and_rates(void **state) {
 
 /* Bounds: what the fit of data/kernels/ reaches, and a little. */
 static void published_rows_are_met(void **state) {
-  const struct {
-    const char *chip, *op;
-    double median, ninth;
-  } cases[] = {
+  static const kernel_bound bounds[] = {
       {"a100-80gb", "attn_prefill", 0.03, 0.06}, {"h100", "attn_prefill", 0.05, 0.14},
       {"h200", "attn_prefill", 0.06, 0.15},      {"h800", "attn_prefill", 0.05, 0.22},
       {"h20", "attn_prefill", 0.04, 0.12},       {"b200", "attn_prefill", 0.08, 0.16},
@@ -218,17 +215,7 @@ static void published_rows_are_met(void **state) {
       {"h20", "mla_decode", 0.13, 0.22},         {"b200", "mla_decode", 0.09, 0.25},
       {"gb200", "mla_decode", 0.22, 0.3},        {"gb300", "mla_decode", 0.08, 0.25},
   };
-  kernel_rows rows;
-  int misses = 0;
-  if (!kernel_rows_open(&rows))
-    skip();
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    double median, ninth;
-    size_t n = kernel_rows_errors(&rows, cases[i].chip, cases[i].op, NULL, &median, &ninth);
-    misses += !(n >= 5 && median <= cases[i].median && ninth <= cases[i].ninth);
-  }
-  kernel_rows_close(&rows);
-  assert_int_equal(misses, 0);
+  kernel_rows_within(bounds, sizeof bounds / sizeof *bounds, 5);
 }
 
 int main(void) {

@@ -263,10 +263,7 @@ static void a_stream_is_bytes_over_bandwidth(void **state) {
 /* Bounds: what the fit of data/kernels/ reaches, and a little. Grouped rows of H100, H200, B200 and GB200 are
  * whole expert FFNs in one call. */
 static void published_rows_are_met(void **state) {
-  const struct {
-    const char *chip, *op;
-    double median, ninth;
-  } cases[] = {
+  static const kernel_bound bounds[] = {
       {"a100-80gb", "gemm", 0.06, 0.18},     {"h100", "gemm", 0.08, 0.16},
       {"h200", "gemm", 0.065, 0.16},         {"h800", "gemm", 0.105, 0.26},
       {"h20", "gemm", 0.06, 0.19},           {"gb200", "gemm", 0.09, 0.22},
@@ -275,17 +272,7 @@ static void published_rows_are_met(void **state) {
       {"h100", "grouped_gemm", 0.06, 0.17},  {"b200", "grouped_gemm", 0.12, 0.45},
       {"gb200", "grouped_gemm", 0.25, 0.42}, {"ascend-910c", "grouped_gemm", 0.03, 0.05},
   };
-  kernel_rows rows;
-  int misses = 0;
-  if (!kernel_rows_open(&rows))
-    skip();
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    double median, ninth;
-    size_t n = kernel_rows_errors(&rows, cases[i].chip, cases[i].op, NULL, &median, &ninth);
-    misses += !(n >= 8 && median <= cases[i].median && ninth <= cases[i].ninth);
-  }
-  kernel_rows_close(&rows);
-  assert_int_equal(misses, 0);
+  kernel_rows_within(bounds, sizeof bounds / sizeof *bounds, 8);
 }
 
 /* CloudMatrix384 paper, table 10: an INT8 grouped product of 4 x (7168 x 4096 x 4096) reaches 79.4% of a die's 752

@@ -1,9 +1,15 @@
 #include "support/kernel_rows.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+/* after the four that it needs */
+#include <cmocka.h>
 
 #include "base/text.h"
 
@@ -70,4 +76,18 @@ size_t kernel_rows_errors(const kernel_rows *rows, const char *chip, const char 
   free(errors);
   printf("  %s %s: %zu rows, median %.1f%%, 90th percentile %.1f%%\n", chip, op, n, 100 * *median, 100 * *ninth);
   return n;
+}
+
+void kernel_rows_within(const kernel_bound *bounds, size_t count, size_t least) {
+  kernel_rows rows;
+  int misses = 0;
+  if (!kernel_rows_open(&rows))
+    skip();
+  for (size_t i = 0; i < count; i++) {
+    double median, ninth;
+    const size_t n = kernel_rows_errors(&rows, bounds[i].chip, bounds[i].op, NULL, &median, &ninth);
+    misses += !(n >= least && median <= bounds[i].median && ninth <= bounds[i].ninth);
+  }
+  kernel_rows_close(&rows);
+  assert_int_equal(misses, 0);
 }

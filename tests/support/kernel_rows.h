@@ -23,4 +23,12 @@ void kernel_rows_close(kernel_rows *rows);
 size_t kernel_rows_errors(const kernel_rows *rows, const char *chip, const char *op,
                           bool (*also)(const slip_case *c), double *median, double *ninth);
 
+/* What a fit of the catalog reaches, and a little: at least `least` rows of a chip and operation, their errors no larger. */
+typedef struct kernel_bound {
+  const char *chip, *op;
+  double median, ninth;
+} kernel_bound;
+/* Asserts all bounds; skips the test where there is no table. */
+void kernel_rows_within(const kernel_bound *bounds, size_t count, size_t least);
+
 #endif
