@@ -67,6 +67,8 @@ struct slip_grid {
 /* Moves a number of a copy of the axis's entry: sets it (in the file's unit), or multiplies what it is. SLIP_BAD_INPUT: nothing
  * published to multiply, or out of the field's range. */
 slip_status slip_axis_move(const slip_grid_axis *axis, slip_entry *entry, double value, slip_error *err);
+/* Every value of such an axis can be had. */
+slip_status slip_axis_check(const slip_catalog *catalog, const slip_grid_axis *axis, slip_error *err);
 /* A model of the catalog, or one that the sweep read from a file. */
 const slip_model *slip_grid_model(const slip_grid *sweep, const slip_catalog *catalog, const char *name,
                                   slip_error *err);
