@@ -246,9 +246,9 @@ static double spread_of(const slip_case *c) {
   static const struct {
     const char *op;
     double spread;
-  } spreads[] = {{"gemm", 0.145},       {"grouped_gemm", 0.141}, {"attn_prefill", 0.115}, {"attn_decode", 0.193},
-                 {"mla_decode", 0.213}, {"allreduce", 0.159},    {"allgather", 0.205},    {"alltoall", 0.133},
-                 {"dispatch", 0.129},   {"combine", 0.136},      {"p2p", 0.276},          {"memcpy", 0.378}};
+  } spreads[] = {{"gemm", 0.182},       {"grouped_gemm", 0.198}, {"attn_prefill", 0.136}, {"attn_decode", 0.194},
+                 {"mla_decode", 0.221}, {"allreduce", 0.173},    {"allgather", 0.211},    {"alltoall", 0.150},
+                 {"dispatch", 0.144},   {"combine", 0.156},      {"p2p", 0.214},          {"memcpy", 0.251}};
   for (size_t i = 0; i < sizeof spreads / sizeof *spreads; i++)
     if (strcmp(spreads[i].op, c->shown.model) == 0)
       return spreads[i].spread;
