@@ -126,9 +126,9 @@ static void a_held_out_prediction_does_not_know_its_own_measurement(void **state
     if (!(after.in_sample[i] > 1.01 * as_is.in_sample[i]))
       fail_msg("row %zu: %.4g us in sample, %.4g when it was measured at twice the time", i, as_is.in_sample[i],
                after.in_sample[i]);
-    /* Its interval is of the other rows' residuals, whose own fits know the row: with a dozen rows that moves it (and what they weigh), by
-     * less than a fifth. */
-    near(after.spread[i] / as_is.spread[i], 1, 0.2);
+    /* Its interval is of the other rows' residuals, whose own fits know the row: one of a dozen that is off by two drags them, so that the
+     * interval moves, by half at the most. */
+    assert_true(after.spread[i] > as_is.spread[i] / 1.5 && after.spread[i] < as_is.spread[i] * 1.5);
   }
 }
 
