@@ -119,7 +119,7 @@ typedef struct slip_order {
       systems_right; /* of one source family, model and quantity on different chips (kernels: same operator) */
 } slip_order;
 
-/* Classes overlap: "training", "training, mixture of experts", "TPOT, drafts known", ... */
+/* Classes overlap: "training", "training, mixture of experts", "TPOT, drafts known", ...; the last is of all figures. */
 size_t slip_row_classes(void);
 const char *slip_row_class_name(size_t i);
 /* Over the rows of the class; classes of chips leave out those with fewer than 10 scored figures. order may be NULL.

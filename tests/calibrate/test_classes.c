@@ -127,6 +127,13 @@ static void kernels_are_compared_within_their_operator(void **state) {
   expect_order(rows, 4, KERNELS, (slip_order){1, 1, 2, 1});
 }
 
+/* Of all figures those of one kind are compared: a product with a product, though a step of training has the same chip, unit and name. */
+static void all_figures_are_compared_within_their_kind(void **state) {
+  slip_checked rows[] = {kernel("h100", "gemm", 1, 1), kernel("h100", "gemm", 2, 2), kernel("h100", "gemm", 3, 3)};
+  rows[2].kind = SLIP_ROW_TRAINING;
+  expect_order(rows, 3, "all figures", (slip_order){1, 1, 0, 0});
+}
+
 /* ---- membership ---- */
 
 static void a_row_is_in_the_classes_that_it_fits(void **state) {
@@ -141,6 +148,7 @@ static void a_row_is_in_the_classes_that_it_fits(void **state) {
   assert_int_equal(summary_of(rows, n, "training, mixture of experts", NULL).scored, 1);
   assert_int_equal(summary_of(rows, n, "training, Ascend 910B", NULL).scored, 1);
   assert_int_equal(summary_of(rows, n, KERNELS, NULL).scored, 1);
+  assert_int_equal(summary_of(rows, n, "all figures", NULL).scored, 5);
 }
 
 static void serving_rows_are_told_apart_by_phase_quantity_and_drafts(void **state) {
@@ -209,6 +217,7 @@ int main(void) {
       cmocka_unit_test(pairs_of_one_model_on_different_chips_are_systems),
       cmocka_unit_test(pairs_that_differ_in_more_are_not_compared),
       cmocka_unit_test(kernels_are_compared_within_their_operator),
+      cmocka_unit_test(all_figures_are_compared_within_their_kind),
       cmocka_unit_test(a_row_is_in_the_classes_that_it_fits),
       cmocka_unit_test(serving_rows_are_told_apart_by_phase_quantity_and_drafts),
       cmocka_unit_test(chips_with_few_rows_are_left_out),
