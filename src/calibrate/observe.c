@@ -180,5 +180,12 @@ slip_status slip_observe_serve(const slip_serve_job *job, const slip_serve_plan 
     return slip_fail_at(err, SLIP_BAD_INPUT, "observed", 0, 0, "batch",
                         "needs the batch at which it was measured; give --batch or batch= in the plan");
   lesson->kind = run.kind;
-  return update(serve_log, &run, job->stack, false, log(observation->value), out, lesson, err);
+  const slip_stack *stack = job->stack;
+  slip_stack of_kind = *stack; /* its interval for figures of this kind */
+  if (run.kind == SLIP_OBSERVED_TOKENS_PER_S)
+    of_kind.spread_serve = stack->spread_rate;
+  slip_status status = update(serve_log, &run, &of_kind, false, log(observation->value), out, lesson, err);
+  if (status == SLIP_OK)
+    out->spread_serve = stack->spread_serve * lesson->spread_after / lesson->spread_before;
+  return status;
 }

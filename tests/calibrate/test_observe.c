@@ -204,6 +204,35 @@ static void training_is_not_observed_by_tpot(void **state) {
   assert_int_equal(slip_observe_train(&job, &plan, &observation, &out, &lesson, &err), SLIP_BAD_INPUT);
 }
 
+/* A rate is as sure as rates are, a time per token as those are; either narrows both alike, and leaves the queue's interval. */
+static void serving_learns_by_the_interval_of_what_was_observed(void **state) {
+  (void)state;
+  slip_serve_job job = slip_serve_job_default();
+  slip_serve_plan plan = serve_plan_of("batch=8");
+  slip_stack out;
+  slip_lesson lesson;
+  slip_error err = {.message = ""};
+  job.model = slip_model_of(file);
+  job.system = &system_;
+  job.stack = &stack_;
+  stack_.spread_rate = 0.5;
+  static const struct {
+    slip_observed kind;
+    double value, spread;
+  } cases[] = {{SLIP_OBSERVED_TOKENS_PER_S, 3000, 0.5}, {SLIP_OBSERVED_TPOT, 0.002, 0.3}};
+  for (size_t i = 0; i < 2; i++) {
+    const slip_observation observation = {cases[i].kind, cases[i].value};
+    if (slip_observe_serve(&job, &plan, &observation, &out, &lesson, &err) != SLIP_OK)
+      fail_msg("%s", err.message);
+    const double by = lesson.spread_after / lesson.spread_before;
+    near(lesson.spread_before, cases[i].spread, 1e-12);
+    assert_true(by < 1);
+    near(out.spread_serve / stack_.spread_serve, by, 1e-12);
+    near(out.spread_rate / stack_.spread_rate, by, 1e-12);
+    near(out.spread_ttft, stack_.spread_ttft, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(one_row_moves_the_stack_by_the_kalman_gain, set_up, tear_down),
@@ -214,6 +243,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_stack_that_is_known_well_moves_less, set_up, tear_down),
       cmocka_unit_test(the_text_of_an_observation),
       cmocka_unit_test_setup_teardown(training_is_not_observed_by_tpot, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(serving_learns_by_the_interval_of_what_was_observed, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
