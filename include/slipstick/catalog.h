@@ -210,6 +210,8 @@ typedef struct slip_stack {
   double
       dispatch_once; /* 1: its expert dispatcher sends a token once to each place (DeepEP, HybridEP); 0: a copy per expert through the
                         library's all-to-all; 1 when absent */
+  double
+      loss_bytes; /* that the loss moves for each logit, forward and backward, beside the output matrix's products; 36 when absent */
   double fused_experts; /* 1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */

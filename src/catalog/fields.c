@@ -198,6 +198,9 @@ static const slip_field stack_fields[] = {
           "rate of its expert GEMMs in training relative to the kernel profile; 1 when absent"),
     STACK(scan_rate, PURE, 0.01, 2,
           "rate of its state-space scans in training relative to their products and states; 1 when absent"),
+    STACK(loss_bytes, PURE, 2, 200,
+          "bytes that the loss moves for each logit, forward and backward, beside the output matrix's products; 36 "
+          "when absent"),
     WHOLE(slip_stack, "fused_experts", fused_experts, PURE, 0, 1,
           "1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent"),
     WHOLE(slip_stack, "dispatch_once", dispatch_once, PURE, 0, 1,
