@@ -113,7 +113,8 @@ static void add_tensor_parallel(slip_op_list *list, const slip_work *work, bool 
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;
   if (scattered) {
-    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations", elements * gathered_bytes(work));
+    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations",
+                   elements * gathered_bytes(work));
     add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
   } else {
     add_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, axis, "all-reduce activations", bytes);

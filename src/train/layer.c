@@ -28,7 +28,8 @@ static bool fused_experts(const slip_train *train) {
 
 slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   slip_work work = {.n_segments = 1, .training = true, .compute = train->dtype, .kv = SLIP_BF16};
-  work.segments[0] = (slip_segment){(double)p->micro_batch, (double)train->job.seq, 0};
+  double document = (double)slip_train_attended(&train->job);
+  work.segments[0] = (slip_segment){(double)p->micro_batch * (double)train->job.seq / document, document, 0};
   slip_dtype matrices = train->dtype;
   work.weights = (slip_weight_formats){matrices, matrices, matrices, matrices, SLIP_BF16};
   /* Tokens travel in bf16 (Megatron quantises after the dispatch) but in DeepSeek's own stack: arXiv 2412.19437,

@@ -131,6 +131,20 @@ static void unfused_attention_writes_its_scores(void **state) {
 #undef LONG
 }
 
+/* Documents of 256 tokens in sequences of 8,192: attention of a thirty-second of the pairs, everything else alike. */
+static void packed_rows_attend_within_documents(void **state) {
+#define PACKED "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,tp,pp,remark,step_time_s"
+  (void)state;
+  const slip_case a = read_row(PACKED, "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,,10"),
+                  b = read_row(PACKED,
+                               "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,packed=yes,10");
+  assert_int_equal(a.train.job.document, 0);
+  assert_int_equal(b.train.job.document, 256);
+  assert_non_null(strstr(b.shown.inferred, "packed documents of 256 tokens"));
+  assert_true(predict(&b) < predict(&a));
+#undef PACKED
+}
+
 /* ---- empty cells ---- */
 
 static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences(void **state) {
@@ -385,6 +399,7 @@ int main(void) {
       cmocka_unit_test(scales_follow_from_the_format_s_name),
       cmocka_unit_test(mlperf_rounds_before_fp4_are_in_fp8),
       cmocka_unit_test(unfused_attention_writes_its_scores),
+      cmocka_unit_test(packed_rows_attend_within_documents),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
       cmocka_unit_test(notes_say_the_same_as_a_remark),

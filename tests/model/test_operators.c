@@ -381,9 +381,7 @@ static void a_loss_moves_its_bytes_of_each_logit(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
   slip_work work = training(model, 1, 10);
   slip_op_list list;
-  const struct {
-    double said, forward;
-  } cases[] = {{0, 12}, {6, 2}, {52, 52.0 / 3}};
+  const struct { double said, forward; } cases[] = {{0, 12}, {6, 2}, {52, 52.0 / 3}};
   for (int i = 0; i < 3; i++) {
     work.loss_bytes = cases[i].said;
     slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1, false}, &work, &list);

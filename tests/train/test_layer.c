@@ -204,6 +204,31 @@ static void a_fused_loss_spares_the_memory(void **state) {
   close_to(a.backward.seconds - b.backward.seconds, slip_stream_s(&device, (24 - 4) * logits));
 }
 
+/* One sequence of four documents of 256 tokens attends like four sequences of 256; products see 1,024 tokens either way. */
+static void documents_attend_to_themselves(void **state) {
+  slip_train_job job = slip_train_job_default();
+  slip_layer_costs whole, packed, apart;
+  (void)state;
+  job.model = slip_model_of(moe), job.system = &toy, job.stack = &stack;
+  job.chips = 8, job.seq = 1024, job.batch = 8;
+  slip_plan plan = plan_of("tp=1,dp=8");
+  slip_train *train = train_open(&job);
+  slip_train_layers(train, &plan, &whole);
+  slip_train_free(train);
+  job.document = 256;
+  train = train_open(&job);
+  slip_train_layers(train, &plan, &packed);
+  slip_train_free(train);
+  job.document = 0, job.seq = 256, job.batch = 32, plan.micro_batch = 4;
+  train = train_open(&job);
+  slip_train_layers(train, &plan, &apart);
+  slip_train_free(train);
+  close_to(packed.kinds[0].forward.parts[SLIP_PART_ATTENTION], apart.kinds[0].forward.parts[SLIP_PART_ATTENTION]);
+  assert_true(packed.kinds[0].forward.parts[SLIP_PART_ATTENTION] <
+              whole.kinds[0].forward.parts[SLIP_PART_ATTENTION]);
+  close_to(packed.kinds[0].forward.parts[SLIP_PART_EXPERTS], whole.kinds[0].forward.parts[SLIP_PART_EXPERTS]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(copies_travel_alone_or_once_to_each_place),
@@ -213,6 +238,7 @@ int main(void) {
       cmocka_unit_test(tensor_parallel_traffic_hides_within_the_fast_domain_only),
       cmocka_unit_test(four_bits_hide_no_tensor_parallel_traffic),
       cmocka_unit_test(a_fused_loss_spares_the_memory),
+      cmocka_unit_test(documents_attend_to_themselves),
       cmocka_unit_test(the_host_launches_each_expert),
       cmocka_unit_test(scans_run_at_the_rate_of_the_stack),
   };
