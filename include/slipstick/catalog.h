@@ -108,6 +108,9 @@ typedef struct slip_kernels {
   double gemm_fraction
       [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
   double
+      gemm_fp4_library_fraction; /* the same in fp4 of the general library, which training calls, where serving engines choose among kernels;
+                                  * gemm_fraction when absent */
+  double
       sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
   double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */

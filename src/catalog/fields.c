@@ -103,6 +103,8 @@ static const slip_field kernels_fields[] = {
     GEMM("int8", SLIP_INT8),
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
+    KERNEL(gemm_fp4_library_fraction, "of the fp4 peak: a large GEMM of the general library, which training calls; "
+                                      "gemm_fp4_fraction when absent"),
     KERNEL(sustained_rate,
            "of a product's rate in a short burst, what the power limit leaves when products go on; 1 when absent"),
     KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
