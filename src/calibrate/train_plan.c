@@ -158,10 +158,10 @@ static bool read_sequence_parallel(slip_train_reading *r, slip_plan *p) {
   const char *text = slip_row_text(r->row, "seq_parallel");
   if (*text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
     return slip_train_skip(r, "seq_parallel '%s' is neither yes nor no", text);
-  bool bad = false, unheard = slip_row_number(r->row, "year", &bad) < FIRST_SEQUENCE_PARALLEL;
+  const bool unheard = r->out->year < FIRST_SEQUENCE_PARALLEL;
   p->no_sequence_parallel = strcmp(text, "no") == 0 || (!*text && unheard);
   if (!*text && unheard && p->tp > 1)
-    slip_train_infer(r, "no sequence parallelism, of which nobody had heard");
+    slip_train_infer(r, "no sequence parallelism before May 2022");
   return true;
 }
 

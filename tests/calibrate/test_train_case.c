@@ -159,6 +159,23 @@ static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequenc
   assert_string_equal(c.shown.quantity, "step_time_s");
 }
 
+/* What the row says; before May 2022 (arXiv 2205.05198) there is none to turn on, since then it goes with tensor parallelism. */
+static void sequence_parallelism_is_read_or_as_old_as_its_paper(void **state) {
+#define ROW(year, cells) "s," year ",A100-SXM-80GB,64,LLAMA3_70B,8192,128,BF16,Megatron-LM,4,4," cells
+#define COLUMNS BASE "tp,pp,seq_parallel,step_time_s"
+  (void)state;
+  assert_true(read_row(COLUMNS, ROW("2024", "no,10")).train.plan.no_sequence_parallel);
+  assert_false(read_row(COLUMNS, ROW("2024", "yes,10")).train.plan.no_sequence_parallel);
+  assert_false(read_row(COLUMNS, ROW("2024", ",10")).train.plan.no_sequence_parallel);
+  const slip_case old = read_row(COLUMNS, ROW("2021", ",10"));
+  assert_true(old.train.plan.no_sequence_parallel);
+  assert_non_null(strstr(old.shown.inferred, "no sequence parallelism"));
+  const slip_case odd = read_row(COLUMNS, ROW("2024", "maybe,10"));
+  assert_reason(&odd, "neither yes nor no");
+#undef COLUMNS
+#undef ROW
+}
+
 static void full_sharding_takes_the_whole_batch_of_a_replica(void **state) {
   slip_case c = read_row(BASE "tp,pp,sharding,recompute,step_time_s", DENSE "1,1,fsdp,full,10");
   (void)state;
@@ -392,6 +409,7 @@ static void the_published_rows_are_met_as_well_as_they_were(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences),
+      cmocka_unit_test(sequence_parallelism_is_read_or_as_old_as_its_paper),
       cmocka_unit_test(full_sharding_takes_the_whole_batch_of_a_replica),
       cmocka_unit_test(a_tpu_without_a_layout_shards_over_all_chips_and_recomputes),
       cmocka_unit_test(eight_chips_without_a_layout_replicate_where_that_fits),
