@@ -108,6 +108,9 @@ typedef struct slip_kernels {
   double gemm_fraction
       [SLIP_DTYPES]; /* of the peak of that dtype, for a large square GEMM; NAN where not known; int4: bf16's */
   double
+      gemm_fp4_library_fraction; /* the same in fp4 of the general library, which training calls, where serving engines choose among kernels;
+                                  * gemm_fraction when absent */
+  double
       sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
   double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
@@ -210,6 +213,8 @@ typedef struct slip_stack {
   double
       dispatch_once; /* 1: its expert dispatcher sends a token once to each place (DeepEP, HybridEP); 0: a copy per expert through the
                         library's all-to-all; 1 when absent */
+  double
+      loss_bytes; /* that the loss moves for each logit, forward and backward, beside the output matrix's products; 36 when absent */
   double fused_experts; /* 1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent */
   /* serving */
   double host_step_s;        /* host time per engine step */

@@ -82,6 +82,8 @@ typedef struct slip_train_job {
   const slip_stack *stack;
   int64_t chips; /* in the cluster, >= 1 */
   int64_t seq;   /* tokens per sequence */
+  int64_t
+      document; /* tokens of each document that is packed into a sequence, which attention does not leave; 0: one fills it */
   int64_t batch; /* sequences per optimizer step */
   slip_dtype
       dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */
@@ -90,7 +92,7 @@ typedef struct slip_train_job {
   bool ignore_memory; /* time a plan that does not fit as well: for measured plans, which did fit */
 } slip_train_job;
 
-/* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips 0. */
+/* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips and document 0. */
 slip_train_job slip_train_job_default(void);
 
 /* Half-width of the 80% interval of ln(step time) that a stack states for training this model. */

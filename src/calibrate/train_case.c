@@ -147,6 +147,18 @@ static bool read_batch(slip_train_reading *r) {
   return true;
 }
 
+/* Fine-tuning sets are packed: NeMo's tables take SQuAD 1.1, whose passages with question and answer are about 200 tokens (Rajpurkar et al. 2016,
+ * arXiv 1606.05250: passages of 117 words in the mean). */
+#define PACKED_DOCUMENT 256
+
+static void read_packing(slip_train_reading *r) {
+  const char *packed = slip_train_fact(r, "packed");
+  if (!packed || strcmp(packed, "yes") != 0)
+    return;
+  r->out->train.job.document = PACKED_DOCUMENT;
+  slip_train_infer(r, "packed documents of %d tokens", PACKED_DOCUMENT);
+}
+
 /* ---- year and stack ---- */
 
 /* "26.04" or "25.11.01" after a bracket or a blank: year and month of a release. NAN: none. */
@@ -241,6 +253,7 @@ static void read_row(slip_train_reading *r) {
   c->job.mtp = mtp ? strcmp(mtp, "off") != 0 : convention->mtp && !strstr(name, "no mtp");
   c->flop_per_token =
       slip_train_flop_per_token(convention, c->job.model, (double)c->job.seq, c->job.mtp, c->frozen);
+  read_packing(r);
   c->job.ignore_memory = true;
   if (!slip_train_plan(r))
     return;

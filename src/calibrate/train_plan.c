@@ -151,6 +151,20 @@ static void fill_micro_batch(slip_train_reading *r, slip_plan *p) {
   }
 }
 
+/* Sequence parallelism came with arXiv 2205.05198 of May 2022; since then launchers turn it on with tensor parallelism. */
+#define FIRST_SEQUENCE_PARALLEL 2022.4
+
+static bool read_sequence_parallel(slip_train_reading *r, slip_plan *p) {
+  const char *text = slip_row_text(r->row, "seq_parallel");
+  if (*text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+    return slip_train_skip(r, "seq_parallel '%s' is neither yes nor no", text);
+  const bool unheard = r->out->year < FIRST_SEQUENCE_PARALLEL;
+  p->no_sequence_parallel = strcmp(text, "no") == 0 || (!*text && unheard);
+  if (!*text && unheard && p->tp > 1)
+    slip_train_infer(r, "no sequence parallelism before May 2022");
+  return true;
+}
+
 /* Layout given: dp is what is left. */
 static bool read_layout(slip_train_reading *r, slip_plan *p) {
   int64_t ranks = (int64_t)((double)r->out->train.job.chips * r->out->chip->ranks);
@@ -264,6 +278,8 @@ bool slip_train_plan(slip_train_reading *r) {
   if (c->job.batch < p->dp)
     return slip_train_skip(r, "global_batch_seqs %lld is less than dp %lld", (long long)c->job.batch,
                            (long long)p->dp);
+  if (!read_sequence_parallel(r, p))
+    return false;
   fill_micro_batch(r, p);
   fill_experts(r, p);
   if (!r->skipped && !read_recompute(r, p) && !r->skipped)

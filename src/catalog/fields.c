@@ -103,6 +103,8 @@ static const slip_field kernels_fields[] = {
     GEMM("int8", SLIP_INT8),
     GEMM("fp4", SLIP_FP4),
     GEMM("fp32", SLIP_FP32),
+    KERNEL(gemm_fp4_library_fraction, "of the fp4 peak: a large GEMM of the general library, which training calls; "
+                                      "gemm_fp4_fraction when absent"),
     KERNEL(sustained_rate,
            "of a product's rate in a short burst, what the power limit leaves when products go on; 1 when absent"),
     KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
@@ -198,6 +200,9 @@ static const slip_field stack_fields[] = {
           "rate of its expert GEMMs in training relative to the kernel profile; 1 when absent"),
     STACK(scan_rate, PURE, 0.01, 2,
           "rate of its state-space scans in training relative to their products and states; 1 when absent"),
+    STACK(loss_bytes, PURE, 2, 200,
+          "bytes that the loss moves for each logit, forward and backward, beside the output matrix's products; 36 "
+          "when absent"),
     WHOLE(slip_stack, "fused_experts", fused_experts, PURE, 0, 1,
           "1: an expert FFN is one kernel with its biases, activation and casts; 0 when absent"),
     WHOLE(slip_stack, "dispatch_once", dispatch_once, PURE, 0, 1,

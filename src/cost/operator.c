@@ -155,14 +155,23 @@ static double depth_s(const slip_device *d, product how, double k, double groups
   return k * (how.few_rows && groups <= 1 ? fmin(tile, FEW_ROWS_TILE) : tile) * DEPTH_STEP_S_PER_ROW;
 }
 
+/* Engines choose among kernels for each product; training, and benchmarks of libraries, take the library's. */
+static double sustained_fraction(const slip_device *d, product how, double groups) {
+  const slip_kernels *k = &d->kernels;
+  bool library = how.dtype == SLIP_FP4 && !how.few_rows && k->gemm_fp4_library_fraction > 0; /* false for NAN */
+  double fraction = library ? k->gemm_fp4_library_fraction : d->gemm_fraction[how.dtype];
+  if (groups > 1)
+    fraction *= k->grouped_fraction;
+  if (how.block_scaled && k->fp8_block_rate > 0)
+    fraction *= k->fp8_block_rate;
+  return fraction;
+}
+
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
                            double bytes) {
   slip_dtype dtype = how.dtype;
   double rows = m / groups;
-  double fraction = d->gemm_fraction[dtype] * (groups > 1 ? d->kernels.grouped_fraction : 1);
-  if (how.block_scaled && d->kernels.fp8_block_rate > 0) /* false for NAN */
-    fraction *= d->kernels.fp8_block_rate;
-  double rate = d->peak_flops[dtype] * fraction *
+  double rate = d->peak_flops[dtype] * sustained_fraction(d, how, groups) *
                 known_share(d, rows, how.widened ? WIDENED_ROWS : ROW_QUANTUM, n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);

@@ -94,16 +94,27 @@ static void add_collective(slip_op_list *list, slip_part part, slip_collective c
   op->bytes = bytes;
 }
 
+/* Of an element that is gathered for a product. Transformer Engine quantises first: an fp8 product with one scale a tensor gathers its
+ * input and backward the gradient of its output in fp8; formats with scales of blocks gather one copy forward and two backward, by rows and by
+ * columns (pytorch/distributed.py, _all_gather_fp8, _all_gather_mxfp8, _all_gather_nvfp4): half of three. Gradients are scattered in bf16. */
+static double gathered_bytes(const slip_work *work) {
+  if (work->compute == SLIP_BF16 || work->compute == SLIP_FP32)
+    return SLIP_ACTIVATION_BYTES;
+  bool blocks = work->block_scaled || work->compute == SLIP_FP4;
+  return slip_dtype_bytes(work->compute) * (blocks ? 1.5 : 1);
+}
+
 /* What surrounds a block that is cut over tensor-parallel ranks. Training mostly uses sequence parallelism (gather
  * before, scatter after, arXiv 2205.05198 section 4.2.2); without it, and when serving, activations are whole and reduced
  * after (and their gradients before). */
-static void add_tensor_parallel(slip_op_list *list, bool scattered, slip_axis axis, int64_t ranks,
-                                double elements) {
+static void add_tensor_parallel(slip_op_list *list, const slip_work *work, bool scattered, slip_axis axis,
+                                int64_t ranks, double elements) {
   if (ranks <= 1)
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;
   if (scattered) {
-    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations", bytes);
+    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations",
+                   elements * gathered_bytes(work));
     add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
   } else {
     add_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, axis, "all-reduce activations", bytes);
@@ -209,7 +220,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (dispatched)
     add_exchange(list, ffn, work, "dispatch", own, picks, work->dispatch_bytes);
   if (!everywhere)
-    add_tensor_parallel(list, work->training, SLIP_AXIS_ETP, shard->etp,
+    add_tensor_parallel(list, work, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
   double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
   if (work->training) {
@@ -233,7 +244,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     list->ops[list->count - 1].mirrored = true;
   }
   if (everywhere)
-    add_tensor_parallel(list, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
+    add_tensor_parallel(list, work, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
     add_exchange(list, ffn, work, "combine", own, picks, SLIP_ACTIVATION_BYTES);
 
@@ -273,7 +284,7 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   if (kind->attention.kind != SLIP_ATTENTION_NONE) {
     add_norm(out, work, shard->tp, norm_tokens, hidden);
     slip_mixer_operators(model, &kind->attention, shard, work, tokens, out);
-    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, work, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
     if (shard->cp > 1) {
       double kv = slip_mixer_kv_elements(&kind->attention) /
                   fmin((double)shard->tp, fmax(1, (double)kind->attention.kv_heads));
@@ -287,10 +298,19 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
   if (kind->ffn.kind == SLIP_FFN_DENSE) {
     add_mlp(out, work, SLIP_PART_DENSE_FFN, "FFN up", "FFN down", work->weights.dense_ffn, kind->ffn.gated, tokens,
             hidden, (double)kind->ffn.width / (double)shard->tp);
-    add_tensor_parallel(out, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
+    add_tensor_parallel(out, work, scattered, SLIP_AXIS_TP, shard->tp, tokens * hidden);
   } else {
     add_moe(model, &kind->ffn, shard, work, tokens, out);
   }
+}
+
+/* Where a stack does not say: fp32 logits are read twice and written once, backward twice that. */
+#define USUAL_LOSS_BYTES 36.0
+
+/* A third forward: a stream moves twice as much backward (a fused loss reads its logits, then reads them and writes gradients). */
+static void add_loss(slip_op_list *list, const slip_work *work, double logits) {
+  double bytes = work->loss_bytes > 0 ? work->loss_bytes : USUAL_LOSS_BYTES;
+  slip_op_stream(list, SLIP_PART_HEAD, "loss", logits * bytes / 3 / SLIP_ACTIVATION_BYTES, 0);
 }
 
 void slip_edge_operators(const slip_model *model, bool head, double logit_tokens, const slip_shard *shard,
@@ -304,9 +324,10 @@ void slip_edge_operators(const slip_model *model, bool head, double logit_tokens
   }
   double rows = logit_tokens / (double)shard->cp;
   slip_op_gemm(out, work, SLIP_PART_HEAD, "output matrix", work->weights.embedding, rows, vocab, hidden);
-  /* loss: fp32 logits are read twice and written once; sampling reads them once */
-  slip_op_stream(out, SLIP_PART_HEAD, work->training ? "loss" : "sampling", rows * vocab * (work->training ? 4 : 2),
-                 work->training ? rows * vocab * 2 : 0);
+  if (work->training)
+    add_loss(out, work, rows * vocab);
+  else /* reads fp32 logits once */
+    slip_op_stream(out, SLIP_PART_HEAD, "sampling", rows * vocab * 2, 0);
   if (shard->tp > 1 && !work->training)
     add_collective(out, SLIP_PART_TP, SLIP_ALL_GATHER, SLIP_AXIS_TP, "gather logits",
                    rows * (double)model->vocab * SLIP_ACTIVATION_BYTES);

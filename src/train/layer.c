@@ -28,7 +28,8 @@ static bool fused_experts(const slip_train *train) {
 
 slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   slip_work work = {.n_segments = 1, .training = true, .compute = train->dtype, .kv = SLIP_BF16};
-  work.segments[0] = (slip_segment){(double)p->micro_batch, (double)train->job.seq, 0};
+  double document = (double)slip_train_attended(&train->job);
+  work.segments[0] = (slip_segment){(double)p->micro_batch * (double)train->job.seq / document, document, 0};
   slip_dtype matrices = train->dtype;
   work.weights = (slip_weight_formats){matrices, matrices, matrices, matrices, SLIP_BF16};
   /* Tokens travel in bf16 (Megatron quantises after the dispatch) but in DeepSeek's own stack: arXiv 2412.19437,
@@ -38,6 +39,7 @@ slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   work.imbalance = train->job.stack->imbalance_train;
   work.routed_passes = routed_passes(train);
   work.fused_experts = fused_experts(train);
+  work.loss_bytes = train->job.stack->loss_bytes > 0 ? train->job.stack->loss_bytes : 0; /* 0 for NAN */
   return work;
 }
 
@@ -71,13 +73,15 @@ static void add_time(slip_pass *pass, slip_part part, slip_bound bound, double s
 }
 
 /* Share of a collective that the stack hides, unless the plan exposes it. Products are overlapped with tensor parallelism through buffers
- * that ranks map from each other, which ends with the fast domain (Transformer Engine's userbuffers). */
+ * that ranks map from each other, which ends with the fast domain (Transformer Engine's userbuffers), and which 4-bit formats do without:
+ * Megatron-Bridge's recipes set tp_comm_overlap = False for nvfp4 (scripts/performance/configs/llama). */
 static double overlap_of(const slip_train *train, const slip_plan *p, const slip_op *op) {
   const slip_stack *stack = train->job.stack;
   const slip_group group = slip_plan_group(p, op->axis);
   switch (op->part) {
   case SLIP_PART_TP:
-    if (strcmp(train->network.levels[slip_group_level(&train->network, group)].name, "scale-out") == 0)
+    if (train->dtype == SLIP_FP4 ||
+        strcmp(train->network.levels[slip_group_level(&train->network, group)].name, "scale-out") == 0)
       return 0;
     return p->exposed & SLIP_OVERLAP_TP ? 0 : stack->overlap_tp;
   case SLIP_PART_CP:

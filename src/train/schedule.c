@@ -188,11 +188,12 @@ slip_dp_traffic slip_train_dp_traffic(const slip_train *train, const slip_plan *
   return t;
 }
 
+/* Each tensor-parallel rank sends its share, with sequence parallelism because it has no more, and without because all have the same, of which
+ * each sends a part that is gathered at the other end (arXiv 2104.04473, section 4.1; DeepSpeed partitions alike). */
 double slip_train_send_s(const slip_train *train, const slip_plan *p) {
   if (p->pp <= 1)
     return 0;
-  double cut = (double)(p->no_sequence_parallel ? p->cp : p->cp * p->tp);
-  double tokens = (double)p->micro_batch * (double)train->job.seq / cut;
+  double tokens = (double)p->micro_batch * (double)train->job.seq / (double)(p->cp * p->tp);
   slip_group next = {2, slip_plan_group(p, SLIP_AXIS_PP).stride};
   return slip_collective_s(&train->network, SLIP_SEND, next, tokens * (double)train->job.model->hidden * 2.0, NULL);
 }

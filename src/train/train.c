@@ -14,6 +14,10 @@ double slip_train_spread(const slip_stack *stack, const slip_model *model) {
                                                                       : stack->spread_train;
 }
 
+int64_t slip_train_attended(const slip_train_job *job) {
+  return job->document > 0 && job->document < job->seq ? job->document : job->seq;
+}
+
 static slip_status check_job(const slip_train_job *job, slip_error *err) {
   if (!job->model || !job->system || !job->stack)
     return slip_fail(err, SLIP_BAD_INPUT, "a training job needs a model, a system and a stack");
@@ -61,7 +65,7 @@ static slip_status check_stack(const slip_stack *stack, slip_error *err) {
 static int64_t head_layers(const slip_train *train) {
   const slip_model *model = train->job.model;
   double head = 2 * (double)model->hidden * (double)model->vocab;
-  double body = slip_model_forward_flop_per_token(model, (double)train->job.seq, false) - head;
+  double body = slip_model_forward_flop_per_token(model, (double)slip_train_attended(&train->job), false) - head;
   double layer = body / (double)model->layers;
   double modules = train->mtp ? (double)model->mtp_modules : 0;
   return (int64_t)(head * (1 + modules) / layer + modules + 0.5);
@@ -81,7 +85,8 @@ slip_status slip_train_open(const slip_train_job *job, slip_train **out, slip_er
   train->ranks = (int64_t)((double)job->chips * job->system->chip->ranks);
   train->dtype = slip_device_dtype(&train->device, job->dtype, true);
   train->mtp = job->mtp && job->model->mtp_modules > 0 && job->model->mtp_kind >= 0;
-  train->flop_per_token = 3 * slip_model_forward_flop_per_token(job->model, (double)job->seq, train->mtp);
+  train->flop_per_token =
+      3 * slip_model_forward_flop_per_token(job->model, (double)slip_train_attended(job), train->mtp);
   train->head_layers = head_layers(train);
   *out = train;
   train = NULL;

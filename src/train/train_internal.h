@@ -15,6 +15,9 @@ struct slip_train {
   int64_t head_layers;   /* what the head and the MTP modules weigh, in layers, rounded */
 };
 
+/* Tokens that attend to each other: of a document, or of the whole sequence. */
+int64_t slip_train_attended(const slip_train_job *job);
+
 /* ---- legality ---- */
 
 typedef enum slip_rule_level {                     /* what of a plan a rule looks at */

@@ -131,6 +131,20 @@ static void unfused_attention_writes_its_scores(void **state) {
 #undef LONG
 }
 
+/* Documents of 256 tokens in sequences of 8,192: attention of a thirty-second of the pairs, everything else alike. */
+static void packed_rows_attend_within_documents(void **state) {
+#define PACKED "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,tp,pp,remark,step_time_s"
+  (void)state;
+  const slip_case a = read_row(PACKED, "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,,10"),
+                  b = read_row(PACKED,
+                               "s,2025,H100-SXM-80GB,8,LLAMA3_8B,8192,16,BF16,NeMo 25.04,8,1,packed=yes,10");
+  assert_int_equal(a.train.job.document, 0);
+  assert_int_equal(b.train.job.document, 256);
+  assert_non_null(strstr(b.shown.inferred, "packed documents of 256 tokens"));
+  assert_true(predict(&b) < predict(&a));
+#undef PACKED
+}
+
 /* ---- empty cells ---- */
 
 static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences(void **state) {
@@ -143,6 +157,23 @@ static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequenc
   assert_int_equal(c.train.plan.sharding, SLIP_SHARD_OPTIMIZER);
   assert_string_equal(c.shown.chip, "h100");
   assert_string_equal(c.shown.quantity, "step_time_s");
+}
+
+/* What the row says; before May 2022 (arXiv 2205.05198) there is none to turn on, since then it goes with tensor parallelism. */
+static void sequence_parallelism_is_read_or_as_old_as_its_paper(void **state) {
+#define ROW(year, cells) "s," year ",A100-SXM-80GB,64,LLAMA3_70B,8192,128,BF16,Megatron-LM,4,4," cells
+#define COLUMNS BASE "tp,pp,seq_parallel,step_time_s"
+  (void)state;
+  assert_true(read_row(COLUMNS, ROW("2024", "no,10")).train.plan.no_sequence_parallel);
+  assert_false(read_row(COLUMNS, ROW("2024", "yes,10")).train.plan.no_sequence_parallel);
+  assert_false(read_row(COLUMNS, ROW("2024", ",10")).train.plan.no_sequence_parallel);
+  const slip_case old = read_row(COLUMNS, ROW("2021", ",10"));
+  assert_true(old.train.plan.no_sequence_parallel);
+  assert_non_null(strstr(old.shown.inferred, "no sequence parallelism"));
+  const slip_case odd = read_row(COLUMNS, ROW("2024", "maybe,10"));
+  assert_reason(&odd, "neither yes nor no");
+#undef COLUMNS
+#undef ROW
 }
 
 static void full_sharding_takes_the_whole_batch_of_a_replica(void **state) {
@@ -378,6 +409,7 @@ static void the_published_rows_are_met_as_well_as_they_were(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences),
+      cmocka_unit_test(sequence_parallelism_is_read_or_as_old_as_its_paper),
       cmocka_unit_test(full_sharding_takes_the_whole_batch_of_a_replica),
       cmocka_unit_test(a_tpu_without_a_layout_shards_over_all_chips_and_recomputes),
       cmocka_unit_test(eight_chips_without_a_layout_replicate_where_that_fits),
@@ -385,6 +417,7 @@ int main(void) {
       cmocka_unit_test(scales_follow_from_the_format_s_name),
       cmocka_unit_test(mlperf_rounds_before_fp4_are_in_fp8),
       cmocka_unit_test(unfused_attention_writes_its_scores),
+      cmocka_unit_test(packed_rows_attend_within_documents),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
       cmocka_unit_test(notes_say_the_same_as_a_remark),

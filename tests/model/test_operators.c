@@ -375,6 +375,42 @@ static void the_head_is_cut_over_tensor_ranks(void **state) {
   assert_true(list.ops[0].flops == 0);
 }
 
+/* 10 x 128,256 / 4 logits: 36 bytes each where nothing is said, 6 with a fused loss; a third of it forward, in streams that move twice as much
+ * backward. */
+static void a_loss_moves_its_bytes_of_each_logit(void **state) {
+  const slip_model *model = model_named("llama-3.1-8b");
+  slip_work work = training(model, 1, 10);
+  slip_op_list list;
+  const struct { double said, forward; } cases[] = {{0, 12}, {6, 2}, {52, 52.0 / 3}};
+  for (int i = 0; i < 3; i++) {
+    work.loss_bytes = cases[i].said;
+    slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1, false}, &work, &list);
+    const slip_op *loss = op_named(&list, "loss");
+    close_to(loss->read_bytes + loss->write_bytes, 10 * 128256 / 4 * cases[i].forward);
+    assert_false(loss->mirrored);
+  }
+}
+
+/* 100 tokens of 4,096 elements over 4 ranks. Scattered in bf16, gathered as they are multiplied: 2 bytes, 1 in fp8, and with blocks half of three
+ * copies, one forward and two backward: 1.5 in MXFP8, 1.5 x (1/2 + 1/16) in fp4. */
+static void quantised_activations_gather_fewer_bytes(void **state) {
+  const slip_model *model = model_named("llama-3.1-8b");
+  slip_work work = training(model, 1, 100);
+  slip_op_list list;
+  const struct {
+    slip_dtype compute;
+    bool blocks;
+    double bytes;
+  } cases[] = {{SLIP_BF16, false, 2}, {SLIP_FP8, false, 1}, {SLIP_FP8, true, 1.5}, {SLIP_FP4, false, 0.84375}};
+  for (int i = 0; i < 4; i++) {
+    work.compute = cases[i].compute;
+    work.block_scaled = cases[i].blocks;
+    slip_layer_operators(model, &model->kinds[0], &(slip_shard){4, 1, 1, 1, false}, &work, &list);
+    close_to(op_named(&list, "gather activations")->bytes, 100 * 4096 * cases[i].bytes);
+    close_to(op_named(&list, "scatter activations")->bytes, 100 * 4096 * 2.0);
+  }
+}
+
 /* Korthikanti et al. 2022, eq. 2 for GPT (arXiv 2205.05198): 34 s b h bytes a layer and 5 a s^2 b for the scores without flash
  * attention, of which this counts attention 11 and FFN 19 less the dropout masks (3) that it leaves out. */
 static void saved_bytes_of_gpt(void **state) {
@@ -413,6 +449,8 @@ int main(void) {
       cmocka_unit_test(attention_says_how_many_keys_a_query_sees),
       cmocka_unit_test(a_shared_projection_still_reads_keys_and_values),
       cmocka_unit_test(the_head_is_cut_over_tensor_ranks),
+      cmocka_unit_test(a_loss_moves_its_bytes_of_each_logit),
+      cmocka_unit_test(quantised_activations_gather_fewer_bytes),
       cmocka_unit_test(saved_bytes_of_gpt),
   };
   return cmocka_run_group_tests(tests, open_catalog, close_catalog);

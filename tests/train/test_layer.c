@@ -27,9 +27,9 @@ static int close_toys(void **state) {
   return jobs_close(state);
 }
 
-/* The first layer kind of `model` with the toy's stack: one sequence of 1,024 tokens, experts over 8 ranks. */
-static slip_layer_cost layer_of(const slip_model *model, const slip_stack *with, slip_dtype dtype,
-                                const char *text) {
+/* `model` with the toy's stack: one sequence of 1,024 tokens. */
+static slip_layer_costs costs_of(const slip_model *model, const slip_stack *with, slip_dtype dtype,
+                                 const char *text) {
   slip_train_job job = slip_train_job_default();
   slip_layer_costs costs;
   slip_error err = {.message = ""};
@@ -41,7 +41,17 @@ static slip_layer_cost layer_of(const slip_model *model, const slip_stack *with,
     fail_msg("%s", err.message);
   slip_train_layers(train, &plan, &costs);
   slip_train_free(train);
-  return costs.kinds[0];
+  return costs;
+}
+
+/* Its first layer kind; experts over 8 ranks. */
+static slip_layer_cost layer_of(const slip_model *model, const slip_stack *with, slip_dtype dtype,
+                                const char *text) {
+  return costs_of(model, with, dtype, text).kinds[0];
+}
+
+static slip_layer_cost head_of(const slip_model *model, const slip_stack *with) {
+  return costs_of(model, with, SLIP_BF16, "tp=1").head;
 }
 
 /* 1,024 tokens of 1,024 elements in bf16 to 2 of 16 experts on 8 ranks, out and back. */
@@ -160,6 +170,65 @@ static void tensor_parallel_traffic_hides_within_the_fast_domain_only(void **sta
   toy.levels[0].ranks = 8;
 }
 
+/* What the stack could hide in eight bits it does not in four: the whole of the gather before attention and the scatter after it, 1,024 tokens of
+ * 1,024 elements, gathered at 1.5 x (1/2 + 1/16) bytes. (Experts are not cut.) */
+static void four_bits_hide_no_tensor_parallel_traffic(void **state) {
+  const slip_network net = toy_network();
+  const slip_group all = {8, 1};
+  const double tokens = 1024 * 1024;
+  slip_stack hiding = stack;
+  slip_chip chip = *toy.chip;
+  slip_system fast = toy;
+  (void)state;
+  hiding.overlap_tp = 0.75;
+  chip.peak_flops[SLIP_FP4] = 4 * chip.peak_flops[SLIP_BF16];
+  fast.chip = &chip;
+  slip_system before = toy;
+  toy = fast;
+  const double four = layer_of(slip_model_of(moe), &hiding, SLIP_FP4, "tp=8").forward.parts[SLIP_PART_TP];
+  toy = before;
+  close_to(four, slip_collective_s(&net, SLIP_ALL_GATHER, all, tokens * 0.84375, NULL) +
+                     slip_collective_s(&net, SLIP_REDUCE_SCATTER, all, tokens * 2, NULL));
+}
+
+/* A sixth of the bytes takes a sixth of the head's time that is not its products. */
+static void a_fused_loss_spares_the_memory(void **state) {
+  slip_stack fused = stack, plain = stack;
+  slip_device device;
+  (void)state;
+  fused.loss_bytes = 6, plain.loss_bytes = 0;
+  assert_int_equal(slip_device_make(toy.chip, &device, NULL), SLIP_OK);
+  const double logits = 1024.0 * (double)slip_model_of(moe)->vocab;
+  const slip_layer_cost a = head_of(slip_model_of(moe), &plain), b = head_of(slip_model_of(moe), &fused);
+  close_to(a.forward.seconds - b.forward.seconds, slip_stream_s(&device, (12 - 2) * logits));
+  close_to(a.backward.seconds - b.backward.seconds, slip_stream_s(&device, (24 - 4) * logits));
+}
+
+/* One sequence of four documents of 256 tokens attends like four sequences of 256; products see 1,024 tokens either way. */
+static void documents_attend_to_themselves(void **state) {
+  slip_train_job job = slip_train_job_default();
+  slip_layer_costs whole, packed, apart;
+  (void)state;
+  job.model = slip_model_of(moe), job.system = &toy, job.stack = &stack;
+  job.chips = 8, job.seq = 1024, job.batch = 8;
+  slip_plan plan = plan_of("tp=1,dp=8");
+  slip_train *train = train_open(&job);
+  slip_train_layers(train, &plan, &whole);
+  slip_train_free(train);
+  job.document = 256;
+  train = train_open(&job);
+  slip_train_layers(train, &plan, &packed);
+  slip_train_free(train);
+  job.document = 0, job.seq = 256, job.batch = 32, plan.micro_batch = 4;
+  train = train_open(&job);
+  slip_train_layers(train, &plan, &apart);
+  slip_train_free(train);
+  close_to(packed.kinds[0].forward.parts[SLIP_PART_ATTENTION], apart.kinds[0].forward.parts[SLIP_PART_ATTENTION]);
+  assert_true(packed.kinds[0].forward.parts[SLIP_PART_ATTENTION] <
+              whole.kinds[0].forward.parts[SLIP_PART_ATTENTION]);
+  close_to(packed.kinds[0].forward.parts[SLIP_PART_EXPERTS], whole.kinds[0].forward.parts[SLIP_PART_EXPERTS]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(copies_travel_alone_or_once_to_each_place),
@@ -167,6 +236,9 @@ int main(void) {
       cmocka_unit_test(fused_experts_have_no_activation_of_their_own),
       cmocka_unit_test(dense_products_run_at_the_rate_of_the_stack),
       cmocka_unit_test(tensor_parallel_traffic_hides_within_the_fast_domain_only),
+      cmocka_unit_test(four_bits_hide_no_tensor_parallel_traffic),
+      cmocka_unit_test(a_fused_loss_spares_the_memory),
+      cmocka_unit_test(documents_attend_to_themselves),
       cmocka_unit_test(the_host_launches_each_expert),
       cmocka_unit_test(scans_run_at_the_rate_of_the_stack),
   };

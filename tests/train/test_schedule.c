@@ -134,6 +134,15 @@ static void transfers_between_stages_cost_unless_they_hide(void **state) {
   stack.overlap_pp = 0;
 }
 
+/* Of two ranks with the same activations each sends half, 1.05 MB, as it does when it has no more than that half. */
+static void each_rank_sends_its_part_with_and_without_sequence_parallelism(void **state) {
+  slip_layer_costs costs = made_up();
+  (void)state;
+  double send = 2e-6 + 1024.0 * 1024 * 2 / 2 / 50e9;
+  close_to(step_of(&costs, 8, 8, "tp=2,pp=4").parts[SLIP_PART_PP], 8 * 2 * send);
+  close_to(step_of(&costs, 8, 8, "tp=2,pp=4,sp=no").parts[SLIP_PART_PP], 8 * 2 * send);
+}
+
 /* A collective starts in 8 us and T seconds of transfer take T + 100 us T / (T + 100 us) (fabric.h). */
 static double collective_s(double steps_s, double transfer_s) {
   return 8e-6 + steps_s + transfer_s + 1e-4 * transfer_s / (transfer_s + 1e-4);
@@ -254,6 +263,7 @@ int main(void) {
       cmocka_unit_test(the_slowest_of_uneven_stages_sets_the_pace),
       cmocka_unit_test(embedding_and_head_lie_on_the_ends),
       cmocka_unit_test(transfers_between_stages_cost_unless_they_hide),
+      cmocka_unit_test(each_rank_sends_its_part_with_and_without_sequence_parallelism),
       cmocka_unit_test(replicas_reduce_their_gradients_once_a_step),
       cmocka_unit_test(traffic_hides_behind_one_micro_batch_at_most),
       cmocka_unit_test(the_optimizer_streams_its_states),
