@@ -30,7 +30,7 @@ typedef struct cli_options {
   size_t n_rule_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
       force, pareto, overlaps, formats, csv, all, proposed, known;
-  int64_t chips, seq, batch, isl, osl, worst;
+  int64_t chips, seq, document, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;

@@ -29,6 +29,8 @@ const cli_option cli_option_table[] = {
     {"serve", NULL, CLI_FLAG, BIT(CLI_COMPARE), AT(serve), 0, 0, NULL, "compare serving"},
     {"seq", "S", CLI_COUNT, BIT(CLI_TRAIN) | BIT(CLI_COMPARE), AT(seq), TOKENS, NULL,
      "training: tokens per sequence, 4096"},
+    {"document", "D", CLI_COUNT, BIT(CLI_TRAIN), AT(document), TOKENS, NULL,
+     "tokens of each document that is packed into a sequence and that attention does not leave; one fills it"},
     {"batch", "B", CLI_COUNT, JOBS, AT(batch), SEQUENCES, NULL,
      "training: sequences per step (train 1024, compare 15360); serve: running sequences of an instance, else the "
      "largest that fits"},

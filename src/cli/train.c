@@ -36,6 +36,7 @@ static slip_status read_job(cli_session *session, slip_train_job *job, slip_erro
   SLIP_TRY(cli_stack(session, job->system->chip, true, &job->stack, err));
   job->chips = o->chips > 0 ? o->chips : 1; /* --clusters says which */
   job->seq = o->seq > 0 ? o->seq : job->seq;
+  job->document = o->document;
   job->batch = o->batch > 0 ? o->batch : job->batch;
   job->dtype = o->dtype < SLIP_DTYPES ? o->dtype : job->dtype;
   job->mtp = !o->no_mtp;
@@ -107,6 +108,8 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
   slip_json_string(json, "stack", r->job.stack->entry.name);
   slip_json_int(json, "chips", r->job.chips);
   slip_json_int(json, "seq", r->job.seq);
+  if (r->job.document > 0)
+    slip_json_int(json, "document", r->job.document);
   slip_json_int(json, "batch", r->job.batch);
   slip_json_string(json, "dtype_wanted", slip_dtype_name(r->job.dtype));
   if (r->has_result) {

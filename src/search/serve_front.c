@@ -36,7 +36,7 @@ static int compare_candidates(const void *a, const void *b) {
   return prefill != 0 ? prefill : compare_shapes(&x->decode, &y->decode);
 }
 
-/* ---- slip_ways_objectives ---- */
+/* ---- objectives ---- */
 
 static double known(double value) {
   return isnan(value) ? 0 : value;
