@@ -243,11 +243,12 @@ typedef struct slip_stack {
   double
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */
-  double spread_train, spread_serve; /* spread_serve: of the time per output token, and of what else has no field of its own */
+  double spread_train,
+      spread_serve; /* spread_serve: of the time per output token, and of what else has no field of its own */
   double spread_train_moe; /* of training mixtures of experts; spread_train when absent */
   double spread_rate;      /* of the tokens/s of a fleet; spread_serve when absent */
-  double spread_offline;   /* of anything of a fixed number of requests (slip_serve_run); spread_serve when absent */
-  double spread_ttft;      /* of the time to first token, which hangs on the queue; spread_serve when absent */
+  double spread_offline; /* of anything of a fixed number of requests (slip_serve_run); spread_serve when absent */
+  double spread_ttft;    /* of the time to first token, which hangs on the queue; spread_serve when absent */
   double
       spread_ttft_split; /* the same where prefill has chips of its own: a router and a hand-over more; spread_ttft when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */

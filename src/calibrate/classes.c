@@ -82,7 +82,7 @@ static const struct {
   const char *name;
   bool (*holds)(const slip_checked *r);
   slip_row_kind kind; /* SLIP_ROW_KINDS: any */
-  bool of_chips; /* chips with few rows are left out */
+  bool of_chips;      /* chips with few rows are left out */
 } classes[] = {
     {"training, chips with 10 rows or more", any, SLIP_ROW_TRAINING, true},
     {"training, dense, layout given, NVIDIA", dense_nvidia, SLIP_ROW_TRAINING, false},
@@ -125,7 +125,8 @@ static void count_pair(const slip_checked *a, const slip_checked *b, slip_order 
   const bool right =
       measured > 0 ? a->predicted > b->predicted : a->predicted < b->predicted; /* equal ones order nothing */
   if (strcmp(a->chip, b->chip) == 0) {
-    if (a->kind != b->kind || strcmp(a->stack, b->stack) != 0 || (a->kind == SLIP_ROW_KERNEL && strcmp(a->model, b->model) != 0))
+    if (a->kind != b->kind || strcmp(a->stack, b->stack) != 0 ||
+        (a->kind == SLIP_ROW_KERNEL && strcmp(a->model, b->model) != 0))
       return;
     out->configurations++;
     out->configurations_right += right;
@@ -157,7 +158,8 @@ slip_status slip_validation_class(const slip_validation *validation, size_t i, s
   const slip_checked **few = rows + all + 1;
   for (size_t r = 0; r < all; r++) {
     const slip_checked *row = slip_validation_row(validation, r);
-    if ((classes[i].kind == SLIP_ROW_KINDS || row->kind == classes[i].kind) && row->measured > 0 && classes[i].holds(row))
+    if ((classes[i].kind == SLIP_ROW_KINDS || row->kind == classes[i].kind) && row->measured > 0 &&
+        classes[i].holds(row))
       rows[n++] = row;
   }
   for (size_t r = 0; r < n; r++)
