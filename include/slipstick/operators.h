@@ -83,6 +83,7 @@ typedef struct slip_op {
   bool mirrored;     /* stream: its backward moves what its forward does, not twice that */
   bool decode;       /* attention: few queries a sequence, the decode kernel */
   bool mla;          /* attention on the latent cache */
+  bool own_keys;     /* attention on the latent cache: each new token has keys of its own, chosen by an indexer */
   double keys;       /* attention: keys that a query sees, on average; 0 unknown */
   double rows; /* decode attention: queries that share one sequence's keys (heads of a group, drafts); 0 unknown */
   double scores; /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */

@@ -25,6 +25,7 @@ typedef struct slip_serve_plan {
                   * batch_wait_timeout_iters; with attention replicas attention_dp_config's timeout_iters, until all have one); 0: none */
   bool disaggregated;
   int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
+  int64_t frontends; /* disaggregated: that deal requests to this pool's instances, each in rotation; 0: one */
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);

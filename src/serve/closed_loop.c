@@ -57,12 +57,21 @@ static double most_fed(const lane *l) {
   return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
 }
 
-/* Steps that a prompt waits on average for others to join it: the first of a chunk until it is full or his patience ends, those who come
- * meanwhile half as long. `arrivals` per step, of the whole instance: its lanes take their prompts together. */
+/* Prompts after the first that complete what it waits for: one lane's full chunk, or one prompt in each of several lanes. A request goes where
+ * one has just left, to any lane alike: sum of lanes / i, i = 1 to lanes, until all have one (the coupon collector's). */
+static double awaited(const lane *l) {
+  double sum = 0;
+  for (double i = 1; i <= l->lanes; i++)
+    sum += l->lanes / i;
+  return (l->lanes > 1 ? sum : l->most_shared) - 1;
+}
+
+/* Steps that a prompt waits on average for others to join it: the first until they have come or his patience ends, those who come meanwhile
+ * half as long. `arrivals` per step, of the whole instance: its lanes take their prompts together. */
 static double joining_steps(const lane *l, double arrivals) {
   if (l->wait <= 0)
     return 0;
-  double patience = fmin(l->wait, fmax(0, l->most_shared * l->lanes - 1) / fmax(1e-300, arrivals));
+  double patience = fmin(l->wait, fmax(0, awaited(l)) / fmax(1e-300, arrivals));
   return (patience + arrivals * patience * patience / 2) / (1 + arrivals * patience);
 }
 
@@ -241,7 +250,17 @@ typedef struct two_pools {
   double prefill_lanes, decode_lanes; /* of all instances */
   double requests;
   double handover_s; /* cache sent, and the first decode step */
+  double most;       /* sequences that a decode lane may run */
+  double frontends;
 } two_pools;
+
+/* Of `decoding` requests per decode lane, waiting for a place or not, those that run. */
+static double running_of(const two_pools *c, double decoding) {
+  const lane *l = &c->decode;
+  double instances = c->decode_lanes / l->lanes, mean = decoding * l->lanes, slots = c->most * l->lanes;
+  double running = instances > 1 ? slip_serve_dealt(mean, slots, c->frontends) : fmin(mean, slots);
+  return running / l->lanes / (1 + slip_serve_turn_wait(mean, slots, instances, l->serve->job.length_spread));
+}
 
 /* Prompts of one prefill lane: bulk service of those that arrived while the last chunk ran. */
 static void solve_prefill(const two_pools *c, double rate, state *at) {
@@ -260,9 +279,10 @@ static void solve_prefill(const two_pools *c, double rate, state *at) {
   at->mixed = met.mixed, at->shared = shared;
 }
 
-static double held_by_two(const void *context, double running, state *at) {
+static double held_by_two(const void *context, double decoding, state *at) {
   const two_pools *c = context;
   const lane *l = &c->decode;
+  double running = running_of(c, decoding);
   at->step = slip_lane_step_s(l, running, 0);
   at->tpot = at->step / l->serve->tokens_per_step;
   at->rate = running / (at->tpot * l->tokens_out);
@@ -273,7 +293,7 @@ static double held_by_two(const void *context, double running, state *at) {
     return INFINITY;
   solve_prefill(c, per_prefill_lane, at);
   at->ttft += c->handover_s + at->step;
-  return (running + at->rate * at->ttft) * c->decode_lanes;
+  return (decoding + at->rate * at->ttft) * c->decode_lanes;
 }
 
 /* Mean wait of all rounds when decode instances run all they may: the first `running` requests start at once and the rest of the first round
@@ -300,8 +320,9 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
   c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
   c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
   state at = {0};
-  double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
-  fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
+  c.most = most_running(&c.decode, &b.memory), c.frontends = fmax(1, (double)decode_plan->frontends);
+  double decoding = settle(held_by_two, &c, requests, requests / c.decode_lanes, &at);
+  fill(out, &at, running_of(&c, decoding) * c.decode_lanes, at.rate * c.decode_lanes, requests);
   double all_s, later = c.handover_s + at.step;
   double burst = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
   out->burst_ttft_s = fmax(burst, slot_rounds_s(out, requests, 1));
