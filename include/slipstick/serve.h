@@ -81,6 +81,7 @@ int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
 typedef struct slip_step {
   double prefill_sequences, prefill_tokens, prefill_past; /* sequences, new tokens of each, tokens cached of each */
   double decoding, context;
+  double prefill_busy; /* share of the attention replicas that have these prompts, the others none; 0: all of them. Without decoding only */
 } slip_step;
 
 typedef struct slip_step_cost {

@@ -21,12 +21,18 @@ slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan) 
                      .wait = fmax(0, (double)plan->wait)};
 }
 
+/* Prompts per lane of a step that carries one: one attention replica has it, the others step along without. */
+static double fewest_prompts(const lane *l) {
+  return 1 / (double)l->plan->dp;
+}
+
 double slip_lane_step_s(const slip_lane *l, double running, double prompts) {
   slip_step step = {.decoding = running > 0 ? fmax(1, running) : 0, .context = slip_serve_mean_context(l->serve)};
   if (prompts > 0) {
-    step.prefill_sequences = prompts;
+    step.prefill_sequences = fmax(1, prompts);
     step.prefill_tokens = l->tokens;
     step.prefill_past = l->past;
+    step.prefill_busy = fmin(1, fmax(prompts, fewest_prompts(l)));
   }
   slip_step_cost cost;
   slip_serve_step(l->serve, l->plan, &step, &cost);
@@ -122,7 +128,7 @@ static double burst_s(const lane *l, double requests, double *all_s) {
   *all_s = INFINITY;
   if (isinf(requests))
     return INFINITY;
-  double shared = fmin(l->most_shared, fmax(1, requests));
+  double shared = fmin(l->most_shared, fmax(fewest_prompts(l), requests));
   double chunks = fmax(1, requests / shared), pass = l->passes * slip_lane_step_s(l, 0, shared);
   *all_s = pass * chunks;
   return pass * (chunks + 1) / 2 + slip_serve_request_s(l->serve);
@@ -265,9 +271,10 @@ static double running_of(const two_pools *c, double decoding) {
 /* Prompts of one prefill lane: bulk service of those that arrived while the last chunk ran. */
 static void solve_prefill(const two_pools *c, double rate, state *at) {
   const lane *l = &c->prefill;
-  double shared = 1, service = l->passes * slip_lane_step_s(l, 0, 1);
+  const double fewest = fewest_prompts(l);
+  double shared = fewest, service = l->passes * slip_lane_step_s(l, 0, shared);
   for (int round = 0; round < 12; round++) {
-    double next = fmin(l->most_shared, fmax(1, rate * service));
+    double next = fmin(l->most_shared, fmax(fewest, rate * service));
     if (fabs(next - shared) <= 1e-6 * shared)
       break;
     shared = (shared + next) / 2;

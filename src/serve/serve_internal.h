@@ -89,8 +89,8 @@ typedef struct slip_lane {
   double wait;        /* steps that the first prompt of a chunk waits for others, >= 0 */
 } slip_lane;
 slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan);
-/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
- * one. */
+/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane; below 1 that share of the attention replicas has
+ * one, if nobody decodes. A lane that decodes at all holds at least one sequence. */
 double slip_lane_step_s(const slip_lane *l, double running, double prompts);
 /* Sequences per lane that the plan, else the stack's scheduler, lets run. */
 double slip_lane_scheduled(const slip_lane *l);
