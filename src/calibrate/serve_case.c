@@ -161,6 +161,7 @@ static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
     const char *framework, *chip, *model,
         *before; /* how the names begin; the first date of a configuration that drafts */
   } none[] = {{"sglang", "h200", "deepseek", "2026-05"},
+              {"sglang", "b300", "deepseek", "2026-05"},
               {"sglang", "", "glm-5", "2026-04-18"},
               {"sglang", "", "qwen3.5", "2026-04"}};
   const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;

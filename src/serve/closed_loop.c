@@ -72,12 +72,15 @@ static double awaited(const lane *l) {
   return (l->lanes > 1 ? sum : l->most_shared) - 1;
 }
 
-/* Steps that a prompt waits on average for others to join it: the first until they have come or his patience ends, those who come meanwhile
- * half as long. `arrivals` per step, of the whole instance: its lanes take their prompts together. */
+/* Steps that the first prompt waits for others: until they have come or its time is up. `arrivals` per step, of the whole instance: its lanes
+ * take their prompts together. */
+static double patience_steps(const lane *l, double arrivals) {
+  return l->wait > 0 ? fmin(l->wait, fmax(0, awaited(l)) / fmax(1e-300, arrivals)) : 0;
+}
+
+/* Steps that a prompt waits on average for others to join it: those who come while the first waits, half as long. */
 static double joining_steps(const lane *l, double arrivals) {
-  if (l->wait <= 0)
-    return 0;
-  double patience = fmin(l->wait, fmax(0, awaited(l)) / fmax(1e-300, arrivals));
+  const double patience = patience_steps(l, arrivals);
   return (patience + arrivals * patience * patience / 2) / (1 + arrivals * patience);
 }
 
@@ -97,7 +100,8 @@ static double queue_s(const lane *l, double requests, double rate, const state *
 static void solve_lane(const lane *l, double running, double requests, state *out) {
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
-  double least = fmax(1, finished * fmax(l->passes, fmax(l->poll, l->wait))), shared = fmin(least, l->most_shared),
+  double together = fmax(l->passes, fmax(l->poll, patience_steps(l, finished * l->lanes)));
+  double least = fmax(1, finished * together), shared = fmin(least, l->most_shared),
          f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
