@@ -122,7 +122,8 @@ typedef struct slip_work {
   double imbalance;            /* hottest expert rank over the mean, >= 1 */
   bool fused_experts;          /* training: an expert FFN is one kernel with its biases and activation */
   double routed_passes;        /* reads and writes of each routed row beside the products, >= 2; 0: 4 */
-  double busy; /* share of the replicas over one set of experts that have this work, the others none; 0: all of them */
+  double
+      busy; /* share of the replicas over one set of experts that have this work, the others none; 0: all of them */
 } slip_work;
 
 /* Tokens of the work: sum of sequences * new_tokens. */

@@ -101,8 +101,7 @@ static void solve_lane(const lane *l, double running, double requests, state *ou
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
   double together = fmax(l->passes, fmax(l->poll, patience_steps(l, finished * l->lanes)));
-  double least = fmax(1, finished * together), shared = fmin(least, l->most_shared),
-         f = 0;
+  double least = fmax(1, finished * together), shared = fmin(least, l->most_shared), f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   bool apart = l->serve->job.stack->prefill_apart >= 1;

@@ -25,6 +25,7 @@ double slip_serve_dealt(double mean, double slots, double frontends) {
 }
 
 double slip_serve_turn_wait(double mean, double slots, double instances, double spread) {
-  const double taken = fmin(1, fmax(0, mean - slots + 1)); /* places are: the last one as often as requests come to it */
+  const double taken =
+      fmin(1, fmax(0, mean - slots + 1)); /* places are: the last one as often as requests come to it */
   return instances > 1 ? taken * spread * (1 - 1 / instances) / sqrt(2 * 3.14159265358979323846) : 0;
 }

@@ -153,7 +153,8 @@ static void decode_pads_its_queries(void **state) {
 /* Where each token has keys of its own its heads fill 64 rows, or as many as the profile's kernel has: 16 heads a quarter, or an eighth. */
 static void sparse_attention_pads_the_heads_of_a_token(void **state) {
   slip_device d = toy();
-  slip_op op = {.kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .mla = true, .own_keys = true, .flops = 2e12, .rows = 16};
+  slip_op op = {
+      .kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .mla = true, .own_keys = true, .flops = 2e12, .rows = 16};
   d.kernels.sparse_rows = NAN;
   close_to(slip_op_cost(&d, &op).compute_s, 0.4);
   d.kernels.sparse_rows = 128;

@@ -424,7 +424,8 @@ static void turns_come_before_places_when_lengths_differ(void **state) {
   assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &even, &err), SLIP_OK);
   assert_int_equal(slip_serve_closed_loop_split(uneven, &plan, 7, uneven, &capped, 7, 7, &loop, &err), SLIP_OK);
   double decoding = (OSL - 1) * loop.tpot_s;
-  double taken = 1 - loop.requests_per_s * even.ttft_s / 7; /* the share of places that are, where the rest are with their prompts */
+  double taken = 1 - loop.requests_per_s * even.ttft_s /
+                         7; /* the share of places that are, where the rest are with their prompts */
   assert_near((loop.ttft_s - even.ttft_s) / decoding, taken * 0.25 / sqrt(2 * 3.14159265) * 6 / 7, 0.01);
   slip_serve_free(uneven);
   toy_close(&t);
