@@ -67,8 +67,8 @@ static double most_fed(const lane *l) {
  * one has just left, to any lane alike: sum of lanes / i, i = 1 to lanes, until all have one (the coupon collector's). */
 static double awaited(const lane *l) {
   double sum = 0;
-  for (double i = 1; i <= l->lanes; i++)
-    sum += l->lanes / i;
+  for (int64_t i = 1; i <= (int64_t)l->lanes; i++)
+    sum += l->lanes / (double)i;
   return (l->lanes > 1 ? sum : l->most_shared) - 1;
 }
 

@@ -10,7 +10,8 @@ static double binomial_running(double below, double frontends, double p, double 
   const bool rare = p <= 0.5;
   const double q = rare ? p : 1 - p;
   double probability = pow(1 - q, frontends), sum = 0; /* of i = 0 */
-  for (double i = 0; i <= frontends; i++) {
+  for (int n = 0; n <= (int)frontends; n++) {
+    const double i = n;
     sum += probability * fmin(below + (rare ? i : frontends - i), slots);
     probability *= (frontends - i) / (i + 1) * q / (1 - q);
   }
