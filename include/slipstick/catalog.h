@@ -120,12 +120,13 @@ typedef struct slip_kernels {
   double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
   double mla_decode_fp8_fraction; /* of fp8 peak: the same on an fp8 cache; NAN: it computes in bf16 */
-  double kv_read_fraction;        /* of memory bandwidth: decode attention reading the KV cache */
-  double memory_fraction;         /* of memory bandwidth: streaming elementwise work */
-  double weight_read_fraction;    /* of memory bandwidth: skinny GEMMs reading weights */
-  double depth_half;              /* GEMM depth k at which the sustained fraction has halved */
-  double tile_m, tile_n;          /* output tile of the kernel that reaches gemm_fraction */
-  double launch_s;                /* start and end of one kernel in a captured graph */
+  double sparse_rows; /* query heads that sparse latent attention computes at least for each new token; NAN: 64 */
+  double kv_read_fraction;     /* of memory bandwidth: decode attention reading the KV cache */
+  double memory_fraction;      /* of memory bandwidth: streaming elementwise work */
+  double weight_read_fraction; /* of memory bandwidth: skinny GEMMs reading weights */
+  double depth_half;           /* GEMM depth k at which the sustained fraction has halved */
+  double tile_m, tile_n;       /* output tile of the kernel that reaches gemm_fraction */
+  double launch_s;             /* start and end of one kernel in a captured graph */
 } slip_kernels;
 
 typedef struct slip_chip {

@@ -83,6 +83,7 @@ typedef struct slip_op {
   bool mirrored;     /* stream: its backward moves what its forward does, not twice that */
   bool decode;       /* attention: few queries a sequence, the decode kernel */
   bool mla;          /* attention on the latent cache */
+  bool own_keys;     /* attention on the latent cache: each new token has keys of its own, chosen by an indexer */
   double keys;       /* attention: keys that a query sees, on average; 0 unknown */
   double rows; /* decode attention: queries that share one sequence's keys (heads of a group, drafts); 0 unknown */
   double scores; /* attention: query-key pairs times heads, which kernels before flash attention wrote to memory */
@@ -122,6 +123,8 @@ typedef struct slip_work {
   bool fused_experts;          /* training: an expert FFN is one kernel with its biases and activation */
   double loss_bytes;           /* training: that the loss moves for each logit, forward and backward; 0: 36 */
   double routed_passes;        /* reads and writes of each routed row beside the products, >= 2; 0: 4 */
+  double
+      busy; /* share of the replicas over one set of experts that have this work, the others none; 0: all of them */
 } slip_work;
 
 /* Tokens of the work: sum of sequences * new_tokens. */

@@ -25,6 +25,7 @@ typedef struct slip_serve_plan {
                   * batch_wait_timeout_iters; with attention replicas attention_dp_config's timeout_iters, until all have one); 0: none */
   bool disaggregated;
   int64_t instances; /* disaggregated: of this pool in the fleet; 0: as many as keep pace with the other pool */
+  int64_t frontends; /* disaggregated: that deal requests to this pool's instances, each in rotation; 0: one */
 } slip_serve_plan;
 
 slip_serve_plan slip_serve_plan_default(void);
@@ -80,6 +81,8 @@ int slip_serve_verdicts(const slip_serve *serve, const slip_serve_plan *plan,
 typedef struct slip_step {
   double prefill_sequences, prefill_tokens, prefill_past; /* sequences, new tokens of each, tokens cached of each */
   double decoding, context;
+  double
+      prefill_busy; /* share of the attention replicas that have these prompts, the others none; 0: all of them. Without decoding only */
 } slip_step;
 
 typedef struct slip_step_cost {
@@ -166,7 +169,8 @@ typedef struct slip_loop {
  * saturation (ttft_s infinite). plan->batch > 0 caps the running sequences of the instance. SLIP_INFEASIBLE as slip_serve_decode.
  * plan->poll = p: prompts wait for the next of every p steps as well, and those that came meanwhile are taken in together.
  * plan->wait = w: the first prompt of a chunk waits w steps, or until the chunk is full, and those who come meanwhile (a per step, in the
- * whole instance) wait w / 2 on average, in all (w + a w^2 / 2) / (1 + a w).
+ * whole instance) wait w / 2 on average, in all (w + a w^2 / 2) / (1 + a w). With n attention replicas it waits until each has one, at most w: n (1 + 1/2
+ * + ... + 1/n) - 1 prompts more.
  * Rounds: all clients begin at once, and S seconds of prefill set them apart; in round k their requests still arrive within
  * W = min(T, sqrt(S^2 + 12 k (length_spread T)^2)) of the period T = requests / requests_per_s, so that prefill meets T / W times the mean rate; the first
  * round waits as burst_ttft_s says. O(log) steps. */
@@ -176,7 +180,10 @@ slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_pla
  * running sequences of a decode instance. What exceeds that (or memory) waits for a place, and so for its first token: the decode engine
  * sends it (TensorRT-LLM's executor when it first schedules the request, SGLang and vLLM likewise). That wait,
  *   ttft = (requests - running) / requests_per_s,
- * hides the prompt's own; rounds_ttft_s is the longer of the two, the first round's requests waiting half as long on average. */
+ * hides the prompt's own; rounds_ttft_s is the longer of the two, the first round's requests waiting half as long on average.
+ * Of x requests an instance past their prompts, decode_plan->frontends = F deal so that it has F floor(x / F) + Binomial(F, x / F - floor(x / F)) and
+ * runs at most those it may; and with lengths that differ a turn comes length_spread / sqrt(2 pi) (1 - 1 / n_decode) of a request's decoding
+ * before a place is free, where all are taken. Prefill replicas step together: one prompt alone is one replica's (slip_step.prefill_busy). */
 slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_serve_plan *plan, double n_prefill,
                                          const slip_serve *decode, const slip_serve_plan *decode_plan,
                                          double n_decode, double requests, slip_loop *out, slip_error *err);

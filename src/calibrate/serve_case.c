@@ -161,6 +161,7 @@ static void drafts_of_inferencex(slip_serve_reading *r, slip_draft_text *d) {
     const char *framework, *chip, *model,
         *before; /* how the names begin; the first date of a configuration that drafts */
   } none[] = {{"sglang", "h200", "deepseek", "2026-05"},
+              {"sglang", "b300", "deepseek", "2026-05"},
               {"sglang", "", "glm-5", "2026-04-18"},
               {"sglang", "", "qwen3.5", "2026-04"}};
   const char *framework = text_of(r, "framework"), *chip = r->out->shown.chip, *model = r->out->shown.model;
@@ -241,6 +242,12 @@ static void read_lengths(slip_serve_reading *r) {
   if (isnan(isl) || isnan(osl)) {
     slip_serve_skip(r, "%s is blank", isnan(isl) ? "isl" : "osl");
     return;
+  }
+  /* What the server counted as tokens, where it was more than the client meant. */
+  const double counted = slip_serve_fact_number(r, "prompt_ratio");
+  if (!isnan(counted) && !isnan(isl)) {
+    isl *= counted;
+    slip_serve_infer(r, "isl x %.3g: as the server counted", counted);
   }
   if (!isnan(ratio) && ratio <= 1) { /* the mean of lengths even between 2 ratio - 1 and 1 of the nominal */
     isl *= ratio, osl *= ratio;
@@ -333,15 +340,17 @@ static void read_load(slip_serve_reading *r) {
     c->concurrency = 1;
 }
 
-/* How the source set up the engine: what the row says, else what its scripts have in common. Pools of a disaggregated row have their
- * own settings, which are not known. */
+/* How the source set up the engine: what the row says, else what its scripts have in common. Of the pools of a disaggregated row only
+ * what it says is known. */
 static void read_harness(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
   slip_harness h = harness_of(r);
-  if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
-    return;
   const double chunk = slip_serve_fact_number(r, "chunk"), poll = slip_serve_fact_number(r, "poll"),
                share = slip_serve_fact_number(r, "memory_share");
+  if (c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated && !isnan(chunk))
+    c->plan.chunk = (int64_t)fmin(fmax(1, floor(chunk)), 1e9);
+  if (c->phase != SLIP_PHASE_LOOP || c->plan.disaggregated)
+    return;
   if (!isnan(chunk)) {
     h.chunk = (int64_t)fmin(fmax(1, floor(chunk)), 1e9);
     h.own_prompt = false;
@@ -403,6 +412,9 @@ static void read_batch(slip_serve_reading *r) {
       slip_serve_fact_number(r, "decode_batch"); /* of an attention replica; a plan's batch is the instance's */
   if (!isnan(decoding) && c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated)
     c->decode_plan.batch = (int64_t)fmin(fmax(1, floor(decoding)), 1e6) * c->decode_plan.dp;
+  const double frontends = slip_serve_fact_number(r, "frontends");
+  if (frontends <= 1e6 && c->plan.disaggregated) /* false for NAN */
+    c->decode_plan.frontends = (int64_t)fmax(1, floor(frontends));
   if (c->phase == SLIP_PHASE_DECODE) {
     if (isnan(c->concurrency))
       slip_serve_infer(r, "batch: the largest");

@@ -115,6 +115,8 @@ static const slip_field kernels_fields[] = {
            "keys that a query sees on average at which prefill attention and its backward run at half their rate"),
     KERNEL(mla_decode_fraction, "of the bf16 peak: absorbed-MLA decode when compute bound"),
     KERNEL(mla_decode_fp8_fraction, "of the fp8 peak: the same on an fp8 cache; absent: it computes in bf16"),
+    WHOLE(slip_kernels, "sparse_rows", sparse_rows, ELEMENTS, 1, 65536,
+          "query heads that sparse latent attention computes at least for each new token; 64 when absent"),
     KERNEL(kv_read_fraction, "of memory bandwidth: decode attention reading the KV cache"),
     KERNEL(memory_fraction, "of memory bandwidth: streaming elementwise work"),
     KERNEL(weight_read_fraction, "of memory bandwidth: skinny GEMMs reading weights"),

@@ -24,7 +24,8 @@ const cli_command cli_commands[CLI_COMMANDS] = {
     [CLI_SERVE] =
         {"serve", "MODEL SYSTEM", "throughput, latency and power of serving",
          "MODEL as for train. Without --plan the plan with the most output tokens/s per chip that meets the "
-         "objectives is taken. A plan's keys: tp pp dp ep batch chunk poll wait instances disaggregate. With "
+         "objectives is taken. A plan's keys: tp pp dp ep batch chunk poll wait frontends instances disaggregate. "
+         "With "
          "--prefill-system and "
          "--decode-system the two phases run on different systems; SYSTEM is left out when both are given.",
          "slipstick serve deepseek-v3 gb200-nvl72 --isl 4096 --osl 1024 --tpot 50ms", cli_serve},

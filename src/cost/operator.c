@@ -222,7 +222,7 @@ static double prefill_share(const slip_device *d, const slip_op *op) {
 /* FLOP/s of decode and latent attention, padding of the query rows included. */
 static double decode_flops(const slip_device *d, const slip_op *op, double peak) {
   const slip_kernels *k = &d->kernels;
-  double quantum = op->mla ? LATENT_ROWS : GROUPED_ROWS;
+  double quantum = !op->mla ? GROUPED_ROWS : op->own_keys && k->sparse_rows >= 1 ? k->sparse_rows : LATENT_ROWS;
   double useful = op->rows > 0 ? op->rows / (ceil(op->rows / quantum) * quantum) : 1;
   if (op->mla && op->dtype == SLIP_FP8)
     return useful * (isnan(k->mla_decode_fp8_fraction) || isnan(d->peak_flops[SLIP_FP8])

@@ -118,7 +118,9 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
   double plain = 2 * pairs * heads * (nope + rope + v) + expand;
   double absorb = 2 * fresh * heads * rank * (nope + v);
   double latent = 2 * pairs * heads * (2 * rank + rope) + absorb;
-  bool absorbed = !work->training && latent < plain;
+  /* Keys chosen token by token cannot be expanded once for all: the kernel gathers latents, and a token's heads are all that share them. */
+  bool chosen = !work->training && a->index_topk > 0 && s->past + s->new_tokens > (double)a->index_topk;
+  bool absorbed = !work->training && (chosen || latent < plain);
   slip_dtype weights = work->weights.attention;
   if (!absorbed) {
     slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "kv up", weights, work->training ? fresh : keys,
@@ -139,7 +141,8 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
                               fresh * heads * (rank + rope), fresh * heads * rank);
   op->mla = true;
   op->keys = pairs / fresh;
-  op->rows = heads * s->new_tokens;
+  op->own_keys = chosen && !op->decode;
+  op->rows = op->own_keys ? heads : heads * s->new_tokens;
   slip_op *values =
       slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "absorb values", weights, fresh, heads * v, rank);
   values->read_bytes *= heads;

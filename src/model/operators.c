@@ -211,8 +211,9 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
                  hidden);
 
   /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
-  double group_tokens = own * (double)(shard->ep * shard->etp);
-  double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1);
+  double busy = dispatched && work->busy > 0 ? work->busy : 1;
+  double group_tokens = own * (double)(shard->ep * shard->etp) * busy;
+  double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1) * busy;
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens);
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;

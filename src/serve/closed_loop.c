@@ -21,12 +21,18 @@ slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan) 
                      .wait = fmax(0, (double)plan->wait)};
 }
 
+/* Prompts per lane of a step that carries one: one attention replica has it, the others step along without. */
+static double fewest_prompts(const lane *l) {
+  return 1 / (double)l->plan->dp;
+}
+
 double slip_lane_step_s(const slip_lane *l, double running, double prompts) {
   slip_step step = {.decoding = running > 0 ? fmax(1, running) : 0, .context = slip_serve_mean_context(l->serve)};
   if (prompts > 0) {
-    step.prefill_sequences = prompts;
+    step.prefill_sequences = fmax(1, prompts);
     step.prefill_tokens = l->tokens;
     step.prefill_past = l->past;
+    step.prefill_busy = fmin(1, fmax(prompts, fewest_prompts(l)));
   }
   slip_step_cost cost;
   slip_serve_step(l->serve, l->plan, &step, &cost);
@@ -57,12 +63,24 @@ static double most_fed(const lane *l) {
   return l->most_shared / l->passes * l->tokens_out / l->serve->tokens_per_step;
 }
 
-/* Steps that a prompt waits on average for others to join it: the first of a chunk until it is full or his patience ends, those who come
- * meanwhile half as long. `arrivals` per step, of the whole instance: its lanes take their prompts together. */
+/* Prompts after the first that complete what it waits for: one lane's full chunk, or one prompt in each of several lanes. A request goes where
+ * one has just left, to any lane alike: sum of lanes / i, i = 1 to lanes, until all have one (the coupon collector's). */
+static double awaited(const lane *l) {
+  double sum = 0;
+  for (int64_t i = 1; i <= (int64_t)l->lanes; i++)
+    sum += l->lanes / (double)i;
+  return (l->lanes > 1 ? sum : l->most_shared) - 1;
+}
+
+/* Steps that the first prompt waits for others: until they have come or its time is up. `arrivals` per step, of the whole instance: its lanes
+ * take their prompts together. */
+static double patience_steps(const lane *l, double arrivals) {
+  return l->wait > 0 ? fmin(l->wait, fmax(0, awaited(l)) / fmax(1e-300, arrivals)) : 0;
+}
+
+/* Steps that a prompt waits on average for others to join it: those who come while the first waits, half as long. */
 static double joining_steps(const lane *l, double arrivals) {
-  if (l->wait <= 0)
-    return 0;
-  double patience = fmin(l->wait, fmax(0, l->most_shared * l->lanes - 1) / fmax(1e-300, arrivals));
+  const double patience = patience_steps(l, arrivals);
   return (patience + arrivals * patience * patience / 2) / (1 + arrivals * patience);
 }
 
@@ -82,8 +100,8 @@ static double queue_s(const lane *l, double requests, double rate, const state *
 static void solve_lane(const lane *l, double running, double requests, state *out) {
   double finished =
       fmax(1e-300, running * l->serve->tokens_per_step / l->tokens_out); /* per step, at most most_fed's */
-  double least = fmax(1, finished * fmax(l->passes, fmax(l->poll, l->wait))), shared = fmin(least, l->most_shared),
-         f = 0;
+  double together = fmax(l->passes, fmax(l->poll, patience_steps(l, finished * l->lanes)));
+  double least = fmax(1, finished * together), shared = fmin(least, l->most_shared), f = 0;
   double decode = slip_lane_step_s(l, running, 0), mixed = decode, step = decode;
   double interference = l->serve->job.stack->prefill_interference;
   bool apart = l->serve->job.stack->prefill_apart >= 1;
@@ -113,7 +131,7 @@ static double burst_s(const lane *l, double requests, double *all_s) {
   *all_s = INFINITY;
   if (isinf(requests))
     return INFINITY;
-  double shared = fmin(l->most_shared, fmax(1, requests));
+  double shared = fmin(l->most_shared, fmax(fewest_prompts(l), requests));
   double chunks = fmax(1, requests / shared), pass = l->passes * slip_lane_step_s(l, 0, shared);
   *all_s = pass * chunks;
   return pass * (chunks + 1) / 2 + slip_serve_request_s(l->serve);
@@ -241,14 +259,25 @@ typedef struct two_pools {
   double prefill_lanes, decode_lanes; /* of all instances */
   double requests;
   double handover_s; /* cache sent, and the first decode step */
+  double most;       /* sequences that a decode lane may run */
+  double frontends;
 } two_pools;
+
+/* Of `decoding` requests per decode lane, waiting for a place or not, those that run. */
+static double running_of(const two_pools *c, double decoding) {
+  const lane *l = &c->decode;
+  double instances = c->decode_lanes / l->lanes, mean = decoding * l->lanes, slots = c->most * l->lanes;
+  double running = instances > 1 ? slip_serve_dealt(mean, slots, c->frontends) : fmin(mean, slots);
+  return running / l->lanes / (1 + slip_serve_turn_wait(mean, slots, instances, l->serve->job.length_spread));
+}
 
 /* Prompts of one prefill lane: bulk service of those that arrived while the last chunk ran. */
 static void solve_prefill(const two_pools *c, double rate, state *at) {
   const lane *l = &c->prefill;
-  double shared = 1, service = l->passes * slip_lane_step_s(l, 0, 1);
+  const double fewest = fewest_prompts(l);
+  double shared = fewest, service = l->passes * slip_lane_step_s(l, 0, shared);
   for (int round = 0; round < 12; round++) {
-    double next = fmin(l->most_shared, fmax(1, rate * service));
+    double next = fmin(l->most_shared, fmax(fewest, rate * service));
     if (fabs(next - shared) <= 1e-6 * shared)
       break;
     shared = (shared + next) / 2;
@@ -260,9 +289,10 @@ static void solve_prefill(const two_pools *c, double rate, state *at) {
   at->mixed = met.mixed, at->shared = shared;
 }
 
-static double held_by_two(const void *context, double running, state *at) {
+static double held_by_two(const void *context, double decoding, state *at) {
   const two_pools *c = context;
   const lane *l = &c->decode;
+  double running = running_of(c, decoding);
   at->step = slip_lane_step_s(l, running, 0);
   at->tpot = at->step / l->serve->tokens_per_step;
   at->rate = running / (at->tpot * l->tokens_out);
@@ -273,7 +303,7 @@ static double held_by_two(const void *context, double running, state *at) {
     return INFINITY;
   solve_prefill(c, per_prefill_lane, at);
   at->ttft += c->handover_s + at->step;
-  return (running + at->rate * at->ttft) * c->decode_lanes;
+  return (decoding + at->rate * at->ttft) * c->decode_lanes;
 }
 
 /* Mean wait of all rounds when decode instances run all they may: the first `running` requests start at once and the rest of the first round
@@ -300,8 +330,9 @@ slip_status slip_serve_closed_loop_split(const slip_serve *prefill, const slip_s
   c.prefill_lanes = c.prefill.lanes * n_prefill, c.decode_lanes = c.decode.lanes * n_decode;
   c.handover_s = slip_serve_transfer_s(prefill, &a, decode, &b);
   state at = {0};
-  double running = settle(held_by_two, &c, requests, most_running(&c.decode, &b.memory), &at);
-  fill(out, &at, running * c.decode_lanes, at.rate * c.decode_lanes, requests);
+  c.most = most_running(&c.decode, &b.memory), c.frontends = fmax(1, (double)decode_plan->frontends);
+  double decoding = settle(held_by_two, &c, requests, requests / c.decode_lanes, &at);
+  fill(out, &at, running_of(&c, decoding) * c.decode_lanes, at.rate * c.decode_lanes, requests);
   double all_s, later = c.handover_s + at.step;
   double burst = burst_s(&c.prefill, requests / c.prefill_lanes, &all_s) + later;
   out->burst_ttft_s = fmax(burst, slot_rounds_s(out, requests, 1));

@@ -19,9 +19,9 @@ static const slip_ffn *experts_of(const slip_serve *serve) {
 static bool degrees(const slip_serve *serve, const slip_serve_plan *p, const slip_note *n) {
   (void)serve;
   if (p->tp < 1 || p->pp < 1 || p->dp < 1 || p->ep < 1 || p->batch < 0 || p->chunk < 0 || p->poll < 0 ||
-      p->wait < 0 || p->instances < 0)
-    return slip_broken(n,
-                       "tp, pp, dp and ep must be at least 1, batch, chunk, poll, wait and instances at least 0");
+      p->wait < 0 || p->instances < 0 || p->frontends < 0)
+    return slip_broken(
+        n, "tp, pp, dp and ep must be at least 1, batch, chunk, poll, wait, frontends and instances at least 0");
   return true;
 }
 

@@ -25,6 +25,7 @@ static const struct plan_key {
     {"instances", offsetof(slip_serve_plan, instances), 0},
     {"poll", offsetof(slip_serve_plan, poll), 0},
     {"wait", offsetof(slip_serve_plan, wait), 0},
+    {"frontends", offsetof(slip_serve_plan, frontends), 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -40,9 +41,9 @@ static slip_status set_key(slip_serve_plan *plan, const slip_item *item, unsigne
   if (strcmp(item->key, "disaggregate") == 0)
     index = KEYS;
   if (index < 0)
-    return slip_fail_at(
-        err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
-        "is no key of a serving plan; the keys are tp pp dp ep batch chunk poll wait instances disaggregate");
+    return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key,
+                        "is no key of a serving plan; the keys are tp pp dp ep batch chunk poll wait frontends "
+                        "instances disaggregate");
   if (*seen & (1u << index))
     return slip_fail_at(err, SLIP_BAD_INPUT, "plan", 0, 0, item->key, "is given twice; keep one");
   *seen |= 1u << index;

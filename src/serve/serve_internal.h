@@ -89,11 +89,17 @@ typedef struct slip_lane {
   double wait;        /* steps that the first prompt of a chunk waits for others, >= 0 */
 } slip_lane;
 slip_lane slip_serve_lane(const slip_serve *serve, const slip_serve_plan *plan);
-/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane. A lane that decodes at all holds at least
- * one. */
+/* A step with `running` sequences and `prompts` prompts (or parts of them) in every lane; below 1 that share of the attention replicas has
+ * one, if nobody decodes. A lane that decodes at all holds at least one sequence. */
 double slip_lane_step_s(const slip_lane *l, double running, double prompts);
 /* Sequences per lane that the plan, else the stack's scheduler, lets run. */
 double slip_lane_scheduled(const slip_lane *l);
+
+/* Sequences that run on an instance with `slots` places when it has `mean` requests on average, dealt by `frontends` (>= 1) in rotation:
+ * serve.h, slip_serve_closed_loop_split. */
+double slip_serve_dealt(double mean, double slots, double frontends);
+/* What a request waits for its turn there when lengths differ, as a share of the time that one is decoded. */
+double slip_serve_turn_wait(double mean, double slots, double instances, double spread);
 
 /* Bytes of one sequence's cache on a rank when it holds `context` tokens. */
 double slip_serve_cache_bytes(const slip_serve *serve, const slip_serve_plan *plan, double context);

@@ -40,7 +40,8 @@ slip_work slip_serve_work(const slip_serve *serve, const slip_step *step) {
                     .weights = serve->weights,
                     .dispatch_bytes = slip_dtype_bytes(serve->compute == SLIP_FP4 ? SLIP_FP8 : serve->compute),
                     .quantises = quantises(serve),
-                    .imbalance = serve->job.stack->imbalance_serve};
+                    .imbalance = serve->job.stack->imbalance_serve,
+                    .busy = step->decoding > 0 ? 0 : step->prefill_busy};
   if (step->prefill_sequences > 0)
     work.segments[work.n_segments++] =
         (slip_segment){step->prefill_sequences, step->prefill_tokens, step->prefill_past};

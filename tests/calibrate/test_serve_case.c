@@ -200,6 +200,22 @@ static void recipes_cap_the_decode_engines(void **state) {
   assert_true(tpot < predict(&free, 0, NULL));
 }
 
+/* A recipe also says how many frontends deal to the decode instances and what a prefill step takes. */
+static void recipes_set_up_both_pools(void **state) {
+  slip_case plain = good(LOADED ",,high"), set = good(LOADED "; frontends=9; chunk=16384,,high");
+  assert_true(plain.serve.plan.chunk == 0 && plain.serve.decode_plan.frontends == 0);
+  assert_true(set.serve.plan.chunk == 16384 && set.serve.decode_plan.frontends == 9);
+  assert_int_equal(set.serve.plan.frontends, 0);
+}
+
+/* A client that counts prompts with another tokenizer than the server's: 1,000 tokens that it means are 5,030 of the server's. */
+static void prompts_are_as_long_as_the_server_counts(void **state) {
+  slip_case c = good(LOADED "; prompt_ratio=5.03,,high");
+  assert_int_equal(c.serve.job.isl, 5030);
+  assert_int_equal(c.serve.job.osl, 1000);
+  assert_non_null(strstr(c.shown.inferred, "isl x 5.03"));
+}
+
 static void blank_layouts_follow_the_rules(void **state) {
   /* ep alone: attention on every rank (32 dies of 16 packages) */
   slip_case wide = good("a,S,2025,\"Ascend 910C (package, 2 dies)\",16,384,DeepSeek-R1 "
@@ -422,6 +438,7 @@ static void inferencex_says_elsewhere_which_rows_draft(void **state) {
       {INFERENCEX("B200 SXM", "GLM-5", "sglang nightly", "4", "2026-03-20", "no"), true, 0},
       {INFERENCEX("B200 SXM", "GLM-5", "sglang nightly", "4", "2026-04-20", "no"), false, 0},
       {INFERENCEX("B200 SXM", "DeepSeek-R1", "sglang 0.5.9", "4", "2026-03-25", "no"), false, 0},
+      {INFERENCEX("B300 SXM", "DeepSeek-R1", "sglang 0.5.10.post1", "4", "2026-04-17", "no"), true, 0},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     slip_case c = good(rows[i].row);
@@ -454,6 +471,8 @@ int main(void) {
       cmocka_unit_test(drafts_are_read_as_sources_write_them),
       cmocka_unit_test(remark_and_notes_say_the_same),
       cmocka_unit_test(recipes_cap_the_decode_engines),
+      cmocka_unit_test(recipes_set_up_both_pools),
+      cmocka_unit_test(prompts_are_as_long_as_the_server_counts),
       cmocka_unit_test(blank_layouts_follow_the_rules),
       cmocka_unit_test(what_memory_refuses_is_still_predicted),
       cmocka_unit_test(what_cannot_be_scored_says_why),

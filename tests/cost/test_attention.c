@@ -150,6 +150,17 @@ static void decode_pads_its_queries(void **state) {
   close_to(slip_op_cost(&d, &op).compute_s, 0.4 / 0.6);
 }
 
+/* Where each token has keys of its own its heads fill 64 rows, or as many as the profile's kernel has: 16 heads a quarter, or an eighth. */
+static void sparse_attention_pads_the_heads_of_a_token(void **state) {
+  slip_device d = toy();
+  slip_op op = {
+      .kind = SLIP_OP_ATTENTION, .dtype = SLIP_BF16, .mla = true, .own_keys = true, .flops = 2e12, .rows = 16};
+  d.kernels.sparse_rows = NAN;
+  close_to(slip_op_cost(&d, &op).compute_s, 0.4);
+  d.kernels.sparse_rows = 128;
+  close_to(slip_op_cost(&d, &op).compute_s, 0.8);
+}
+
 /* On an fp8 cache latent decode computes in fp8 where the profile says how fast, else in bf16. 2 TFLOP at 0.3 of
  * 200 TFLOP/s. */
 static void latent_decode_in_fp8(void **state) {
@@ -230,6 +241,7 @@ int main(void) {
       cmocka_unit_test(few_blocks_leave_cores_idle),
       cmocka_unit_test(softmax_limits_what_fp8_gains),
       cmocka_unit_test(decode_pads_its_queries),
+      cmocka_unit_test(sparse_attention_pads_the_heads_of_a_token),
       cmocka_unit_test(latent_decode_in_fp8),
       cmocka_unit_test(latent_decode_may_be_bound_by_compute),
       cmocka_unit_test(a_missing_format_computes_in_bf16),

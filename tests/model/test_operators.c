@@ -274,6 +274,42 @@ static void one_token_visits_its_experts_only(void **state) {
   close_to(op_named(&list, "experts up")->m, 8);
 }
 
+/* 32 replicas share the experts and one of them has 64 tokens: its rank sends all of them, and the experts of a rank see 64 x 8 visits over 32
+ * ranks, 16, of which 8 experts get 8 (1 - (1 - 8/256)^64). */
+static void a_lone_replica_fills_a_share_of_the_experts(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  slip_work work = training(model, 64, 1);
+  work.training = false;
+  work.segments[0] = (slip_segment){1, 64, 0};
+  work.imbalance = 1;
+  work.busy = 1.0 / 32;
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]],
+                       &(slip_shard){1, 1, 32, 1, false}, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 16);
+  close_to(op_named(&list, "experts up")->groups, 8 * (1 - pow(1 - 8.0 / 256, 64)));
+  close_to(op_named(&list, "dispatch")->tokens, 64);
+}
+
+/* Beyond the indexer's 2,048 keys each token of DeepSeek-V3.2 has keys of its own: the latents stay as they are and only the token's 128 heads
+ * share them. Up to there all see the same keys, and expanding them is less work. */
+static void chosen_keys_are_not_expanded(void **state) {
+  const slip_model *model = model_named("deepseek-v3.2");
+  slip_work work = training(model, 1, 4096);
+  work.training = false;
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
+  const slip_op *far = op_named(&list, "prefill attention");
+  double pairs = 2048 * 2049 / 2 + 2048 * 2048.0;
+  assert_true(far->mla && far->own_keys);
+  close_to(far->rows, 128);
+  close_to(far->flops, 2 * pairs * 128 * (2 * 512 + 64));
+  work.segments[0] = (slip_segment){1, 2048, 0};
+  slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
+  const slip_op *near = op_named(&list, "prefill attention");
+  assert_false(near->mla || near->own_keys);
+}
+
 static void two_tensor_ranks_halve_the_products(void **state) {
   const char *const names[] = {"llama-3.1-70b", "gpt-3-175b"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -443,6 +479,8 @@ int main(void) {
       cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
       cmocka_unit_test(training_scans_keep_a_state_per_chunk),
       cmocka_unit_test(one_token_visits_its_experts_only),
+      cmocka_unit_test(a_lone_replica_fills_a_share_of_the_experts),
+      cmocka_unit_test(chosen_keys_are_not_expanded),
       cmocka_unit_test(two_tensor_ranks_halve_the_products),
       cmocka_unit_test(context_ranks_share_the_sequence),
       cmocka_unit_test(attention_pairs_are_a_sum),

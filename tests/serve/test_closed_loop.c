@@ -200,6 +200,17 @@ static void prompts_wait_for_others_to_fill_their_chunk(void **state) {
   toy_close(&t);
 }
 
+/* Replicas of attention wait until each has a prompt (attention_dp_config, enable_balance). A prompt comes where a request has left, so that
+ * two lanes have one each after 2 (1 + 1/2) = 3 prompts, 2 / a steps after the first: (2 / a + a (2 / a)^2 / 2) / 3 = 4 / (3 a) steps on average. */
+static void replicas_wait_until_each_has_a_prompt(void **state) {
+  toy t;
+  toy_open(&t, SMALL_MOE);
+  slip_loop each = loop_of(&t, "tp=1,dp=2,ep=2", 4), joined = loop_of(&t, "tp=1,dp=2,ep=2,wait=1000", 4);
+  double step = joined.tpot_s, a = joined.requests_per_s * step;
+  assert_near(joined.ttft_s - each.ttft_s, 4 / (3 * a) * step * 3 / 4, 0.1);
+  toy_close(&t);
+}
+
 /* SGLang runs prompts in steps of their own: with one prompt to a chunk each request costs one such step, 1 / (OSL - 1) of them a decode
  * step and sequence. At saturation 16 run: step = T(decode) + 16 / 64 T(prompt alone); beside decoding they would share the weights. */
 static void prompts_apart_take_steps_of_their_own(void **state) {
@@ -374,6 +385,72 @@ static void requests_beyond_the_decode_batch_wait_for_a_place(void **state) {
   toy_close(&t);
 }
 
+/* 7 requests on 7 decode instances that run one each. Ten frontends, each dealing in rotation, have one of their requests at an instance a
+ * tenth of D / 7 of the time, D being those past their prompts: so an instance has none (1 - D / 70)^10 of the time, and of those that come the
+ * rest waits for one that is taken. One frontend deals one to each and nobody waits. */
+static void frontends_deal_without_looking(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
+  capped.batch = 1;
+  slip_loop alone, one, ten;
+  slip_error err;
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 1, &alone, &err), SLIP_OK);
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &one, &err), SLIP_OK);
+  capped.frontends = 10;
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &ten, &err), SLIP_OK);
+  assert_near(one.ttft_s, alone.ttft_s, 0.05);
+  double past = 7 - ten.requests_per_s * alone.ttft_s;
+  assert_near(ten.running, 7 * (1 - pow(1 - past / 70, 10)), 0.01);
+  assert_near(ten.requests_per_s * (ten.ttft_s + ten.tpot_s * (OSL - 1)), 7, 1e-6);
+  capped.batch = 8; /* room for all ten frontends' requests but two */
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &ten, &err), SLIP_OK);
+  assert_near(ten.running, one.running, 1e-3);
+  toy_close(&t);
+}
+
+/* Where one frontend deals and lengths differ by s, a request's turn comes s T / sqrt(2 pi) before its instance is free on average (the mean of
+ * the positive part of a normal deviation), less the 1 / 7 who replace one of their own instance. */
+static void turns_come_before_places_when_lengths_differ(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
+  capped.batch = 1;
+  slip_serve_job job = *slip_serve_job_of(t.serve);
+  job.length_spread = 0.25;
+  slip_serve *uneven = serve_open(&job);
+  slip_loop even, loop;
+  slip_error err;
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &even, &err), SLIP_OK);
+  assert_int_equal(slip_serve_closed_loop_split(uneven, &plan, 7, uneven, &capped, 7, 7, &loop, &err), SLIP_OK);
+  double decoding = (OSL - 1) * loop.tpot_s;
+  double taken = 1 - loop.requests_per_s * even.ttft_s /
+                         7; /* the share of places that are, where the rest are with their prompts */
+  assert_near((loop.ttft_s - even.ttft_s) / decoding, taken * 0.25 / sqrt(2 * 3.14159265) * 6 / 7, 0.01);
+  slip_serve_free(uneven);
+  toy_close(&t);
+}
+
+/* Four replicas of attention that share their experts step together, but a prompt that comes alone is one replica's: its attention takes what
+ * it takes, and the experts see a quarter of the rows of a step with a prompt in each. */
+static void a_lone_prompt_is_one_replicas(void **state) {
+  toy t;
+  toy_open(&t, SMALL_MOE);
+  slip_serve_plan plan = serve_plan_of("tp=1,dp=4,ep=4,chunk=512,disaggregate=yes");
+  slip_loop loop;
+  slip_error err;
+  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 1, t.serve, &plan, 1, 1, &loop, &err), SLIP_OK);
+  slip_step step = {.prefill_sequences = 1, .prefill_tokens = ISL, .prefill_busy = 0.25};
+  slip_step_cost lone, all;
+  slip_serve_step(t.serve, &plan, &step, &lone);
+  step.prefill_busy = 0;
+  slip_serve_step(t.serve, &plan, &step, &all);
+  assert_true(lone.seconds < all.seconds);
+  double decode = seconds_of(&t, &plan, 0, 1);
+  assert_true(loop.ttft_s >= lone.seconds + decode && loop.ttft_s < all.seconds + decode);
+  toy_close(&t);
+}
+
 static void nonsense_is_refused(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
@@ -405,6 +482,7 @@ int main(void) {
       cmocka_unit_test(a_request_passes_the_server_first),
       cmocka_unit_test(prompts_wait_until_the_scheduler_looks),
       cmocka_unit_test(prompts_wait_for_others_to_fill_their_chunk),
+      cmocka_unit_test(replicas_wait_until_each_has_a_prompt),
       cmocka_unit_test(prompts_apart_take_steps_of_their_own),
       cmocka_unit_test(lanes_prefill_in_the_same_steps),
       cmocka_unit_test(a_benchmark_is_its_rounds),
@@ -413,6 +491,9 @@ int main(void) {
       cmocka_unit_test(more_than_may_run_come_in_waves),
       cmocka_unit_test(what_outgrows_the_memory_waits),
       cmocka_unit_test(requests_beyond_the_decode_batch_wait_for_a_place),
+      cmocka_unit_test(frontends_deal_without_looking),
+      cmocka_unit_test(turns_come_before_places_when_lengths_differ),
+      cmocka_unit_test(a_lone_prompt_is_one_replicas),
       cmocka_unit_test(nonsense_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ static void bad_text_names_the_key_and_what_is_legal(void **state) {
       {"ep=many", "ep", "whole number"},
       {"tp=2,tp=2", "tp", "twice"},
       {"disaggregate=maybe", "disaggregate", "yes or no"},
-      {"vpp=2", "vpp", "tp pp dp ep batch chunk poll wait instances disaggregate"},
+      {"vpp=2", "vpp", "tp pp dp ep batch chunk poll wait frontends instances disaggregate"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     slip_serve_plan p = {.tp = 77};
