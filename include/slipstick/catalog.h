@@ -254,6 +254,8 @@ typedef struct slip_stack {
       spread_ttft_split; /* the same where prefill has chips of its own: a router and a hand-over more; spread_ttft when absent */
   /* what one observation mostly moves (calibrate.h): time of a chip's own operators relative to the model's; 1 when absent */
   double pace_train, pace_serve;
+  double
+      pace_experts; /* in serving, of the experts' products and their router, beyond pace_serve: fused MoE kernels; 1 when absent */
 } slip_stack;
 
 /* ---- regions ---- */

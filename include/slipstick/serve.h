@@ -44,6 +44,8 @@ typedef struct slip_serve_job {
   slip_dtype
       weights; /* format the weights are served in; SLIP_DTYPES: as released, or the nearest that the chip computes */
   slip_dtype
+      attention; /* of attention's weights; SLIP_DTYPES: like the others, but that 4-bit mixtures of experts keep it as released */
+  slip_dtype
       kv; /* SLIP_DTYPES: as released (bf16 unless the configuration says otherwise), if the chip computes it */
   bool speculate; /* draft tokens: with the model's MTP modules, or as `drafts` says */
   int64_t

@@ -133,6 +133,8 @@ static void read_formats(slip_serve_reading *r) {
   if (asked != SLIP_DTYPES && slip_dtype_bytes(asked) > 1.2 * released_bytes(job->model) && asked != SLIP_BF16)
     asked = SLIP_DTYPES;
   job->weights = asked == SLIP_FP32 ? SLIP_BF16 : asked;
+  if (strstr(text_of(r, "act_dtype"), "bf16 attention"))
+    job->attention = SLIP_BF16;
   if (*kv) {
     if (!slip_serve_dtype(kv, &job->kv))
       slip_serve_skip(r, "kv_dtype '%s' is no format", kv);

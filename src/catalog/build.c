@@ -216,6 +216,7 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   stack->whole_windows = isnan(stack->whole_windows) ? 0 : stack->whole_windows;
   stack->reserve_output = isnan(stack->reserve_output) ? 1 : stack->reserve_output;
   stack->pace_serve = isnan(stack->pace_serve) ? 1 : stack->pace_serve;
+  stack->pace_experts = isnan(stack->pace_experts) ? 1 : stack->pace_experts;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "for_chip", &stack->for_chip, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "framework", &stack->framework, err));

@@ -245,6 +245,8 @@ static const slip_field stack_fields[] = {
     STACK(pace_train, PURE, 0.1, 10,
           "time of a chip's own operators in training relative to the model's; 1 when absent"),
     STACK(pace_serve, PURE, 0.1, 10, "the same in serving; 1 when absent"),
+    STACK(pace_experts, PURE, 0.1, 10,
+          "the same of the experts' products and their router in serving, beyond pace_serve; 1 when absent"),
     STACK(spread_train, PURE, 0, 5, "half-width of the 80% interval of ln(predicted/measured), training"),
     STACK(spread_train_moe, PURE, 0, 5, "the same for mixtures of experts; spread_train when absent"),
     STACK(spread_serve, PURE, 0, 5,

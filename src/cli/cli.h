@@ -32,7 +32,7 @@ typedef struct cli_options {
       force, pareto, overlaps, formats, csv, all, proposed, known;
   int64_t chips, seq, document, batch, isl, osl, worst;
   double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
-  slip_dtype dtype, weights, kv; /* SLIP_DTYPES: not given */
+  slip_dtype dtype, weights, attention, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,
       *svg, *from, *output, *why_not, *search, *clusters;

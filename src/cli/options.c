@@ -49,6 +49,9 @@ const cli_option cli_option_table[] = {
      "serving: share of the input found in the prefix cache, 0"},
     {"weights", "FORMAT", CLI_DTYPE, BIT(CLI_SERVE), AT(weights), 0, 0, "bf16 fp8 int8 fp4 int4",
      "serving: format of the weights; as released, or the nearest that the chip computes, when not given"},
+    {"attention", "FORMAT", CLI_DTYPE, BIT(CLI_SERVE), AT(attention), 0, 0, "bf16 fp8 int8 fp4 int4",
+     "serving: format of attention's weights; that of --weights, but that 4-bit mixtures of experts keep it as "
+     "released"},
     {"kv", "FORMAT", CLI_DTYPE, BIT(CLI_SERVE), AT(kv), 0, 0, "bf16 fp8 int8 fp4",
      "serving: format of the KV cache"},
     {"no-mtp", NULL, CLI_FLAG, ESTIMATES, AT(no_mtp), 0, 0, NULL,
@@ -206,6 +209,7 @@ cli_options cli_options_default(void) {
                        .rent = NAN,
                        .dtype = SLIP_DTYPES,
                        .weights = SLIP_DTYPES,
+                       .attention = SLIP_DTYPES,
                        .kv = SLIP_DTYPES};
 }
 

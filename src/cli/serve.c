@@ -61,6 +61,7 @@ static slip_status read_job(cli_session *session, run *r, slip_error *err) {
   job->prefix_hit = isnan(o->prefix_hit) ? job->prefix_hit : o->prefix_hit;
   job->ttft_s = isnan(o->ttft_s) ? job->ttft_s : o->ttft_s;
   job->tpot_s = isnan(o->tpot_s) ? job->tpot_s : o->tpot_s;
+  job->attention = o->attention;
   job->weights = o->weights < SLIP_DTYPES ? o->weights : job->weights;
   job->kv = o->kv < SLIP_DTYPES ? o->kv : job->kv;
   job->speculate = job->speculate && !o->no_mtp;

@@ -140,6 +140,8 @@ static void mla_segment(const slip_attention *a, double heads, double cp, const 
                               keys_in_reach(s, reach_limit(a)) * (rank + rope) * slip_dtype_bytes(work->kv),
                               fresh * heads * (rank + rope), fresh * heads * rank);
   op->mla = true;
+  if (work->kv == SLIP_FP8 && op->decode && a->index_topk == 0) /* kernels for chosen keys widen such a cache */
+    op->dtype = SLIP_FP8;
   op->keys = pairs / fresh;
   op->own_keys = chosen && !op->decode;
   op->rows = op->own_keys ? heads : heads * s->new_tokens;

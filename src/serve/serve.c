@@ -11,6 +11,7 @@ slip_serve_job slip_serve_job_default(void) {
                           .ttft_s = INFINITY,
                           .tpot_s = INFINITY,
                           .weights = SLIP_DTYPES,
+                          .attention = SLIP_DTYPES,
                           .kv = SLIP_DTYPES,
                           .speculate = true};
 }
@@ -68,7 +69,9 @@ static slip_dtype stored_format(const slip_serve *serve, slip_dtype released) {
   return swap ? computed : wanted;
 }
 
-/* Published 4-bit checkpoints of mixtures of experts quantise the feed-forward part alone; attention stays as released. */
+/* Published 4-bit checkpoints of mixtures of experts quantise the feed-forward part alone, or attention's output besides: the rest is in bf16
+ * (nvidia/DeepSeek-R1-FP4, NVIDIA/Model-Optimizer issue 150; its v2 has the output in fp4). On average that is as many bytes as a
+ * release in fp8 has; without the output in fp4 it is twice as many, which `attention` of the job says. */
 static bool keeps_attention(const slip_serve *serve) {
   if (serve->job.weights != SLIP_FP4 && serve->job.weights != SLIP_INT4)
     return false;
@@ -80,8 +83,9 @@ static bool keeps_attention(const slip_serve *serve) {
 
 static void choose_formats(slip_serve *serve) {
   const slip_weight_formats *released = &serve->job.model->weights;
-  serve->weights.attention =
-      keeps_attention(serve) ? released->attention : stored_format(serve, released->attention);
+  serve->weights.attention = serve->job.attention != SLIP_DTYPES ? serve->job.attention
+                             : keeps_attention(serve)            ? released->attention
+                                                                 : stored_format(serve, released->attention);
   serve->weights.dense_ffn = stored_format(serve, released->dense_ffn);
   serve->weights.shared_experts = stored_format(serve, released->shared_experts);
   serve->weights.routed_experts = stored_format(serve, released->routed_experts);

@@ -118,7 +118,9 @@ void slip_serve_operator(const slip_serve *serve, const slip_serve_plan *p, cons
   double seconds = one.seconds;
   if (op->kind == SLIP_OP_STREAM)
     seconds = one.launch_s + (seconds - one.launch_s) * stack->elementwise_passes;
-  add_time(cost, op->part, one.bound, seconds * times * stack->pace_serve);
+  bool experts =
+      op->part == SLIP_PART_EXPERTS || op->part == SLIP_PART_ROUTER || op->part == SLIP_PART_SHARED_EXPERT;
+  add_time(cost, op->part, one.bound, seconds * times * stack->pace_serve * (experts ? stack->pace_experts : 1));
 }
 
 /* Returns how many kernels of the layer start one after the other. */

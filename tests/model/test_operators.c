@@ -171,6 +171,32 @@ static void an_expert_layer_by_hand(void **state) {
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
 }
 
+/* Latent decode attention computes in what its cache is in: fp8 kernels take it as it is. Prompts, other attention, and keys that an indexer chose
+ * (their kernels widen an fp8 cache) compute in bf16. */
+static void latent_decode_computes_in_the_format_of_its_cache(void **state) {
+  const struct {
+    const char *model;
+    double fresh, past;
+    slip_dtype cache, computes;
+  } cases[] = {{"deepseek-v3", 1, 4096, SLIP_FP8, SLIP_FP8},
+               {"deepseek-v3", 1, 4096, SLIP_BF16, SLIP_BF16},
+               {"deepseek-v3", 4096, 0, SLIP_FP8, SLIP_BF16},
+               {"deepseek-v3.2", 1, 4096, SLIP_FP8, SLIP_BF16},
+               {"llama-3.1-70b", 1, 4096, SLIP_FP8, SLIP_BF16}};
+  const slip_shard whole = {1, 1, 1, 1, false};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const slip_model *model = model_named(cases[i].model);
+    slip_work work = training(model, 1, 1);
+    work.training = false;
+    work.kv = cases[i].cache;
+    work.segments[0] = (slip_segment){4, cases[i].fresh, cases[i].past};
+    slip_op_list list;
+    slip_layer_operators(model, &model->kinds[model->n_kinds - 1], &whole, &work, &list);
+    const slip_op *op = op_named(&list, cases[i].past > 0 ? "decode attention" : "prefill attention");
+    assert_int_equal(op->dtype, cases[i].computes);
+  }
+}
+
 /* Serving over tensor-parallel ranks: the norm is done at the end of the all-reduce before it, the shared expert beside the routed ones.
  * Neither holds on one rank without a shared expert, nor in training. */
 static void some_starts_are_hidden_in_serving(void **state) {
@@ -473,6 +499,7 @@ int main(void) {
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(inputs_of_block_scaled_products_are_quantised),
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(latent_decode_computes_in_the_format_of_its_cache),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
       cmocka_unit_test(biased_experts_take_single_steps),

@@ -140,6 +140,7 @@ static inline slip_stack toy_stack(void) {
                       .spread_ttft_split = 1,
                       .pace_train = 1,
                       .pace_serve = 1,
+                      .pace_experts = 1,
                       .spread_train = 0.2,
                       .spread_serve = 0.3,
                       .spread_rate = 0.4,
