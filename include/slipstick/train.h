@@ -82,8 +82,8 @@ typedef struct slip_train_job {
   const slip_stack *stack;
   int64_t chips; /* in the cluster, >= 1 */
   int64_t seq;   /* tokens per sequence */
-  int64_t
-      document; /* tokens of each document that is packed into a sequence, which attention does not leave; 0: one fills it */
+  /* Tokens of each document that is packed into a sequence, which attention does not leave; 0, or as many as seq: one fills it. */
+  int64_t document;
   int64_t batch; /* sequences per optimizer step */
   slip_dtype
       dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */

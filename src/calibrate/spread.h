@@ -20,11 +20,11 @@ typedef struct slip_grouped {
 } slip_grouped;
 
 /* How much of the variance of values lies between groups, 0 to 1: the intraclass correlation (MSB - MSW) / (MSB + (n0 - 1) MSW) of one-way
- * analysis of variance, n0 = (N - sum n_g^2 / N) / (k - 1) (Donner, Int. Stat. Rev. 54, 1986, section 2). 1 where groups cannot be told
+ * analysis of variance, n0 = (N - sum n_g^2 / N) / (k - 1) (Donner, Int. Stat. Rev. 54, 1986). 1 where groups cannot be told
  * from values: one group, or as many as values. Reorders v. O(n log n). */
 double slip_intraclass(slip_grouped *v, size_t n);
 /* The quantile p of values of which those of a group tell in part the same: each weighs 1 / (1 + (n_g - 1) rho), the inverse of its group's
- * design effect (Kish, Survey Sampling, 1965, section 5.4), rho that of all;
+ * design effect (Kish, Survey Sampling, 1965), rho that of all;
  * between two values as far as between the middles of their weights, which is (n - 1) p where all weigh the same. *effective: the sum of the weights; NULL: not wanted. NAN of none.
  * Reorders v. O(n log n). */
 double slip_grouped_quantile(slip_grouped *v, size_t n, double p, double *effective);

@@ -8,10 +8,6 @@
 
 #define ROUNDING 1e-12 /* bounds are sums in another order than what they bound */
 
-static double known(double value) {
-  return isnan(value) ? 0 : value;
-}
-
 static bool ttft_matters(const slip_serve_variant *v) {
   return !isinf(slip_serve_job_of(v->prefill)->ttft_s);
 }
@@ -96,7 +92,7 @@ static bool pair_is_beaten(slip_ways *s, const pair *p) {
       s->price[0].usd_per_chip_s > s->price[1].usd_per_chip_s) {
     double cheaper =
         fmin(s->price[0].usd_per_chip_s, s->price[1].usd_per_chip_s); /* two systems: any share of either */
-    bound[2] = known((cheaper * per_request + s->price[0].usd_per_j * joules) / p->osl * 1e6);
+    bound[2] = slip_ways_known((cheaper * per_request + s->price[0].usd_per_j * joules) / p->osl * 1e6);
   }
   bound[0] *= 1 + ROUNDING;
   for (int i = 1; i < 4; i++)

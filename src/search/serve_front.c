@@ -38,18 +38,14 @@ static int compare_candidates(const void *a, const void *b) {
 
 /* ---- objectives ---- */
 
-static double known(double value) {
-  return isnan(value) ? 0 : value;
-}
-
 /* share_b: of the chips that are of the decode side's system. */
 void slip_ways_objectives(const slip_ways *s, double tokens, double tpot_s, double power_w, double share_b,
                           double out[4]) {
   double capital = s->price[0].usd_per_chip_s * (1 - share_b) + s->price[1].usd_per_chip_s * share_b;
   out[0] = -tokens;
   out[1] = s->best_only ? 0 : tpot_s;
-  out[2] = s->best_only ? 0 : known((capital + s->price[0].usd_per_j * power_w) / tokens * 1e6);
-  out[3] = s->best_only ? 0 : known(power_w / tokens * s->pue);
+  out[2] = s->best_only ? 0 : slip_ways_known((capital + s->price[0].usd_per_j * power_w) / tokens * 1e6);
+  out[3] = s->best_only ? 0 : slip_ways_known(power_w / tokens * s->pue);
 }
 
 static void add(slip_ways *s, slip_way *c) {

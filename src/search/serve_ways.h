@@ -5,6 +5,8 @@
 #ifndef SLIP_SEARCH_SERVE_WAYS_H
 #define SLIP_SEARCH_SERVE_WAYS_H
 
+#include <math.h>
+
 #include "search/front.h"
 #include "search/serve_space.h"
 
@@ -42,6 +44,11 @@ typedef struct search {
   slip_way_pool *prefill; /* [n_shapes * n_chunks] */
   slip_way_pool *decode;  /* [n_decode_shapes * SLIP_MAX_BATCHES] */
 } slip_ways;
+
+/* An objective that no price or power is known for counts alike for all ways. */
+static inline double slip_ways_known(double objective) {
+  return isnan(objective) ? 0 : objective;
+}
 
 bool slip_ways_stopped(const slip_ways *s);
 /* share_b: of the chips that are of the decode side's system. */

@@ -62,8 +62,8 @@ static slip_status check_stack(const slip_stack *stack, slip_error *err) {
 
 /* The format a class of weights is stored in on this chip. 8-bit floats become 8-bit integers where only those compute;
  * formats of fewer bits than the chip computes stay as they are and are widened on the fly. */
-static slip_dtype stored_format(const slip_serve *serve, slip_dtype released) {
-  slip_dtype wanted = serve->job.weights != SLIP_DTYPES ? serve->job.weights : released;
+static slip_dtype stored_format(const slip_serve *serve, slip_dtype asked, slip_dtype released) {
+  slip_dtype wanted = asked != SLIP_DTYPES ? asked : released;
   slip_dtype computed = slip_device_dtype(&serve->device, wanted, false);
   bool swap = (wanted == SLIP_FP8 && computed == SLIP_INT8) || (wanted == SLIP_INT8 && computed == SLIP_FP8);
   return swap ? computed : wanted;
@@ -83,12 +83,13 @@ static bool keeps_attention(const slip_serve *serve) {
 
 static void choose_formats(slip_serve *serve) {
   const slip_weight_formats *released = &serve->job.model->weights;
-  serve->weights.attention = serve->job.attention != SLIP_DTYPES ? serve->job.attention
-                             : keeps_attention(serve)            ? released->attention
-                                                                 : stored_format(serve, released->attention);
-  serve->weights.dense_ffn = stored_format(serve, released->dense_ffn);
-  serve->weights.shared_experts = stored_format(serve, released->shared_experts);
-  serve->weights.routed_experts = stored_format(serve, released->routed_experts);
+  slip_dtype asked = serve->job.weights, attention = serve->job.attention;
+  if (attention == SLIP_DTYPES)
+    attention = keeps_attention(serve) ? released->attention : asked;
+  serve->weights.attention = stored_format(serve, attention, released->attention);
+  serve->weights.dense_ffn = stored_format(serve, asked, released->dense_ffn);
+  serve->weights.shared_experts = stored_format(serve, asked, released->shared_experts);
+  serve->weights.routed_experts = stored_format(serve, asked, released->routed_experts);
   serve->weights.embedding = released->embedding == SLIP_FP32 ? SLIP_BF16 : released->embedding;
   /* Products compute in the format of the class that was quantised most. */
   slip_dtype narrowest = serve->weights.attention;

@@ -23,7 +23,7 @@ typedef struct slip_bracket {
 } slip_bracket;
 
 /* From v[n], the first of `total` independent draws: the ranks six standard deviations of an order statistic below and above,
- * sqrt(p (1 - p) (1/n + 1/total)) each (David and Nagaraja, Order Statistics, 2003, section 2.5). */
+ * sqrt(p (1 - p) (1/n + 1/total)) each (David and Nagaraja, Order Statistics, 2003). */
 slip_bracket slip_bracket_of(const float *v, int64_t n, int64_t total, uint32_t *scratch);
 /* One that keeps every number. */
 slip_bracket slip_bracket_all(void);

@@ -23,12 +23,15 @@ static slip_status check_job(const slip_train_job *job, slip_error *err) {
     return slip_fail(err, SLIP_BAD_INPUT, "a training job needs a model, a system and a stack");
   const struct {
     const char *name;
-    int64_t value, high;
-  } ranges[] = {{"chips", job->chips, 10000000}, {"seq", job->seq, 16777216}, {"batch", job->batch, 100000000}};
-  for (int i = 0; i < 3; i++)
-    if (ranges[i].value < 1 || ranges[i].value > ranges[i].high)
-      return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, ranges[i].name, "must be from 1 to %lld, not %lld",
-                          (long long)ranges[i].high, (long long)ranges[i].value);
+    int64_t value, low, high;
+  } ranges[] = {{"chips", job->chips, 1, 10000000},
+                {"seq", job->seq, 1, 16777216},
+                {"batch", job->batch, 1, 100000000},
+                {"document", job->document, 0, 16777216}};
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+    if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high)
+      return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, ranges[i].name, "must be from %lld to %lld, not %lld",
+                          (long long)ranges[i].low, (long long)ranges[i].high, (long long)ranges[i].value);
   if (job->dtype != SLIP_BF16 && job->dtype != SLIP_FP8 && job->dtype != SLIP_FP4)
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "dtype",
                         "training is modelled in bf16, fp8 and fp4, not %s", slip_dtype_name(job->dtype));

@@ -217,7 +217,10 @@ static void a_job_out_of_range_is_refused_by_field(void **state) {
   job.seq = 1024, job.batch = -1;
   assert_int_equal(slip_train_open(&job, &train, &err), SLIP_BAD_INPUT);
   assert_string_equal(err.field, "batch");
-  job.batch = 8, job.dtype = SLIP_INT8;
+  job.batch = 8, job.document = -1;
+  assert_int_equal(slip_train_open(&job, &train, &err), SLIP_BAD_INPUT);
+  assert_string_equal(err.field, "document");
+  job.document = 0, job.dtype = SLIP_INT8;
   assert_int_equal(slip_train_open(&job, &train, &err), SLIP_BAD_INPUT);
   assert_string_equal(err.field, "dtype");
 }
