@@ -330,12 +330,12 @@ static slip_status run(slip_ways *s, slip_search_stats *stats, slip_error *err) 
   if (s->front.failed)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "no memory for the front");
   if (slip_ways_stopped(s))
-    SLIP_FAIL(err, s->front.count > 0 ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "slip_ways_stopped after %lld plans%s",
+    SLIP_FAIL(err, s->front.count > 0 ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s",
               (long long)s->stats.evaluated, s->front.count > 0 ? "" : "; none of them serves");
   if (s->front.count == 0) {
     slip_error reason;
     explain(s, &reason);
-    SLIP_FAIL(err, SLIP_INFEASIBLE, "none of %lld plans serves; the first %s", (long long)s->stats.legal,
+    SLIP_FAIL(err, SLIP_INFEASIBLE, "no plan serves; the first %s",
               reason.code != SLIP_OK ? reason.message : "shape is illegal");
   }
 cleanup:

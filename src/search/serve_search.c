@@ -147,7 +147,7 @@ slip_status slip_serve_best(const slip_serve *serve, const slip_serve *decode, c
     SLIP_FAIL(err, s.found ? SLIP_INTERRUPTED : SLIP_INFEASIBLE, "stopped after %lld plans%s",
               (long long)s.stats.legal, s.found ? "" : "; none of them serves");
   if (!s.found)
-    SLIP_FAIL(err, SLIP_INFEASIBLE, "none of %lld plans serves; the first %s", (long long)s.stats.legal,
+    SLIP_FAIL(err, SLIP_INFEASIBLE, "no plan serves; the first %s",
               s.reason.code != SLIP_OK ? s.reason.message : "shape is illegal");
 cleanup:
   free(plans);

@@ -205,11 +205,29 @@ static void a_front_does_not_depend_on_the_threads(void **state) {
   close_world(&w);
 }
 
+/* The message is for people: what happened and after how many plans. */
+static void a_front_that_is_stopped_says_so(void **state) {
+  world w;
+  draw_world(3, &w);
+  volatile int stop = 1;
+  const slip_search_watch watch = {.stop = &stop};
+  slip_serve_point *points = NULL;
+  size_t count = 0;
+  slip_error err = {.message = ""};
+  slip_status status =
+      slip_serve_pareto(w.serve, w.decode, &w.space, w.price, 1, &watch, &points, &count, NULL, &err);
+  assert_int_equal(status, count > 0 ? SLIP_INTERRUPTED : SLIP_INFEASIBLE);
+  assert_int_equal(strncmp(err.message, "stopped after ", 14), 0);
+  slip_points_free(points);
+  close_world(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fronts_are_those_of_every_combination),
       cmocka_unit_test(the_best_is_that_of_every_combination),
       cmocka_unit_test(a_front_does_not_depend_on_the_threads),
+      cmocka_unit_test(a_front_that_is_stopped_says_so),
   };
   return cmocka_run_group_tests(tests, open_models, close_models);
 }
