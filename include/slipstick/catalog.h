@@ -230,6 +230,7 @@ typedef struct slip_stack {
   double
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
+  double routing_spread; /* standard deviation over mean of how often experts are picked in serving; 0, even, when absent */
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
   double
       prefill_apart; /* 1: prompts run in steps of their own, decoding waits; 0: beside what decodes; 0 when absent */

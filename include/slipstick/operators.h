@@ -120,6 +120,7 @@ typedef struct slip_work {
   bool quantises;              /* serving: kernels of their own quantise the input of fp8 products (O10) */
   double dispatch_bytes;       /* per element sent to experts (combine is bf16): 1 for fp8 and int8, 2 for bf16 */
   double imbalance;            /* hottest expert rank over the mean, >= 1 */
+  double routing_spread;       /* standard deviation over mean of how often experts are picked, >= 0; 0: evenly */
   bool fused_experts;          /* training: an expert FFN is one kernel with its biases and activation */
   double loss_bytes;           /* training: that the loss moves for each logit, forward and backward; 0: 36 */
   double routed_passes;        /* reads and writes of each routed row beside the products, >= 2; 0: 4 */

@@ -207,6 +207,7 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   stack->spread_ttft_split = isnan(stack->spread_ttft_split) ? stack->spread_ttft : stack->spread_ttft_split;
   stack->pace_train = isnan(stack->pace_train) ? 1 : stack->pace_train;
   stack->even_stages = isnan(stack->even_stages) ? 0 : stack->even_stages;
+  stack->routing_spread = isnan(stack->routing_spread) ? 0 : stack->routing_spread;
   stack->host_sequence_s = isnan(stack->host_sequence_s) ? 0 : stack->host_sequence_s;
   stack->exchange_cores = isnan(stack->exchange_cores) ? 0 : stack->exchange_cores;
   stack->request_s = isnan(stack->request_s) ? 0 : stack->request_s;

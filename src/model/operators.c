@@ -132,10 +132,13 @@ static void add_mlp(slip_op_list *list, const slip_work *work, slip_part part, c
   slip_op_gemm(list, work, part, down_name, weights, tokens, hidden, width);
 }
 
-double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens) {
+double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens, double spread) {
   double slots = slip_expert_slots(ffn, ep);
-  double miss = fmax(0, 1 - (double)ffn->top_k / (slots * (double)ep));
-  return slots * (1 - pow(miss, group_tokens));
+  double passed_by = fmax(0, 1 - (double)ffn->top_k / (slots * (double)ep));
+  double v = spread * spread, odds = pow(passed_by, -v) - 1;
+  if (v <= 0 || odds <= 0 || isinf(odds))
+    return slots * (1 - pow(passed_by, group_tokens));
+  return slots * (1 - pow(1 + group_tokens * odds, -1 / v));
 }
 
 bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep) {
@@ -214,7 +217,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   double busy = dispatched && work->busy > 0 ? work->busy : 1;
   double group_tokens = own * (double)(shard->ep * shard->etp) * busy;
   double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1) * busy;
-  double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens);
+  double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens, work->routing_spread);
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 

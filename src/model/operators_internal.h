@@ -16,9 +16,11 @@ void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double
 /* Where work->quantises and the product with such weights is fp8: a kernel reads its bf16 input and writes it in fp8. */
 void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weights, double elements);
 
-/* Expected experts of one rank that `group_tokens` tokens visit when routing is even: s (1 - (1 - k / (s ep))^tokens)
- * with s slots a rank. */
-double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens);
+/* Expected experts of one rank that `group_tokens` tokens visit. With s slots a rank one token visits one of them with q = k / (s ep), all of them
+ * with 1 - (1 - q)^tokens when routing is even: s (1 - (1 - q)^tokens). Else the rate -ln(1 - q) differs from expert to expert as a gamma
+ * distribution whose standard deviation is `spread` times its mean, v = spread^2: s (1 - (1 + tokens ((1 - q)^-v - 1))^(-1 / v)), which keeps
+ * q for one token. O(1). */
+double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens, double spread);
 
 /* Projections and attention of a token mixer for `tokens` tokens on one rank. */
 void slip_mixer_operators(const slip_model *model, const slip_attention *attention, const slip_shard *shard,

@@ -41,6 +41,7 @@ slip_work slip_serve_work(const slip_serve *serve, const slip_step *step) {
                     .dispatch_bytes = slip_dtype_bytes(serve->compute == SLIP_FP4 ? SLIP_FP8 : serve->compute),
                     .quantises = quantises(serve),
                     .imbalance = serve->job.stack->imbalance_serve,
+                    .routing_spread = serve->job.stack->routing_spread,
                     .busy = step->decoding > 0 ? 0 : step->prefill_busy};
   if (step->prefill_sequences > 0)
     work.segments[work.n_segments++] =
