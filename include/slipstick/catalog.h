@@ -123,7 +123,8 @@ typedef struct slip_kernels {
   double sparse_rows; /* query heads that sparse latent attention computes at least for each new token; NAN: 64 */
   double kv_read_fraction;     /* of memory bandwidth: decode attention reading the KV cache */
   double memory_fraction;      /* of memory bandwidth: streaming elementwise work */
-  double weight_read_fraction; /* of memory bandwidth: skinny GEMMs reading weights */
+  double weight_read_fraction;  /* of memory bandwidth: skinny GEMMs reading weights */
+  double grouped_read_fraction; /* the same of skinny grouped GEMMs; weight_read_fraction when NAN */
   double depth_half;           /* GEMM depth k at which the sustained fraction has halved */
   double tile_m, tile_n;       /* output tile of the kernel that reaches gemm_fraction */
   double launch_s;             /* start and end of one kernel in a captured graph */

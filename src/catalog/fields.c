@@ -120,6 +120,8 @@ static const slip_field kernels_fields[] = {
     KERNEL(kv_read_fraction, "of memory bandwidth: decode attention reading the KV cache"),
     KERNEL(memory_fraction, "of memory bandwidth: streaming elementwise work"),
     KERNEL(weight_read_fraction, "of memory bandwidth: skinny GEMMs reading weights"),
+    KERNEL(grouped_read_fraction,
+           "of memory bandwidth: skinny grouped GEMMs reading weights; weight_read_fraction when absent"),
     NUMBER(slip_kernels, "depth_half", depth_half, ELEMENTS, 0, 1e6,
            "GEMM depth k at which the sustained fraction has halved"),
     WHOLE(slip_kernels, "tile_m", tile_m, ELEMENTS, 1, 65536, "output tile of the largest kernel, rows"),

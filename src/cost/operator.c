@@ -167,6 +167,11 @@ static double sustained_fraction(const slip_device *d, product how, double group
   return fraction;
 }
 
+/* Groups are found through tables of pointers and sizes, and end in the middle of what one core reads. */
+static double read_fraction(const slip_kernels *k, double groups) {
+  return groups > 1 && k->grouped_read_fraction > 0 ? k->grouped_read_fraction : k->weight_read_fraction; /* false for NAN */
+}
+
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
                            double bytes) {
   slip_dtype dtype = how.dtype;
@@ -178,7 +183,7 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
   double compute_s = 2 * rows * groups * n * k / rate, walk_s = depth_s(d, how, k, groups);
-  double memory_s = SLIP_MEMORY_RAMP_S + bytes / (d->memory_bytes_per_s * d->kernels.weight_read_fraction);
+  double memory_s = SLIP_MEMORY_RAMP_S + bytes / (d->memory_bytes_per_s * read_fraction(&d->kernels, groups));
   slip_cost cost = finish(compute_s, memory_s, d->kernels.launch_s);
   cost.compute_s = fmax(compute_s, walk_s);
   cost.seconds = fmax(cost.seconds, cost.launch_s + walk_s);
