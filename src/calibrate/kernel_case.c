@@ -255,11 +255,6 @@ static double spread_of(const slip_case *c) {
   return 0.3;
 }
 
-/* A mixture-of-experts FFN as one call: choosing experts, sorting, offsets, quantisation, two grouped products,
- * activation, summing up, each a small kernel. One token on any chip takes this many launches' time
- * (docs/cost-model.md). */
-#define FUSED_LAUNCHES 11.0
-
 static slip_status chip_seconds(const slip_case *c, const slip_kernels *kernels, double *seconds, slip_error *err) {
   slip_device device;
   slip_chip chip = *c->chip;
@@ -268,14 +263,14 @@ static slip_status chip_seconds(const slip_case *c, const slip_kernels *kernels,
   slip_status status = slip_device_make(&chip, &device, err);
   if (status != SLIP_OK)
     return status;
-  *seconds = c->kernel.fused ? FUSED_LAUNCHES * device.kernels.launch_s : 0;
+  *seconds = c->kernel.launches * device.kernels.launch_s;
   for (int i = 0; i < c->kernel.n_ops; i++) {
     slip_cost cost = slip_op_cost(&device, &c->kernel.ops[i]);
     const bool product = c->kernel.ops[i].kind == SLIP_OP_GEMM || c->kernel.ops[i].kind == SLIP_OP_GROUPED;
     if (product && c->kernel.burst && device.kernels.sustained_rate > 0) /* false for NAN */
       cost.seconds =
           cost.launch_s + slip_overlapped_s(cost.compute_s * device.kernels.sustained_rate, cost.memory_s);
-    *seconds += c->kernel.fused ? cost.seconds - cost.launch_s : cost.seconds;
+    *seconds += c->kernel.launches > 0 ? cost.seconds - cost.launch_s : cost.seconds;
   }
   return SLIP_OK;
 }

@@ -64,29 +64,51 @@ bool slip_kernel_read_gemm(slip_kernel_reader *r) {
 
 /* ---- grouped products ---- */
 
-/* A whole expert FFN in one call. `tokens` are those of all expert-parallel ranks; spread evenly, each visit meets
- * an expert of its own until there are no more. */
+/* Kernels that start one after the other where the row does not say: choosing experts, sorting, offsets, quantisation, two grouped products,
+ * activation, summing up. One token on any chip takes this many launches' time (docs/cost-model.md). */
+#define FUSED_LAUNCHES 11.0
+
+/* Experts of one rank that have rows: `active` where the row counts them. Even routing: each visit meets an expert of its own until there are no
+ * more; random: the mean. */
+static double experts_met(slip_kernel_reader *r, double tokens, double top_k, double experts, double ep) {
+  const double active = slip_kernel_number(r, "active");
+  if (active > 0) /* false for NAN */
+    return fmin(active, experts);
+  if (strcmp(slip_kernel_text(r, "distribution"), "random") == 0)
+    return experts / ep * (1 - pow(1 - top_k / experts, tokens));
+  return fmax(fmin(experts, tokens * top_k) / ep, 1);
+}
+
+/* A whole expert FFN in one call. `tokens` are those of all expert-parallel ranks; spread evenly, or as `distribution` says. A row that counts
+ * its `kernels` is of an engine's own (few_rows), with the activation at the end of the first product. */
 static bool read_fused(slip_kernel_reader *r, slip_dtype dtype) {
   double tokens = slip_kernel_need(r, "tokens"), top_k = slip_kernel_need(r, "topk");
   double experts = slip_kernel_need(r, "experts"), ep = slip_kernel_need(r, "ep");
   double hidden = slip_kernel_need(r, "hidden"), inter = slip_kernel_need(r, "inter");
+  double kernels = slip_kernel_number(r, "kernels");
   if (r->out->shown.reason[0])
     return false;
   if (strncmp(slip_kernel_text(r, "distribution"), "power_law", 9) == 0)
     slip_kernel_infer(r, "distribution: taken as even");
-  double visits = fmax(tokens * top_k / ep, 1), met = fmax(fmin(experts, tokens * top_k) / ep, 1);
+  double met = experts_met(r, tokens, top_k, experts, ep), visits = fmax(tokens * top_k / ep, met);
   slip_op *route =
       add(r, SLIP_OP_STREAM, SLIP_BF16); /* rows out to their experts in `dtype`, results back and added up */
   route->read_bytes = (tokens + visits) * hidden * 2;
   route->write_bytes = visits * hidden * slip_dtype_bytes(dtype) + tokens * hidden * 2;
   add_gemm(r, dtype, dtype, visits, 2 * inter, hidden, met);
-  slip_op *act = add(r, SLIP_OP_STREAM, SLIP_BF16);
-  act->read_bytes = visits * 2 * inter * 2, act->write_bytes = visits * inter * 2;
+  if (!(kernels > 0)) { /* true for NAN */
+    slip_op *act = add(r, SLIP_OP_STREAM, SLIP_BF16);
+    act->read_bytes = visits * 2 * inter * 2, act->write_bytes = visits * inter * 2;
+  }
   add_gemm(r, dtype, dtype, visits, hidden, inter, met);
-  for (int i = 0; i < r->out->kernel.n_ops; i++)
-    if (r->out->kernel.ops[i].kind == SLIP_OP_GEMM)
-      r->out->kernel.ops[i].kind = SLIP_OP_GROUPED;
-  r->out->kernel.fused = true;
+  for (int i = 0; i < r->out->kernel.n_ops; i++) {
+    slip_op *op = &r->out->kernel.ops[i];
+    if (op->kind != SLIP_OP_GEMM)
+      continue;
+    op->kind = SLIP_OP_GROUPED;
+    op->few_rows = kernels > 0;
+  }
+  r->out->kernel.launches = kernels > 0 ? kernels : FUSED_LAUNCHES;
   r->flop = 2 * visits * hidden * inter * 3;
   return true;
 }

@@ -148,11 +148,24 @@ typedef struct product {
   bool few_rows;              /* by an engine, which has kernels for few rows */
 } product;
 
+/* Cores that walk the depth of a tile together. Libraries split k of a bf16 product whose tiles leave cores idle; kernels of scaled formats
+ * mostly do not (DeepGEMM, TensorRT-LLM's for fp8 and fp4: their rows of k = 7,168 and 16,384 take the whole walk). B200's and B300's rows of
+ * 1 to 16 tokens, 256 and 384 experts and k = 7,168 take 4.3 to 5.1 us in cuBLAS (vLLM, pull request 44217), where one core would walk 15. */
+static double walkers(const slip_device *d, product how, double m, double n) {
+  if (how.dtype != SLIP_BF16 || !(d->cores >= 1))
+    return 1;
+  double count = ceil(m / FEW_ROWS_TILE) * ceil(n / FEW_ROWS_TILE), most = 1;
+  for (size_t s = 0; s < sizeof splits / sizeof *splits; s++)
+    if (count * splits[s] <= d->cores)
+      most = splits[s];
+  return most;
+}
+
 /* The least time in which a core walks the depth of its tile. Engines multiply few rows by kernels of their own, with smaller tiles than
- * Blackwell's libraries (TensorRT-LLM's and FlashInfer's router and fused down-projections for 1 to 16 rows). */
-static double depth_s(const slip_device *d, product how, double k, double groups) {
-  double tile = d->kernels.tile_m;
-  return k * (how.few_rows && groups <= 1 ? fmin(tile, FEW_ROWS_TILE) : tile) * DEPTH_STEP_S_PER_ROW;
+ * Blackwell's libraries (TensorRT-LLM's and FlashInfer's router, fused down-projections and fused experts). */
+static double depth_s(const slip_device *d, product how, double m, double n, double k, double groups) {
+  double tile = how.few_rows ? fmin(d->kernels.tile_m, FEW_ROWS_TILE) : d->kernels.tile_m;
+  return k / (groups <= 1 ? walkers(d, how, m, n) : 1) * tile * DEPTH_STEP_S_PER_ROW;
 }
 
 /* Engines choose among kernels for each product; training, and benchmarks of libraries, take the library's. */
@@ -182,7 +195,7 @@ static slip_cost gemm_cost(const slip_device *d, product how, double m, double n
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);
   }
-  double compute_s = 2 * rows * groups * n * k / rate, walk_s = depth_s(d, how, k, groups);
+  double compute_s = 2 * rows * groups * n * k / rate, walk_s = depth_s(d, how, m, n, k, groups);
   double memory_s = SLIP_MEMORY_RAMP_S + bytes / (d->memory_bytes_per_s * read_fraction(&d->kernels, groups));
   slip_cost cost = finish(compute_s, memory_s, d->kernels.launch_s);
   cost.compute_s = fmax(compute_s, walk_s);

@@ -184,6 +184,9 @@ static void add_expert_activation(slip_op_list *list, const slip_work *work, con
                                   double width) {
   if (work->training && work->fused_experts)
     return;
+  /* in fp4 the activation is the first product's last step (TensorRT-LLM's kernels, which FlashInfer gives vLLM and SGLang) */
+  if (!work->training && work->compute == SLIP_FP4 && work->weights.routed_experts == SLIP_FP4)
+    return;
   if (work->training && ffn->expert_bias)
     slip_op_stream(list, SLIP_PART_ELEMENTWISE, "expert activation", STEPS_READS * rows * width,
                    STEPS_WRITES * rows * width);
