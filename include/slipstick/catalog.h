@@ -236,6 +236,7 @@ typedef struct slip_stack {
   double
       prefill_apart; /* 1: prompts run in steps of their own, decoding waits; 0: beside what decodes; 0 when absent */
   double serial_host;     /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
+  double decode_graphs;   /* 0: decode steps are launched kernel by kernel, as prompts are; 1: as one graph; 1 when absent */
   double whole_windows;   /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share; /* of the memory left after weights that the KV cache may use */
   double

@@ -44,6 +44,7 @@ typedef struct slip_serve_case {
   slip_serve_phase phase;
   double instances, prefill_instances; /* that share the concurrency; prefill_instances: of a disaggregated loop */
   double requests;                     /* of a run in which all are queued at once; 0: a loop without end */
+  bool eager;                          /* the engine ran without graphs */
   bool serial_host;                    /* the engine ran without its overlapped scheduler */
   double memory_share;                 /* of a chip that the engine was told to fill; 0: as its stack does */
   bool in_process; /* the load generator calls the engine itself, which preempts rather than reserve: MLPerf */

@@ -347,6 +347,8 @@ static void read_load(slip_serve_reading *r) {
 static void read_harness(slip_serve_reading *r) {
   slip_serve_case *c = &r->out->serve;
   slip_harness h = harness_of(r);
+  const char *graphs = slip_serve_fact(r, "graphs");
+  c->eager = graphs && strcmp(graphs, "off") == 0;
   const double chunk = slip_serve_fact_number(r, "chunk"), poll = slip_serve_fact_number(r, "poll"),
                share = slip_serve_fact_number(r, "memory_share");
   if (c->phase == SLIP_PHASE_LOOP && c->plan.disaggregated && !isnan(chunk))

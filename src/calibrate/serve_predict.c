@@ -141,6 +141,8 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
     set.memory_share = c->serve.memory_share;
   if (c->serve.serial_host)
     set.serial_host = 1;
+  if (c->serve.eager)
+    set.decode_graphs = 0;
   if (c->serve.in_process)
     set.request_s = set.request_token_s = set.reserve_output = 0;
   job.stack = &set;

@@ -213,6 +213,7 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   stack->request_s = isnan(stack->request_s) ? 0 : stack->request_s;
   stack->request_token_s = isnan(stack->request_token_s) ? 0 : stack->request_token_s;
   stack->prefill_apart = isnan(stack->prefill_apart) ? 0 : stack->prefill_apart;
+  stack->decode_graphs = isnan(stack->decode_graphs) ? 1 : stack->decode_graphs;
   stack->serial_host = isnan(stack->serial_host) ? 0 : stack->serial_host;
   stack->whole_windows = isnan(stack->whole_windows) ? 0 : stack->whole_windows;
   stack->reserve_output = isnan(stack->reserve_output) ? 1 : stack->reserve_output;

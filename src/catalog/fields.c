@@ -232,6 +232,8 @@ static const slip_field stack_fields[] = {
           "1: prompts run in steps of their own; 0: beside what decodes; 0 when absent"),
     WHOLE(slip_stack, "serial_host", serial_host, PURE, 0, 1,
           "1: host and device take turns; 0: the host works ahead; 0 when absent"),
+    WHOLE(slip_stack, "decode_graphs", decode_graphs, PURE, 0, 1,
+          "1: a decode step is one captured graph; 0: launched kernel by kernel; 1 when absent"),
     WHOLE(slip_stack, "whole_windows", whole_windows, PURE, 0, 1,
           "1: layers with a window keep the whole context in the cache; 0 when absent"),
     FRACTION(slip_stack, "kv_memory_share", kv_memory_share,

@@ -218,8 +218,8 @@ void slip_serve_step(const slip_serve *serve, const slip_serve_plan *plan, const
   add_time(cost, SLIP_PART_HOST, SLIP_BOUND_HOST, stack->host_serve_layer_s * kernels / LAYER_KERNELS);
   double host = stack->host_step_s +
                 stack->host_sequence_s * (step->decoding * serve->tokens_per_step + step->prefill_sequences);
-  if (step->prefill_sequences >
-      0) /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
+  /* prompts vary in length, so their steps are launched kernel by kernel, not as a graph */
+  if (step->prefill_sequences > 0 || stack->decode_graphs == 0)
     for (int i = 0; i < model->n_kinds; i++) {
       double layer = model->kinds[i].ffn.kind == SLIP_FFN_MOE ? stack->host_moe_layer_s : stack->host_layer_s;
       host += (double)model->kinds[i].count * (layer > 0 ? layer : 0);
