@@ -141,6 +141,21 @@ double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tok
   return slots * (1 - pow(1 + group_tokens * odds, -1 / v));
 }
 
+/* Mean of the largest of 2^i normal deviates (Harter, Biometrika 48, 1961, table 1; 256 and up by the same integral). */
+static const double largest_of[] = {0, 0.5642, 1.0294, 1.4236, 1.7660, 2.0697, 2.3437, 2.5946, 2.8270, 3.0444};
+
+static double largest_deviate(double n) {
+  const double at = log2(fmax(n, 1)), last = (double)(sizeof largest_of / sizeof *largest_of - 1);
+  const double clipped = fmin(at, last), below = fmin(floor(clipped), last - 1);
+  const size_t i = (size_t)below;
+  return largest_of[i] + (clipped - below) * (largest_of[i + 1] - largest_of[i]);
+}
+
+double slip_moe_most_experts(double active, double slots, int64_t ep) {
+  const double chance = active / slots;
+  return fmin(slots, active + largest_deviate((double)ep) * sqrt(fmax(0, active * (1 - chance))));
+}
+
 bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep) {
   return ep > ffn->experts && ffn->shared_width > 0 && ffn->shared_width % ffn->expert_width == 0;
 }
@@ -221,6 +236,8 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   double group_tokens = own * (double)(shard->ep * shard->etp) * busy;
   double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1) * busy;
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens, work->routing_spread);
+  if (!work->training) /* all wait for the rank that reads most */
+    groups = slip_moe_most_experts(groups, slip_expert_slots(ffn, shard->ep), shard->ep);
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 

@@ -22,6 +22,11 @@ void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weig
  * q for one token. O(1). */
 double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tokens, double spread);
 
+/* Expected experts that the rank with most of them visits, of ep ranks that each hold `slots` and on average visit `active`, each with probability
+ * p = active / slots: active + m(ep) sqrt(slots p (1 - p)), at most slots; m(n) the mean of the largest of n normal deviates, 0 for 1. The visits of all
+ * ranks together hardly vary, which makes ranks differ by as much more as the finite number of experts makes them differ less. O(1). */
+double slip_moe_most_experts(double active, double slots, int64_t ep);
+
 /* Projections and attention of a token mixer for `tokens` tokens on one rank. */
 void slip_mixer_operators(const slip_model *model, const slip_attention *attention, const slip_shard *shard,
                           const slip_work *work, double tokens, slip_op_list *list);
