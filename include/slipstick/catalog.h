@@ -121,13 +121,13 @@ typedef struct slip_kernels {
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */
   double mla_decode_fp8_fraction; /* of fp8 peak: the same on an fp8 cache; NAN: it computes in bf16 */
   double sparse_rows; /* query heads that sparse latent attention computes at least for each new token; NAN: 64 */
-  double kv_read_fraction;     /* of memory bandwidth: decode attention reading the KV cache */
-  double memory_fraction;      /* of memory bandwidth: streaming elementwise work */
+  double kv_read_fraction;      /* of memory bandwidth: decode attention reading the KV cache */
+  double memory_fraction;       /* of memory bandwidth: streaming elementwise work */
   double weight_read_fraction;  /* of memory bandwidth: skinny GEMMs reading weights */
   double grouped_read_fraction; /* the same of skinny grouped GEMMs; weight_read_fraction when NAN */
-  double depth_half;           /* GEMM depth k at which the sustained fraction has halved */
-  double tile_m, tile_n;       /* output tile of the kernel that reaches gemm_fraction */
-  double launch_s;             /* start and end of one kernel in a captured graph */
+  double depth_half;            /* GEMM depth k at which the sustained fraction has halved */
+  double tile_m, tile_n;        /* output tile of the kernel that reaches gemm_fraction */
+  double launch_s;              /* start and end of one kernel in a captured graph */
 } slip_kernels;
 
 typedef struct slip_chip {
@@ -231,12 +231,14 @@ typedef struct slip_stack {
   double
       exchange_cores; /* share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent */
   double imbalance_serve;
-  double routing_spread; /* standard deviation over mean of how often experts are picked in serving; 0, even, when absent */
+  double
+      routing_spread; /* standard deviation over mean of how often experts are picked in serving; 0, even, when absent */
   double prefill_interference; /* share of a prefill's time by which decode steps of the same chips stretch */
   double
       prefill_apart; /* 1: prompts run in steps of their own, decoding waits; 0: beside what decodes; 0 when absent */
-  double serial_host;     /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
-  double decode_graphs;   /* 0: decode steps are launched kernel by kernel, as prompts are; 1: as one graph; 1 when absent */
+  double serial_host; /* 1: host and device take turns; 0: the host works ahead; 0 when absent */
+  double
+      decode_graphs; /* 0: decode steps are launched kernel by kernel, as prompts are; 1: as one graph; 1 when absent */
   double whole_windows;   /* 1: layers with a window keep the whole context in the cache; 0 when absent */
   double kv_memory_share; /* of the memory left after weights that the KV cache may use */
   double

@@ -59,7 +59,8 @@ typedef struct slip_kernel_case {
   slip_op ops[SLIP_MAX_KERNEL_OPS];
   int n_ops;
   bool burst; /* a few products at a time: the power limit does not yet lower the clock */
-  double launches; /* of a mixture-of-experts FFN in one call: kernels that start one after the other, routing included; 0: not such */
+  double
+      launches; /* of a mixture-of-experts FFN in one call: kernels that start one after the other, routing included; 0: not such */
   const slip_system *system; /* collectives: its network */
   slip_group group;
   bool once; /* exchange: normal kernels, a token crosses once (fabric.h); else low latency */

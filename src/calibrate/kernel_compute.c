@@ -103,7 +103,7 @@ static bool read_fused(slip_kernel_reader *r, slip_dtype dtype) {
   add_gemm(r, dtype, dtype, visits, hidden, inter, met);
   for (int i = 0; i < r->out->kernel.n_ops; i++) {
     slip_op *op = &r->out->kernel.ops[i];
-    if (op->kind != SLIP_OP_GEMM)
+    if (op->kind == SLIP_OP_STREAM)
       continue;
     op->kind = SLIP_OP_GROUPED;
     op->few_rows = kernels > 0;

@@ -225,8 +225,9 @@ static const slip_field stack_fields[] = {
     HIDDEN(exchange_cores,
            "share of the cores that kernels of hidden prefill traffic occupy meanwhile; 0 when absent"),
     STACK(imbalance_serve, PURE, 1, 1000, "hottest expert rank over the mean, serving"),
-    STACK(routing_spread, PURE, 0, 10,
-          "standard deviation over mean of how often a layer's experts are picked, serving; 0, evenly, when absent"),
+    STACK(
+        routing_spread, PURE, 0, 10,
+        "standard deviation over mean of how often a layer's experts are picked, serving; 0, evenly, when absent"),
     HIDDEN(prefill_interference, "share of a prefill's time by which decode steps of the same chips stretch"),
     WHOLE(slip_stack, "prefill_apart", prefill_apart, PURE, 0, 1,
           "1: prompts run in steps of their own; 0: beside what decodes; 0 when absent"),

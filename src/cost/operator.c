@@ -182,7 +182,8 @@ static double sustained_fraction(const slip_device *d, product how, double group
 
 /* Groups are found through tables of pointers and sizes, and end in the middle of what one core reads. */
 static double read_fraction(const slip_kernels *k, double groups) {
-  return groups > 1 && k->grouped_read_fraction > 0 ? k->grouped_read_fraction : k->weight_read_fraction; /* false for NAN */
+  return groups > 1 && k->grouped_read_fraction > 0 ? k->grouped_read_fraction
+                                                    : k->weight_read_fraction; /* false for NAN */
 }
 
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,

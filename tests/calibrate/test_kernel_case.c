@@ -192,6 +192,25 @@ static void a_fused_expert_ffn(void **state) {
   assert_true(k->ops[3].m == 32 && k->ops[3].n == 7168 && k->ops[3].k == 2048 && k->ops[3].groups == 8);
 }
 
+/* An engine's own kernels, five of them: no activation beside, tiles for few rows. Of 256 experts 32 are here; 64 tokens meet 32 (1 - (31/32)^64) of
+ * them at random, 4 where the row counts them, and no fewer rows than experts that have any. */
+static void a_fused_expert_ffn_of_an_engine(void **state) {
+#define MOE(facts)                                                                               \
+  "a,s,B300 SXM,grouped_gemm,nvfp4,\"{\"\"tokens\"\":64,\"\"hidden\"\":7168,\"\"inter\"\":2048," \
+  "\"\"experts\"\":256,\"\"topk\"\":8,\"\"ep\"\":8,\"\"kernels\"\":5," facts "}\",62,us,"
+  slip_case c = read_scored(MOE("\"\"distribution\"\":\"\"random\"\""));
+  const slip_kernel_case *k = &c.kernel;
+  assert_true(k->n_ops == 3 && k->launches == 5);
+  assert_int_equal(k->ops[1].kind, SLIP_OP_GROUPED);
+  assert_true(k->ops[1].few_rows && k->ops[2].few_rows && k->ops[1].m == 64);
+  close_to(k->ops[1].groups, 32 * (1 - pow(31.0 / 32, 64)));
+  c = read_scored(MOE("\"\"distribution\"\":\"\"random\"\",\"\"active\"\":4"));
+  assert_true(c.kernel.ops[1].groups == 4 && c.kernel.ops[1].m == 64);
+  c = read_scored(MOE("\"\"active\"\":100"));
+  assert_true(c.kernel.ops[1].groups == 100 && c.kernel.ops[1].m == 100);
+#undef MOE
+}
+
 /* 2 sequences of 1,000 tokens, causal: 2 x 500,500 pairs of 32 heads; 2 FLOP of 128 + 128 a pair. */
 static void prefill_attention(void **state) {
   slip_case c =
@@ -411,6 +430,7 @@ int main(void) {
       cmocka_unit_test(a_grouped_gemm),
       cmocka_unit_test(a_grouped_gemm_in_per_cent_of_peak),
       cmocka_unit_test(a_fused_expert_ffn),
+      cmocka_unit_test(a_fused_expert_ffn_of_an_engine),
       cmocka_unit_test(prefill_attention),
       cmocka_unit_test(an_engines_product_quantises_its_input),
       cmocka_unit_test(prefill_attention_of_a_named_file),

@@ -414,7 +414,8 @@ static void a_row_may_say_how_its_engine_was_set_up(void **state) {
   assert_near(c.serve.memory_share, 0.8, 0);
   assert_int_equal(c.serve.job.kv, SLIP_BF16);
   assert_null(strstr(c.shown.inferred, "chunk"));
-  assert_true(!c.serve.serial_host && !c.serve.speculation_known);
+  assert_true(!c.serve.serial_host && !c.serve.speculation_known && !c.serve.eager);
+  assert_true(good(SET("; graphs=off")).serve.eager && !good(SET("; graphs=on")).serve.eager);
   c = good(SET("; drafts=2; overlap_schedule=off"));
   assert_true(c.serve.serial_host && c.serve.speculation_known && c.serve.job.speculate);
   assert_int_equal(c.serve.job.drafts, 2);

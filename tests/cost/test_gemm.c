@@ -90,12 +90,37 @@ static void a_tiny_product_costs_a_launch(void **state) {
   assert_true(cost.seconds > 4e-6 && cost.seconds < 6e-6);
 }
 
-/* 16 x 128 x 65536: one tile deep and narrow. One core walks 65,536 elements at 1.024 ns: 67 us, though arithmetic
+/* 16 x 128 x 65536 in fp8: one tile deep and narrow. One core walks 65,536 elements at 1.024 ns: 67 us, though arithmetic
  * and bytes would take 20 and 34. DeepGEMM needs 61 us for it on H800. */
 static void depth_has_a_pace(void **state) {
   slip_device d = toy();
-  slip_cost cost = slip_gemm_cost(&d, SLIP_BF16, 16, 128, 65536, 1, 0);
+  slip_cost cost = slip_gemm_cost(&d, SLIP_FP8, 16, 128, 65536, 1, 0);
   close_to(cost.compute_s, 65536 * 128 * 8e-12);
+}
+
+/* In bf16 libraries split k over cores that would idle: one tile of 16 x 128 over 8 of 10 cores, 5 tiles over 2 each, 6 over one. What one core
+ * walks in 67 us, eight do in 8.4. */
+static void libraries_split_the_depth_in_bf16(void **state) {
+  slip_device d = toy();
+  d.cores = 10;
+  d.peak_flops[SLIP_BF16] = 1e18; /* only the walk is left */
+  const struct { double n, walkers; } cases[] = {{128, 8}, {5 * 128, 2}, {6 * 128, 1}, {20 * 128, 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    close_to(slip_gemm_cost(&d, SLIP_BF16, 16, cases[i].n, 65536, 1, 0).compute_s,
+             65536 * 128 * 8e-12 / cases[i].walkers);
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 32, 128, 65536, 2, 0).compute_s,
+           65536 * 128 * 8e-12); /* groups are not split */
+}
+
+/* Grouped products read their weights at a rate of their own where the profile has one. 8 groups of 4096 x 4096 in bf16, 268 MB. */
+static void groups_have_a_reading_rate_of_their_own(void **state) {
+  slip_device d = toy();
+  const double bytes = 8 * 4096.0 * 4096 * 2;
+  const double as_dense = slip_gemm_cost(&d, SLIP_BF16, 8, 4096, 4096, 8, bytes).memory_s;
+  d.kernels.grouped_read_fraction = d.kernels.weight_read_fraction / 2;
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 8, 4096, 4096, 8, bytes).memory_s - SLIP_MEMORY_RAMP_S,
+           2 * (as_dense - SLIP_MEMORY_RAMP_S));
+  close_to(slip_gemm_cost(&d, SLIP_BF16, 1, 4096, 4096, 1, bytes).memory_s, as_dense);
 }
 
 /* Rows are padded to 64, in each group: 1 row costs what 64 cost. Groups are spread from 0.7 to 1.3 of their mean, so that groups of 49
@@ -110,8 +135,7 @@ static void rows_are_padded_in_each_group(void **state) {
   assert_true(slip_gemm_cost(&d, SLIP_BF16, 8 * 50, 4096, 8000, 8, 0).compute_s > full);
 }
 
-/* A profile with tiles of 256 rows walks twice as long as one of 128, but engines' kernels for few rows do not; groups of rows are theirs to
- * begin with. */
+/* A profile with tiles of 256 rows walks twice as long as one of 128, but engines' kernels for few rows do not, grouped or not. */
 static void engines_walk_the_depth_in_smaller_tiles(void **state) {
   slip_device d = toy();
   d.kernels.tile_m = 256, d.cores = NAN; /* one tile, whatever the cores */
@@ -120,6 +144,8 @@ static void engines_walk_the_depth_in_smaller_tiles(void **state) {
   op.few_rows = true;
   close_to(slip_op_cost(&d, &op).compute_s, 65536 * 128 * 8e-12);
   op.kind = SLIP_OP_GROUPED, op.groups = 2;
+  close_to(slip_op_cost(&d, &op).compute_s, 65536 * 128 * 8e-12);
+  op.few_rows = false;
   close_to(slip_op_cost(&d, &op).compute_s, 65536 * 256 * 8e-12);
 }
 
@@ -317,6 +343,8 @@ int main(void) {
       cmocka_unit_test(a_skinny_product_reads_its_weights),
       cmocka_unit_test(a_tiny_product_costs_a_launch),
       cmocka_unit_test(depth_has_a_pace),
+      cmocka_unit_test(libraries_split_the_depth_in_bf16),
+      cmocka_unit_test(groups_have_a_reading_rate_of_their_own),
       cmocka_unit_test(rows_are_padded_in_each_group),
       cmocka_unit_test(engines_walk_the_depth_in_smaller_tiles),
       cmocka_unit_test(widened_weights_pad_to_sixteen_rows),

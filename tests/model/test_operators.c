@@ -300,8 +300,69 @@ static void one_token_visits_its_experts_only(void **state) {
   close_to(op_named(&list, "experts up")->m, 8);
 }
 
+static double experts_read(const slip_model *model, const slip_shard *shard, double tokens, double spread) {
+  slip_work work = training(model, 1, 1);
+  work.training = false;
+  work.routing_spread = spread;
+  work.segments[0] = (slip_segment){tokens / (double)shard->ep, 1, 100};
+  slip_op_list list;
+  slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]], shard, &work, &list);
+  return op_named(&list, "experts up")->groups;
+}
+
+/* Routing that is not even: rates of a gamma distribution, v = spread^2. 64 tokens to 8 of 256 experts: evenly 256 (1 - (31/32)^64) = 222.4, with
+ * spread 1 256 (1 - 1 / (1 + 64 (32/31 - 1))) = 172.5. One token visits 8 either way, and very many visit all. */
+static void uneven_routing_visits_fewer_experts(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_shard whole = {1, 1, 1, 1, false};
+  close_to(experts_read(model, &whole, 64, 0), 256 * (1 - pow(31.0 / 32, 64)));
+  close_to(experts_read(model, &whole, 64, 1), 256 * (1 - 1 / (1 + 64.0 / 31)));
+  for (int i = 0; i < 20; i++)
+    close_to(experts_read(model, &whole, 1, 0.2 * i), 8);
+  double before = 256;
+  for (int i = 0; i < 20; i++) {
+    const double now = experts_read(model, &whole, 64, 0.2 * i);
+    assert_true(now <= before && now >= 8);
+    before = now;
+  }
+  assert_true(experts_read(model, &whole, 1e7, 1) > 255.9);
+  assert_true(experts_read(model, &whole, 64, 1e-9) > 0); /* as even */
+}
+
+/* Ranks wait for the one that reads most. 64 tokens, 8 of 256 experts, 8 ranks of 32: each expert is visited with p = 1 - (31/32)^64 = 0.869, a
+ * rank reads 27.8 on average and the largest of eight 27.8 + 1.4236 sqrt(32 p (1 - p)) = 30.5; never more than it has. */
+static void ranks_wait_for_the_one_that_reads_most(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_shard eight = {1, 1, 8, 1, false};
+  const double p = 1 - pow(31.0 / 32, 64);
+  close_to(experts_read(model, &eight, 64, 0), 32 * p + 1.4236 * sqrt(32 * p * (1 - p)));
+  close_to(experts_read(model, &eight, 1e6, 0), 32);
+  assert_true(experts_read(model, &eight, 300, 0) <= 32);
+  for (int64_t ep = 2; ep <= 256; ep *= 2) /* the more ranks, the farther the largest is from the mean */
+    assert_true(experts_read(model, &(slip_shard){1, 1, ep, 1, false}, 64, 0) >= 256.0 / (double)ep * p);
+}
+
+/* In fp4 the activation is the end of the experts' first product: one kernel less. */
+static void experts_in_fp4_activate_at_once(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_dtype formats[] = {SLIP_FP8, SLIP_FP4};
+  for (int i = 0; i < 2; i++) {
+    slip_work work = training(model, 1, 1);
+    work.training = false;
+    work.segments[0] = (slip_segment){4, 1, 100};
+    work.compute = work.weights.routed_experts = formats[i];
+    slip_op_list list;
+    slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]],
+                         &(slip_shard){1, 1, 1, 1, false}, &work, &list);
+    bool found = false;
+    for (int k = 0; k < list.count; k++)
+      found |= strcmp(list.ops[k].name, "expert activation") == 0;
+    assert_true(found == (formats[i] == SLIP_FP8));
+  }
+}
+
 /* 32 replicas share the experts and one of them has 64 tokens: its rank sends all of them, and the experts of a rank see 64 x 8 visits over 32
- * ranks, 16, of which 8 experts get 8 (1 - (1 - 8/256)^64). */
+ * ranks, 16, of which 8 experts get 8 p, p = 1 - (1 - 8/256)^64, and those of the rank that reads most all 8: 6.95 + 2.0697 sqrt(8 p (1 - p)) > 8. */
 static void a_lone_replica_fills_a_share_of_the_experts(void **state) {
   const slip_model *model = model_named("deepseek-v3");
   slip_work work = training(model, 64, 1);
@@ -313,7 +374,7 @@ static void a_lone_replica_fills_a_share_of_the_experts(void **state) {
   slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]],
                        &(slip_shard){1, 1, 32, 1, false}, &work, &list);
   close_to(op_named(&list, "experts up")->m, 16);
-  close_to(op_named(&list, "experts up")->groups, 8 * (1 - pow(1 - 8.0 / 256, 64)));
+  close_to(op_named(&list, "experts up")->groups, 8);
   close_to(op_named(&list, "dispatch")->tokens, 64);
 }
 
@@ -506,6 +567,9 @@ int main(void) {
       cmocka_unit_test(routed_rows_are_copied_as_often_as_the_work_says),
       cmocka_unit_test(training_scans_keep_a_state_per_chunk),
       cmocka_unit_test(one_token_visits_its_experts_only),
+      cmocka_unit_test(uneven_routing_visits_fewer_experts),
+      cmocka_unit_test(ranks_wait_for_the_one_that_reads_most),
+      cmocka_unit_test(experts_in_fp4_activate_at_once),
       cmocka_unit_test(a_lone_replica_fills_a_share_of_the_experts),
       cmocka_unit_test(chosen_keys_are_not_expanded),
       cmocka_unit_test(two_tensor_ranks_halve_the_products),

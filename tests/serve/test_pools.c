@@ -204,6 +204,24 @@ static void the_host_is_waited_for_not_added(void **state) {
   slip_serve_free(serve);
 }
 
+/* Without graphs a decode step, too, is launched kernel by kernel: 32 layers of 1 ms here, longer than the device works. */
+static void decoding_without_graphs_waits_for_launches(void **state) {
+  slip_serve_job job = serve_job_of("llama-3.1-8b", "hgx-h200", "sglang-2026");
+  slip_stack stack = *job.stack;
+  job.stack = &stack;
+  stack.host_step_s = stack.host_serve_layer_s = stack.host_sequence_s = stack.serial_host = 0;
+  stack.host_layer_s = 1e-3;
+  slip_serve_plan plan = serve_plan_of("tp=1");
+  const slip_step step = {.decoding = 1, .context = 1024};
+  slip_serve *serve = serve_open(&job);
+  assert_true(step_s(serve, &plan, step) < 0.032);
+  slip_serve_free(serve);
+  stack.decode_graphs = 0;
+  serve = serve_open(&job);
+  close_to(step_s(serve, &plan, step), 0.032);
+  slip_serve_free(serve);
+}
+
 static void step_with_overlap_on(double share, double cores, const slip_step *step, slip_step_cost *cost) {
   slip_serve_job job = serve_job_of("deepseek-v3", "hgx-h800", "deepseek-serve-2025");
   slip_stack stack = *job.stack;
@@ -603,6 +621,7 @@ int main(void) {
       cmocka_unit_test(a_step_grows_with_batch_context_and_prompt),
       cmocka_unit_test(faster_memory_links_and_cores_never_slow_a_step),
       cmocka_unit_test(the_host_is_waited_for_not_added),
+      cmocka_unit_test(decoding_without_graphs_waits_for_launches),
       cmocka_unit_test(hidden_traffic_of_prompts_takes_cores),
       cmocka_unit_test(two_batch_overlap_hides_expert_traffic),
       cmocka_unit_test(small_batches_are_not_split),

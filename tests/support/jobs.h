@@ -129,6 +129,7 @@ static inline slip_stack toy_stack(void) {
                       .imbalance_train = 1,
                       .flash_attention = 1,
                       .imbalance_serve = 1,
+                      .decode_graphs = 1,
                       .prefill_interference = 1,
                       .kv_memory_share = 1,
                       .draft_acceptance = 0.5,

@@ -21,6 +21,7 @@ static inline slip_kernels toy_kernels(void) {
   k.kv_read_fraction = 0.8;
   k.memory_fraction = 0.5;
   k.weight_read_fraction = 0.5;
+  k.grouped_read_fraction = NAN;
   k.depth_half = 100;
   k.tile_m = 128;
   k.tile_n = 128;
