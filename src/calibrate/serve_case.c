@@ -470,6 +470,21 @@ static void read_quantities(slip_serve_reading *r) {
     slip_serve_skip(r, "no rate and no latency to compare with");
 }
 
+/* A decode pool's rate is its batch over TPOT. A row that states both, and the batch or what it follows from, has one figure:
+ * its rate is scored. */
+static void drop_repeated(slip_serve_reading *r) {
+  slip_case *out = r->out;
+  if (out->serve.phase != SLIP_PHASE_DECODE)
+    return;
+  double batch =
+      number_of(r, "tokens_per_s_per_chip_out") * number_of(r, "n_chips") * number_of(r, "tpot_ms") / 1e3;
+  if (!(fabs(batch / out->serve.concurrency - 1) < 0.02))
+    return;
+  for (int i = 0; i < out->n_quantities; i++)
+    if (strcmp(out->quantities[i].name, "tpot_ms") == 0)
+      out->quantities[i] = out->quantities[--out->n_quantities];
+}
+
 static void read_row(slip_serve_reading *r) {
   const char *not_scored = slip_serve_fact(r, "not_scored");
   if (not_scored)
@@ -486,6 +501,7 @@ static void read_row(slip_serve_reading *r) {
   read_lengths(r);
   read_drafts(r);
   read_load(r);
+  drop_repeated(r);
   r->out->shown.drafts_known = r->out->serve.speculation_known;
   r->out->shown.layout_known = true;
   if (r->out->shown.scored)

@@ -70,15 +70,15 @@ double slip_grouped_quantile(slip_grouped *v, size_t n, double p, double *effect
   if (effective)
     *effective = all;
   qsort(v, n, sizeof *v, by_value);
-  double last = 0,
-         at = 0; /* places of the last value and of the i-th: from one to the next the mean of their weights */
-  for (size_t i = 1; i < n; i++)
-    last += (v[i - 1].weight + v[i].weight) / 2;
-  for (size_t i = 1; i < n; i++) {
-    const double step = (v[i - 1].weight + v[i].weight) / 2;
-    if (at + step >= p * last)
-      return v[i - 1].value + (p * last - at) / step * (v[i].value - v[i - 1].value);
-    at += step;
+  const double wanted = p * (all + 1);
+  double below = 0.5, place = NAN; /* of the weight of all and one more: what lies below the middle of the i-th */
+  for (size_t i = 0; i < n; i++) {
+    const double middle = below + v[i].weight / 2;
+    if (middle >= wanted)
+      return i == 0 ? v[0].value
+                    : v[i - 1].value + (wanted - place) / (middle - place) * (v[i].value - v[i - 1].value);
+    below += v[i].weight;
+    place = middle;
   }
   return n ? v[n - 1].value : NAN;
 }
@@ -163,8 +163,16 @@ const char *slip_spread_owner(const slip_case *c) {
   return c->kind == SLIP_ROW_KERNEL ? c->shown.model : c->shown.stack;
 }
 
-/* The 80% quantile of |residual|. Rows that leave something open say too little of a stack. */
-static double quantile80(const slip_spread_rows *from, const char *of, slip_spread_class spread_class,
+/* Queues scatter by a multiple, all else alike. */
+static bool akin(slip_row_kind kind, slip_spread_class a, slip_spread_class b) {
+  if (kind != SLIP_ROW_SERVING)
+    return true;
+  return (a == SLIP_SPREAD_TTFT || a == SLIP_SPREAD_TTFT_SPLIT) ==
+         (b == SLIP_SPREAD_TTFT || b == SLIP_SPREAD_TTFT_SPLIT);
+}
+
+/* The 80% quantile of |residual|. Rows that leave something open say too little of a stack. `of` NULL: any stack. `kin`: of all classes akin. */
+static double quantile80(const slip_spread_rows *from, const char *of, slip_spread_class spread_class, bool kin,
                          double *effective) {
   size_t n = 0;
   for (size_t r = 0; r < from->rows->n; r++) {
@@ -174,18 +182,27 @@ static double quantile80(const slip_spread_rows *from, const char *of, slip_spre
     const uint64_t group = from->group(row->c);
     for (int q = 0; q < row->c->n_quantities; q++) {
       const double residual = from->residuals[r * Q + (size_t)q];
-      if (row->used[q] && !isnan(residual) && slip_spread_class_of(row->c, q) == spread_class)
+      const slip_spread_class its = slip_spread_class_of(row->c, q);
+      if (row->used[q] && !isnan(residual) &&
+          (its == spread_class || (kin && akin(row->c->kind, its, spread_class))))
         from->scratch[n++] = (slip_grouped){.value = fabs(residual), .group = group};
     }
   }
   return slip_grouped_quantile(from->scratch, n, 0.8, effective);
 }
 
+/* A half-width from n figures of its own and one of a wider kind. */
+static double shrunk(double n, double own, double wide) {
+  return isnan(own) ? wide : sqrt((n * own * own + SLIP_POOL_ROWS * wide * wide) / (n + SLIP_POOL_ROWS));
+}
+
 double slip_spread_from(const slip_spread_rows *from, const char *of, slip_spread_class spread_class) {
   double n = 0;
-  const double pool = quantile80(from, NULL, spread_class, NULL);
-  if (isnan(pool) && spread_class != SLIP_SPREAD_MAIN)
-    return slip_spread_from(from, of, stand_in(spread_class));
-  const double own = of ? quantile80(from, of, spread_class, &n) : NAN;
-  return isnan(own) ? pool : sqrt((n * own * own + SLIP_POOL_ROWS * pool * pool) / (n + SLIP_POOL_ROWS));
+  const double kin = quantile80(from, NULL, spread_class, true, NULL);
+  if (isnan(kin))
+    return spread_class == SLIP_SPREAD_MAIN ? NAN : slip_spread_from(from, of, stand_in(spread_class));
+  const double pool = quantile80(from, NULL, spread_class, false, &n);
+  const double of_class = shrunk(n, pool, kin);
+  const double own = of ? quantile80(from, of, spread_class, false, &n) : NAN;
+  return shrunk(n, own, of_class);
 }

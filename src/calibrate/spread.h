@@ -23,10 +23,10 @@ typedef struct slip_grouped {
  * analysis of variance, n0 = (N - sum n_g^2 / N) / (k - 1) (Donner, Int. Stat. Rev. 54, 1986). 1 where groups cannot be told
  * from values: one group, or as many as values. Reorders v. O(n log n). */
 double slip_intraclass(slip_grouped *v, size_t n);
-/* The quantile p of values of which those of a group tell in part the same: each weighs 1 / (1 + (n_g - 1) rho), the inverse of its group's
- * design effect (Kish, Survey Sampling, 1965), rho that of all;
- * between two values as far as between the middles of their weights, which is (n - 1) p where all weigh the same. *effective: the sum of the weights; NULL: not wanted. NAN of none.
- * Reorders v. O(n log n). */
+/* Below which value one more of the same kind falls with probability p: the place p (n + 1) of n values that weigh the same, so that few
+ * values give a wide answer, at most the largest. Values of a group tell in part the same: each weighs 1 / (1 + (n_g - 1) rho), the inverse of
+ * its group's design effect (Kish, Survey Sampling, 1965), rho that of all, and n is the sum of the weights, *effective (NULL: not
+ * wanted); a value lies in the middle of its weight. NAN of none. Reorders v. O(n log n). */
 double slip_grouped_quantile(slip_grouped *v, size_t n, double p, double *effective);
 
 /* ---- intervals ---- */
@@ -59,8 +59,9 @@ uint64_t slip_family_group(const slip_case *c);
 /* Whose residuals tell of this row's interval: the stack, an operator's name for kernels. */
 const char *slip_spread_owner(const slip_case *c);
 /* Half-width of the 80% interval of a stack (of an operator, for kernels) from residuals[n * SLIP_MAX_QUANTITIES]: its own 80% quantile, and that
- * of all rows of the kind, which counts as SLIP_POOL_ROWS independent figures. `group`: see above. `use` NULL: all rows. `of` NULL: those of all.
- * A class without figures has the half-width of the class that its field falls back to (catalog.h). NAN without any. O(n log n). */
+ * of all rows of the class, which counts as SLIP_POOL_ROWS independent figures; the class's likewise, and that of all classes akin: times to
+ * first token, or all others. `group`: see above. `use` NULL: all rows. `of` NULL: any stack's. A class without figures akin has the
+ * half-width of the class that its field falls back to (catalog.h). NAN without any. O(n log n). */
 #define SLIP_POOL_ROWS 8.0
 typedef struct slip_spread_rows {
   const slip_fit_rows *rows;

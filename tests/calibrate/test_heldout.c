@@ -271,10 +271,10 @@ static void an_interval_is_its_own_quantile_pooled_with_all(void **state) {
   assert_true(isnan(interval(&f, NULL, NULL, SLIP_SPREAD_MAIN)));
 }
 
-/* Groups (1, 1, 1), (5, 5, 5) and 9: nothing varies within, rho = 1, each group weighs 1. In order the values lie at 0, 1/3, .. 5/3 and
- * 5/3 + (1/3 + 1) / 2 = 7/3: 0.8 of that is 0.3 of the way from 5 to 9; half of it a 5. Groups (0, 4) and
- * (2, 2): MSB 0, MSW 4: rho would be negative and is 0, each value weighs 1. Groups (1, 3) and (5, 7): MSB 16, MSW 2, n0 = 2:
- * rho = 14 / 18, each weighs 1 / (1 + 7/9) = 9/16, four of them 9/4. */
+/* Groups (1, 1, 1), (5, 5, 5) and 9: nothing varies within, rho = 1, each group weighs 1. Of their weight 3 and one more, the middles of
+ * the values lie at 2/3, 1, 4/3, 5/3, 2, 7/3 and 3: 0.7 of 4 is 0.7 of the way from 5 to 9, half of it a 5, and 0.8 of it beyond the largest. Groups
+ * (0, 4) and (2, 2): MSB 0, MSW 4: rho would be negative and is 0, each value weighs 1, the i-th lies at i of 5. Groups (1, 3) and (5, 7):
+ * MSB 16, MSW 2, n0 = 2: rho = 14 / 18, each weighs 1 / (1 + 7/9) = 9/16, four of them 9/4: 0.75 of 13/4 is 17/18 of the way from 5 to 7. */
 static void figures_of_a_group_tell_in_part_the_same(void **state) {
   slip_grouped alike[] = {{1, 0, 1}, {5, 0, 2}, {1, 0, 1}, {9, 0, 3}, {5, 0, 2}, {1, 0, 1}, {5, 0, 2}};
   slip_grouped apart[] = {{0, 0, 1}, {2, 0, 2}, {4, 0, 1}, {2, 0, 2}};
@@ -282,14 +282,16 @@ static void figures_of_a_group_tell_in_part_the_same(void **state) {
   slip_grouped single[] = {{1, 0, 1}, {3, 0, 1}};
   double effective;
   near(slip_intraclass(alike, 7), 1, 1e-12);
-  near(slip_grouped_quantile(alike, 7, 0.8, &effective), 6.2, 1e-12);
+  near(slip_grouped_quantile(alike, 7, 0.7, &effective), 7.8, 1e-12);
   near(effective, 3, 1e-12);
+  near(slip_grouped_quantile(alike, 7, 0.8, NULL), 9, 1e-12);
+  near(slip_grouped_quantile(alike, 7, 0.1, NULL), 1, 1e-12);
   near(slip_grouped_quantile(alike, 7, 0.5, NULL), 5, 1e-12);
   near(slip_intraclass(apart, 4), 0, 1e-12);
-  near(slip_grouped_quantile(apart, 4, 0.8, &effective), 2.8, 1e-12);
+  near(slip_grouped_quantile(apart, 4, 0.7, &effective), 3, 1e-12);
   near(effective, 4, 1e-12);
   near(slip_intraclass(some, 4), 14.0 / 18, 1e-12);
-  near(slip_grouped_quantile(some, 4, 0.75, &effective), 5.5, 1e-12);
+  near(slip_grouped_quantile(some, 4, 0.75, &effective), 5 + 2 * 17.0 / 18, 1e-12);
   near(effective, 9.0 / 4, 1e-12);
   near(slip_intraclass(single, 2), 1, 1e-12); /* one group: as if they were one figure */
   assert_true(isnan(slip_grouped_quantile(single, 0, 0.8, &effective)));
@@ -328,6 +330,22 @@ static void a_class_without_figures_borrows(void **state) {
   near(interval(&f, NULL, NULL, SLIP_SPREAD_MAIN), 0.2, 1e-12);
   near(interval(&f, NULL, NULL, SLIP_SPREAD_RATE), 0.2, 1e-12);
   near(interval(&f, NULL, NULL, SLIP_SPREAD_TTFT_SPLIT), 0.7, 1e-12);
+}
+
+/* Two figures of a class alone, |ln| 0.1: its place 0.8 (2 + 1) = 2.4 lies beyond both. All six that are not of queues: 0.8 (6 + 1) = 5.6 between
+ * the fifth and the sixth, 0.3 both. The class has sqrt((2 x 0.01 + 8 x 0.09) / 10). */
+static void a_class_with_few_figures_leans_on_its_kin(void **state) {
+  static figures f;
+  static const char *const chips[] = {"a", "b", "c", "d", "e", "f", "g"};
+  for (int i = 0; i < 7; i++) {
+    add_figure(&f, "x", chips[i], i < 2 ? 0.1 : i < 6 ? 0.3 : 0.9);
+    f.cases[i].kind = SLIP_ROW_SERVING;
+    f.cases[i].shown.phase = "e2e_online";
+    f.cases[i].quantities[0].name = i < 2 ? "tokens_per_s_per_chip_out" : i < 6 ? "tpot_ms" : "ttft_ms";
+  }
+  near(interval(&f, NULL, NULL, SLIP_SPREAD_RATE), sqrt((2 * 0.01 + 8 * 0.09) / 10), 1e-12);
+  near(interval(&f, NULL, NULL, SLIP_SPREAD_OFFLINE), 0.3, 1e-12);
+  near(interval(&f, NULL, NULL, SLIP_SPREAD_TTFT), 0.9, 1e-12);
 }
 
 /* What is learnt of a stack narrows its intervals alike, but those of queues. */
@@ -449,6 +467,7 @@ int main(void) {
       cmocka_unit_test(figures_of_a_group_tell_in_part_the_same),
       cmocka_unit_test(figures_of_each_kind_have_intervals_of_their_own),
       cmocka_unit_test(a_class_without_figures_borrows),
+      cmocka_unit_test(a_class_with_few_figures_leans_on_its_kin),
       cmocka_unit_test(what_is_learnt_narrows_all_but_queues),
       cmocka_unit_test(no_row_is_predicted_after_itself),
       cmocka_unit_test(an_observed_row_helps_the_others),

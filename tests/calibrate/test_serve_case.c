@@ -200,6 +200,23 @@ static void recipes_cap_the_decode_engines(void **state) {
   assert_true(tpot < predict(&free, 0, NULL));
 }
 
+/* A decode pool's rate is its batch over TPOT: 100 on a chip at 50 ms are 2,000 tokens/s. A row that says all three has one figure, and so has
+ * one whose batch is to be had from the two; where they disagree both are scored. */
+static void a_decode_pool_has_one_figure(void **state) {
+#define POOL(batch, rate, tpot)                                                                               \
+  "a,S,2026,H800 SXM,16,8,DeepSeek-V3,fp8,,sglang 0.5.0,decode,4096,1024,," batch ",,,,16,16,yes,none,," rate \
+  ",," tpot ",,,high"
+  slip_case stated = good(POOL("100", "2000", "50")), follows = good(POOL("", "2000", "50")),
+            apart = good(POOL("100", "2000", "45")), alone = good(POOL("100", "", "50"));
+  assert_int_equal(stated.n_quantities, 1);
+  assert_string_equal(stated.quantities[0].name, "tokens_per_s_per_chip_out");
+  assert_int_equal(follows.n_quantities, 1);
+  close_to(follows.serve.concurrency, 1600);
+  assert_int_equal(apart.n_quantities, 2);
+  assert_int_equal(alone.n_quantities, 1);
+  assert_string_equal(alone.quantities[0].name, "tpot_ms");
+}
+
 /* A recipe also says how many frontends deal to the decode instances and what a prefill step takes. */
 static void recipes_set_up_both_pools(void **state) {
   slip_case plain = good(LOADED ",,high"), set = good(LOADED "; frontends=9; chunk=16384,,high");
@@ -472,6 +489,7 @@ int main(void) {
       cmocka_unit_test(drafts_are_read_as_sources_write_them),
       cmocka_unit_test(remark_and_notes_say_the_same),
       cmocka_unit_test(recipes_cap_the_decode_engines),
+      cmocka_unit_test(a_decode_pool_has_one_figure),
       cmocka_unit_test(recipes_set_up_both_pools),
       cmocka_unit_test(prompts_are_as_long_as_the_server_counts),
       cmocka_unit_test(blank_layouts_follow_the_rules),
