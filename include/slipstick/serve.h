@@ -154,7 +154,7 @@ typedef struct slip_loop {
   double ttft_s, tpot_s; /* means; tpot over the osl - 1 tokens after the first */
   double
       burst_ttft_s; /* mean, when all arrive at once: the first round of a benchmark, that steady state does not see */
-  double rounds_ttft_s; /* mean over the job's rounds; ttft_s when it names none */
+  double rounds_ttft_s, rounds_tpot_s; /* means over the job's rounds; ttft_s and tpot_s when it names none */
   double
       prefill_steps; /* share of steps that carry a prefill chunk; of the prefill lanes' time when disaggregated */
   int64_t chips;     /* in the loop */
@@ -175,7 +175,11 @@ typedef struct slip_loop {
  * + ... + 1/n) - 1 prompts more.
  * Rounds: all clients begin at once, and S seconds of prefill set them apart; in round k their requests still arrive within
  * W = min(T, sqrt(S^2 + 12 k (length_spread T)^2)) of the period T = requests / requests_per_s, so that prefill meets T / W times the mean rate; the first
- * round waits as burst_ttft_s says. O(log) steps. */
+ * round waits as burst_ttft_s says. Requests that draft differ by 0.13 in their times per token, which adds to length_spread in
+ * quadrature. Where a stack has prefill_apart and all requests may run, the first round's mean request waits for the rest of S before it decodes on:
+ *   T(decode, all) / tokens per step + (S - wait of the mean prompt) / (osl - 1) per token;
+ * and requests of one length without drafts stay in step: every round is like the first.
+ * O(log) steps. */
 slip_status slip_serve_closed_loop(const slip_serve *serve, const slip_serve_plan *plan, double requests,
                                    slip_loop *out, slip_error *err);
 /* Prefill and decode on their own instances, `n_prefill` and `n_decode` of them, the cache sent between them. decode_plan->batch > 0 caps the

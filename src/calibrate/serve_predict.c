@@ -46,7 +46,8 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   if (c->requests > 0 && !c->plan.disaggregated) {
     slip_run run;
     SLIP_TRY(slip_serve_run(serve, &c->plan, fmax(1, c->requests / c->instances), &run, err));
-    at = (slip_loop){.requests_per_s = run.requests_per_s, .chips = run.chips, .tpot_s = NAN, .rounds_ttft_s = NAN};
+    at = (slip_loop){
+        .requests_per_s = run.requests_per_s, .chips = run.chips, .rounds_tpot_s = NAN, .rounds_ttft_s = NAN};
   } else if (c->plan.disaggregated) {
     SLIP_TRY(slip_serve_closed_loop_split(serve, &c->plan, c->prefill_instances, serve, &c->decode_plan,
                                           c->instances, fmax(1, all), &at, err));
@@ -60,7 +61,7 @@ static slip_status loop(const slip_serve_case *c, const slip_serve *serve, slip_
   double rate = at.requests_per_s / (double)at.chips * scale;
   out->out_per_s_per_chip = rate * (double)job->osl;
   out->in_per_s_per_chip = rate * (double)job->isl;
-  out->tpot_s = at.tpot_s;
+  out->tpot_s = at.rounds_tpot_s;
   out->ttft_s = at.rounds_ttft_s;
 cleanup:
   return status;

@@ -64,9 +64,15 @@ static void add_time(slip_step_cost *cost, slip_part part, slip_bound bound, dou
 
 /* Inside one domain whose ranks reach each other directly, serving engines reduce small vectors with kernels of their own: every
  * rank reads all others' vectors after one barrier (one shot: more bytes), or its part of them, and then the sums (two
- * shots); vLLM's custom_all_reduce, TensorRT-LLM's ONESHOT and TWOSHOT. Else the library's collective. */
+ * shots); vLLM's custom_all_reduce, TensorRT-LLM's ONESHOT and TWOSHOT. Else the library's collective, and always for an engine without such kernels
+ * (on Ascend: HCCL starts each collective from a control core or from vector cores, xLLM pull request 1988). */
 static double all_reduce_s(const slip_serve *serve, slip_group group, double bytes, double *latency) {
   double library = slip_collective_s(&serve->network, SLIP_ALL_REDUCE, group, bytes, latency);
+  if (group.ranks > 1 && serve->job.stack->reduce_s >= 0) { /* false for NAN */
+    const double own = serve->job.stack->reduce_s * (double)(group.ranks - 1);
+    *latency += own;
+    return library + own;
+  }
   const slip_level *level = &serve->network.levels[slip_group_level(&serve->network, group)];
   bool direct =
       strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0 && !isinf(level->ranks);
