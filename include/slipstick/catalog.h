@@ -246,7 +246,8 @@ typedef struct slip_stack {
   double draft_acceptance; /* accepted draft tokens per drafted token (MTP) */
   double max_sequences;    /* running sequences per replica */
   double dispatch_s;       /* fixed time of one expert dispatch or combine beyond the fabric's latency */
-  double reduce_s;         /* fixed time of one all-reduce in serving, beyond that of the library, which does it; NAN: the engine has kernels of its own */
+  double
+      reduce_s; /* of an all-reduce in serving, for each other rank, beyond the library's time; NAN: the engine has kernels of its own */
   double
       memory_share; /* of a chip's memory that a job may fill: the rest is the runtime's, the libraries' buffers, fragments */
   /* intervals: half-width of the 80% interval of ln(predicted/measured) */

@@ -246,7 +246,8 @@ static const slip_field stack_fields[] = {
     NUMBER(slip_stack, "dispatch_us", dispatch_s, MICROSECOND, 0, 1e6,
            "fixed time of one expert dispatch or combine beyond the fabric's latency"),
     NUMBER(slip_stack, "reduce_us", reduce_s, MICROSECOND, 0, 1e6,
-           "fixed time of one all-reduce by the library; when absent the engine has kernels of its own"),
+           "fixed time of an all-reduce by the library for each other rank; when absent the engine has kernels of "
+           "its own"),
     FRACTION(slip_stack, "memory_share", memory_share, "of a chip's memory that a job may fill"),
     STACK(spread_ttft, PURE, 0, 5, "the same of the time to first token; spread_serve when absent"),
     STACK(spread_ttft_split, PURE, 0, 5,

@@ -244,14 +244,19 @@ static void lanes_prefill_in_the_same_steps(void **state) {
   toy_close(&t);
 }
 
-static slip_loop rounds_of(toy *t, double rounds, double spread) {
+static slip_loop rounds_with(toy *t, double rounds, double spread, int64_t drafts) {
   slip_serve_free(t->serve);
   slip_serve_job job = slip_serve_job_default();
   job.model = slip_model_of(t->file), job.system = &t->system, job.stack = &t->stack;
-  job.isl = ISL, job.osl = OSL, job.speculate = false;
+  job.isl = ISL, job.osl = OSL, job.speculate = drafts > 0;
+  job.drafts = drafts, job.accepted = (double)drafts / 2;
   job.rounds = rounds, job.length_spread = spread;
   t->serve = serve_open(&job);
   return loop_of(t, "tp=1,chunk=512", 32);
+}
+
+static slip_loop rounds_of(toy *t, double rounds, double spread) {
+  return rounds_with(t, rounds, spread, 0);
 }
 
 /* One round is the burst; a few are its share of them and the steady state; and where lengths differ little, clients that began together
@@ -267,6 +272,31 @@ static void a_benchmark_is_its_rounds(void **state) {
   assert_true(some.rounds_ttft_s > equal.rounds_ttft_s);
   assert_near(mixed.rounds_ttft_s, equal.rounds_ttft_s,
               1e-12); /* spread over the whole period: as if never together */
+  toy_close(&t);
+}
+
+/* Prompts before all decoding, one to a chunk, 32 requests of one length: all 32 prompts run one after the other, the mean request has its first token
+ * after 33 / 2 of them and waits for the 31 / 2 left, and then all decode together, end together and begin again. Where lengths differ, or drafts
+ * are taken now and then (1.5 tokens a step here), only the first of two rounds is so. */
+static void requests_of_one_length_stay_in_step(void **state) {
+  toy t;
+  toy_open(&t, SMALL_DENSE);
+  t.stack.prefill_apart = 1;
+  slip_loop equal = rounds_of(&t, 2, 0), differ = rounds_of(&t, 2, 0.1), steady = rounds_of(&t, 0, 0);
+  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
+  const double alone = seconds_of(&t, &plan, 1, 0), together = seconds_of(&t, &plan, 0, 32);
+  const double burst = together + 31.0 / 2 * alone / (OSL - 1);
+  assert_near(equal.rounds_ttft_s, 33.0 / 2 * alone, 1e-9);
+  assert_near(equal.rounds_tpot_s, burst, 1e-9);
+  assert_near(differ.rounds_tpot_s, (burst + differ.tpot_s) / 2, 1e-9);
+  assert_near(steady.rounds_tpot_s, steady.tpot_s, 1e-12);
+  assert_true(burst < steady.tpot_s); /* which waits for all the others' prompts */
+  slip_loop drafting = rounds_with(&t, 2, 0, 1);
+  const double first = seconds_of(&t, &plan, 0, 32) / 1.5 + 31.0 / 2 * seconds_of(&t, &plan, 1, 0) / (OSL - 1);
+  assert_near(drafting.rounds_tpot_s, (first + drafting.tpot_s) / 2, 1e-9);
+  (void)rounds_of(&t, 2, 0);
+  slip_loop capped = loop_of(&t, "tp=1,chunk=512,batch=8", 32); /* not all may run: nobody is in step */
+  assert_near(capped.rounds_tpot_s, capped.tpot_s, 1e-12);
   toy_close(&t);
 }
 
@@ -486,6 +516,7 @@ int main(void) {
       cmocka_unit_test(prompts_apart_take_steps_of_their_own),
       cmocka_unit_test(lanes_prefill_in_the_same_steps),
       cmocka_unit_test(a_benchmark_is_its_rounds),
+      cmocka_unit_test(requests_of_one_length_stay_in_step),
       cmocka_unit_test(pools_do_not_disturb_each_other),
       cmocka_unit_test(a_run_that_fits_is_one_wave),
       cmocka_unit_test(more_than_may_run_come_in_waves),

@@ -130,6 +130,7 @@ static inline slip_stack toy_stack(void) {
                       .flash_attention = 1,
                       .imbalance_serve = 1,
                       .decode_graphs = 1,
+                      .reduce_s = NAN,
                       .prefill_interference = 1,
                       .kv_memory_share = 1,
                       .draft_acceptance = 0.5,
