@@ -140,14 +140,15 @@ static void read_formats(slip_serve_reading *r) {
       slip_serve_skip(r, "kv_dtype '%s' is no format", kv);
     return;
   }
-  /* Checkpoints in nvfp4 and mxfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM and MLPerf's
+  /* Checkpoints in nvfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM and MLPerf's
    * submissions take it, vLLM and SGLang keep the cache as released unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
   const char *framework = text_of(r, "framework");
   const slip_harness harness = harness_of(r);
   bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
                  strncmp(framework, "TensorRT", 8) == 0;
-  bool quantised = asked == SLIP_FP4 || (follows && asked == SLIP_FP8);
+  /* OpenAI's mxfp4 checkpoints say nothing of the cache. */
+  bool quantised = (asked == SLIP_FP4 && (follows || strncmp(weights, "mxfp4", 5) != 0)) || (follows && asked == SLIP_FP8);
   if (quantised && !ascend) {
     job->kv = SLIP_FP8;
     slip_serve_infer(r, "kv_dtype=fp8");

@@ -218,7 +218,8 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
    * dispatched; each rank adds what its experts make of them, and one all-reduce sums (as vLLM, SGLang and TensorRT-LLM do). */
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
   bool dispatched = shard->ep > 1 && !everywhere;
-  double routed = everywhere ? tokens : own;
+  /* Where nothing is dispatched each rank of a serving engine routes all that its experts see. */
+  double routed = work->training || dispatched ? own : own * (double)(shard->ep * shard->etp);
   bool shared_routed = !work->training && slip_shared_is_routed(ffn, shard->ep);
   double picks = (double)ffn->top_k + (shared_routed ? (double)ffn->shared_width / (double)ffn->expert_width : 0);
   slip_op *router =
