@@ -46,8 +46,9 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (600) with clang
 calibrate: build ## fit the built-in constants anew to data/measured (data/calibration says which)
 	build/slipstick calibrate --out data --force
 
-accuracy: build ## make docs/accuracy.md anew from data/measured, held out too (minutes)
+accuracy: build ## make docs/accuracy.md anew from data/measured, held out too, and docs/accuracy-unseen.md from data/unseen
 	build/slipstick validate --cv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
+	build/slipstick validate data/unseen/serving.csv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy-unseen.md
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

@@ -148,7 +148,8 @@ static void read_formats(slip_serve_reading *r) {
   bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
                  strncmp(framework, "TensorRT", 8) == 0;
   /* OpenAI's mxfp4 checkpoints say nothing of the cache. */
-  bool quantised = (asked == SLIP_FP4 && (follows || strncmp(weights, "mxfp4", 5) != 0)) || (follows && asked == SLIP_FP8);
+  bool quantised =
+      (asked == SLIP_FP4 && (follows || strncmp(weights, "mxfp4", 5) != 0)) || (follows && asked == SLIP_FP8);
   if (quantised && !ascend) {
     job->kv = SLIP_FP8;
     slip_serve_infer(r, "kv_dtype=fp8");

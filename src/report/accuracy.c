@@ -10,11 +10,11 @@
 
 enum { WORST_ROWS = 30 };
 
-static const char introduction[] = "# Accuracy\n\nEvery published measurement of data/measured against the model. "
-                                   "Errors are of predicted / measured. Median and 90th "
-                                   "percentile are of the absolute error; bias is the median of predicted / "
-                                   "measured, less 1; rank is Spearman's correlation; \"in 80%\" is the "
-                                   "share of measurements inside their 80% interval.\n";
+static const char how_measured[] = " against the model. Errors are of predicted / measured. Median and 90th "
+                                   "percentile are of the absolute error; bias is the "
+                                   "median of predicted / measured, less 1; rank is Spearman's correlation; \"in "
+                                   "80%\" is the share of measurements inside "
+                                   "their 80% interval.\n";
 
 static const char how_held_out[] =
     "\nIn sample: with the constants of the catalog, to whose fit the rows of data/measured "
@@ -169,10 +169,23 @@ static void add_unscored(const slip_validation *validation, slip_text *out) {
   free(reasons);
 }
 
+/* "# Accuracy", and which tables were read: the rows of each stand together. */
+static void add_introduction(const slip_validation *validation, slip_text *out) {
+  const slip_checked *last = NULL;
+  slip_text_add(out, "# Accuracy\n\nEvery published measurement of");
+  for (size_t i = 0; i < slip_validation_count(validation); i++) {
+    const slip_checked *row = slip_validation_row(validation, i);
+    if (last == NULL || strcmp(row->file, last->file) != 0)
+      slip_text_printf(out, "%s %s", last != NULL ? "," : "", row->file);
+    last = row;
+  }
+  slip_text_add(out, how_measured);
+}
+
 void slip_markdown_validation(const slip_validation *validation, slip_text *out) {
   static const unsigned every = 7, jobs = 1U << SLIP_ROW_TRAINING | 1U << SLIP_ROW_SERVING;
   const slip_validation_counts counts = slip_validation_count_all(validation);
-  slip_text_add(out, introduction);
+  add_introduction(validation, out);
   slip_text_printf(
       out, "\n%zu of %zu rows are scored, in %zu quantities; the rest is listed at the end with the reason.\n",
       counts.rows_scored, counts.rows, counts.scored);

@@ -376,6 +376,28 @@ static void runs_of_trtllm_bench_are_set_up_as_it_does(void **state) {
   assert_int_equal(small.serve.plan.batch, 2048);
 }
 
+/* NVIDIA's nvfp4 checkpoints name an fp8 cache (hf_quant_config.json), OpenAI's mxfp4 name none: there engines keep bf16, but TensorRT-LLM
+ * chooses fp8. A row's own word comes before both. */
+static void a_cache_is_as_the_checkpoint_or_the_engine_says(void **state) {
+  static const struct {
+    const char *chip, *model, *formats, *framework;
+    slip_dtype kv;
+  } want[] = {
+      {"H100", "openai/gpt-oss-120b", "mxfp4,", "vllm 0.10.2", SLIP_DTYPES},
+      {"H100", "openai/gpt-oss-120b", "mxfp4,fp8", "vllm 0.10.2", SLIP_FP8},
+      {"H100", "openai/gpt-oss-120b", "mxfp4,", "TensorRT-LLM 1.0", SLIP_FP8},
+      {"B200", "deepseek-ai/DeepSeek-R1", "nvfp4,", "sglang 0.5.9", SLIP_FP8},
+      {"B200", "deepseek-ai/DeepSeek-R1", "fp8_block,", "sglang 0.5.9", SLIP_DTYPES},
+  };
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+    char cells[256];
+    (void)snprintf(cells, sizeof cells,
+                   "a,S,2025,%s,8,8,%s,%s,%s,e2e_online,1024,1024,,,64,8,1,,,no,none,,,,20,,,high", want[i].chip,
+                   want[i].model, want[i].formats, want[i].framework);
+    assert_int_equal(good(cells).serve.job.kv, want[i].kv);
+  }
+}
+
 /* AMD's tables give the number of prompts: all at once, and all may run. */
 static void prompts_of_a_throughput_script_are_all_there_are(void **state) {
   slip_case c =
@@ -500,6 +522,7 @@ int main(void) {
       cmocka_unit_test(inferencex_says_elsewhere_which_rows_draft),
       cmocka_unit_test(mlperf_rows_have_no_server),
       cmocka_unit_test(runs_of_trtllm_bench_are_set_up_as_it_does),
+      cmocka_unit_test(a_cache_is_as_the_checkpoint_or_the_engine_says),
       cmocka_unit_test(prompts_of_a_throughput_script_are_all_there_are),
       cmocka_unit_test(the_built_in_table_is_met_as_well_as_it_was),
   };

@@ -171,6 +171,33 @@ static void an_expert_layer_by_hand(void **state) {
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
 }
 
+/* 64 tokens on eight ranks of one attention replica. Serving, nothing is dispatched, whether the experts are cut (etp 8) or dealt (ep 8):
+ * every rank holds and routes all 64. In training the ranks split them, 8 each; with dispatch (tp 1, ep 32) a rank routes its own 64. */
+static void ranks_that_dispatch_nothing_route_all_tokens(void **state) {
+  static const struct {
+    slip_shard shard;
+    bool training;
+    double routed;
+  } want[] = {
+      {{8, 1, 1, 8, false}, false, 64},
+      {{8, 1, 8, 1, false}, false, 64},
+      {{8, 1, 1, 8, false}, true, 8},
+      {{1, 1, 32, 1, false}, false, 64},
+  };
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+    slip_work work = training(model, 64, 1);
+    work.training = want[i].training;
+    work.segments[0] = (slip_segment){64, 1, 4096};
+    slip_op_list list;
+    slip_layer_operators(model, kind, &want[i].shard, &work, &list);
+    close_to(op_named(&list, "router")->m, want[i].routed);
+    if (!want[i].training)
+      close_to(op_named(&list, "top k")->write_bytes, want[i].routed * 8 * 8);
+  }
+}
+
 /* Latent decode attention computes in what its cache is in: fp8 kernels take it as it is. Prompts, other attention, and keys that an indexer chose
  * (their kernels widen an fp8 cache) compute in bf16. */
 static void latent_decode_computes_in_the_format_of_its_cache(void **state) {
@@ -560,6 +587,7 @@ int main(void) {
       cmocka_unit_test(a_dense_layer_by_hand),
       cmocka_unit_test(inputs_of_block_scaled_products_are_quantised),
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(ranks_that_dispatch_nothing_route_all_tokens),
       cmocka_unit_test(latent_decode_computes_in_the_format_of_its_cache),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),

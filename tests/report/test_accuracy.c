@@ -80,6 +80,7 @@ static void a_row_that_is_far_off_carries_its_explanation(void **state) {
   const slip_validation v = {.rows = in, .n_rows = 3};
   slip_text out = {0};
   slip_markdown_validation(&v, &out);
+  expect(&out, "Every published measurement of data/measured/kernels.csv, mine.csv against the model.");
   expect(&out, "| K0460 | h100 | gemm |  | value | 10 | 11 | +10% | a\\|b | As K0459: 18.9 MB of cache");
   expect(&out, "| other | h100 | gemm |  | value | 10 | 12 | +20% | a\\|b |  |\n");
   expect(&out, "| K0460 | h100 | gemm |  | value | 10 | 13 | +30% | a\\|b |  |\n");
