@@ -113,9 +113,12 @@ typedef struct slip_kernels {
   double
       sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
-  double fp8_block_rate;     /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
-  double grouped_fraction;   /* a large grouped GEMM relative to a GEMM of the same dtype */
-  double attention_fraction; /* of bf16 peak: prefill attention, every query seeing very many keys */
+  double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
+  double
+      widened_rate; /* products of experts whose weights are widened to bf16 on their way, relative to bf16 ones: Marlin multiplies by the
+                        * instruction of older generations, in blocks of 8 to 64 rows; 1, in the profile's own tiles, when absent */
+  double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
+  double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */
   double attention_keys_half;     /* keys that a query sees on average at which both have halved, heads of 128 */
   double mla_decode_fraction;     /* of bf16 peak: absorbed-MLA decode when compute bound */

@@ -108,6 +108,9 @@ static const slip_field kernels_fields[] = {
     KERNEL(sustained_rate,
            "of a product's rate in a short burst, what the power limit leaves when products go on; 1 when absent"),
     KERNEL(fp8_block_rate, "fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent"),
+    KERNEL(widened_rate,
+           "products of experts whose weights are widened to bf16 on their way (Marlin), relative to bf16 ones; "
+           "1 when absent"),
     KERNEL(grouped_fraction, "a large grouped GEMM relative to a GEMM of the same dtype"),
     KERNEL(attention_fraction, "of the bf16 peak: prefill attention, every query seeing very many keys"),
     KERNEL(attention_backward_fraction, "of the bf16 peak: the backward of attention, likewise"),

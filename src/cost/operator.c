@@ -10,9 +10,13 @@
  * chips take 16 to 128; it binds only on H20, where compute is scarce (published rows of m = 16 and 128:
  * docs/cost-model.md). */
 #define ROW_QUANTUM 64.0
-/* Kernels that widen weights to a format of more bits on their way (Marlin, triton_kernels) multiply the other way round, or by the smaller
- * instruction, and so pad to no more than this (triton_kernels' opt_flags.py: blocks of 16 rows and up). */
+/* Kernels that widen weights to a format of more bits on their way multiply the other way round, or by the smaller instruction, and so pad to
+ * no more than this (triton_kernels' opt_flags.py: blocks of 16 rows and up). */
 #define WIDENED_ROWS 16.0
+/* Marlin's blocks of rows, where the generation's profile gives its rate: the least of 8, 16, 32, 48 and 64 that most groups fit in (vLLM's and
+ * SGLang's fused_marlin_moe.py). */
+#define MARLIN_LEAST 8.0
+#define MARLIN_MOST 64.0
 /* One core walks the depth of a tile at no less than this pace per element of k and row of the profile's tile,
  * however narrow the product: 1 ns per element on Hopper (m = 16, n = 128 to 1536, k = 7168 to 65536), 2 ns on
  * Blackwell with its tiles of twice the rows. */
@@ -76,20 +80,26 @@ double slip_overlapped_s(double compute_s, double memory_s) {
   return sqrt(sqrt(compute * compute + memory * memory));
 }
 
+/* Rows of a tile: at most and at least. */
+typedef struct block {
+  double most, least;
+} block;
+
 /* Share of the sustained rate that the shape leaves: padding of tiles, waves over the cores, and the ramp along
  * the depth of each split, at the best choice of tile and split. A split shortens the depth, so that it pays only
  * while cores idle; every choice takes longer for a larger product, and so does the best. */
-static double shape_share(const slip_device *d, double rows_per_group, double least, double n, double k,
+static double shape_share(const slip_device *d, double rows_per_group, block tile, double n, double k,
                           double groups) {
   bool waves = d->cores >= 1; /* false for NAN */
   double best = 0, whole_depth = k / (k + d->kernels.depth_half);
   for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
     if (tiles[t].rate * whole_depth * WAVE_SLACK <= best)
       continue; /* not even without padding */
-    double tile_m = d->kernels.tile_m * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
-    double count = groups * row_tiles(rows_per_group, tile_m, least, groups > 1) * ceil(n / tile_n);
-    double padding = waves ? groups * rows_per_group * n / (count * tile_m * tile_n) /* useful share of the tiles */
-                           : rows_per_group / (row_tiles(rows_per_group, least, least, groups > 1) * least);
+    double tile_m = tile.most * tiles[t].m, tile_n = d->kernels.tile_n * tiles[t].n;
+    double count = groups * row_tiles(rows_per_group, tile_m, tile.least, groups > 1) * ceil(n / tile_n);
+    double padding =
+        waves ? groups * rows_per_group * n / (count * tile_m * tile_n) /* useful share of the tiles */
+              : rows_per_group / (row_tiles(rows_per_group, tile.least, tile.least, groups > 1) * tile.least);
     for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
       double depth = k / splits[s], ramp = depth + d->kernels.depth_half;
       if (padding * tiles[t].rate * depth / ramp * WAVE_SLACK <= best)
@@ -116,19 +126,19 @@ static uint64_t bits_of(double x) {
   return bits;
 }
 
-static double known_share(const slip_device *d, double rows, double least, double n, double k, double groups) {
+static double known_share(const slip_device *d, double rows, block tile, double n, double k, double groups) {
   static _Thread_local remembered table[REMEMBERED];
   const uint64_t mixed =
       (bits_of(rows) ^ bits_of(n) * 3 ^ bits_of(k) * 5 ^ bits_of(groups) * 7) * 0x9E3779B97F4A7C15ULL;
   remembered *r = &table[mixed >> 53];
   const slip_kernels *of = &d->kernels;
-  if (r->rows != rows || r->least != least || r->n != n || r->k != k || r->groups != groups ||
-      r->tile_m != of->tile_m || r->tile_n != of->tile_n || r->depth_half != of->depth_half || r->cores != d->cores)
-    *r = (remembered){rows,       least,
+  if (r->rows != rows || r->least != tile.least || r->n != n || r->k != k || r->groups != groups ||
+      r->tile_m != tile.most || r->tile_n != of->tile_n || r->depth_half != of->depth_half || r->cores != d->cores)
+    *r = (remembered){rows,       tile.least,
                       n,          k,
-                      groups,     of->tile_m,
+                      groups,     tile.most,
                       of->tile_n, of->depth_half,
-                      d->cores,   shape_share(d, rows, least, n, k, groups)};
+                      d->cores,   shape_share(d, rows, tile, n, k, groups)};
   return r->share;
 }
 
@@ -168,6 +178,12 @@ static double depth_s(const slip_device *d, product how, double m, double n, dou
   return k / (groups <= 1 ? walkers(d, how, m, n) : 1) * tile * DEPTH_STEP_S_PER_ROW;
 }
 
+/* Experts in 4 bits, multiplied in bf16 by the instruction of older generations. Dense products have kernels that widen for the newer one
+ * (Machete). */
+static bool by_marlin(const slip_device *d, product how, double groups) {
+  return groups > 1 && how.widened && how.dtype == SLIP_BF16 && d->kernels.widened_rate > 0; /* false for NAN */
+}
+
 /* Engines choose among kernels for each product; training, and benchmarks of libraries, take the library's. */
 static double sustained_fraction(const slip_device *d, product how, double groups) {
   const slip_kernels *k = &d->kernels;
@@ -177,6 +193,8 @@ static double sustained_fraction(const slip_device *d, product how, double group
     fraction *= k->grouped_fraction;
   if (how.block_scaled && k->fp8_block_rate > 0)
     fraction *= k->fp8_block_rate;
+  if (by_marlin(d, how, groups))
+    fraction *= k->widened_rate;
   return fraction;
 }
 
@@ -186,12 +204,18 @@ static double read_fraction(const slip_kernels *k, double groups) {
                                                     : k->weight_read_fraction; /* false for NAN */
 }
 
+static block tile_rows(const slip_device *d, product how, double groups) {
+  if (by_marlin(d, how, groups))
+    return (block){fmin(d->kernels.tile_m, MARLIN_MOST), MARLIN_LEAST};
+  return (block){d->kernels.tile_m, how.widened ? WIDENED_ROWS : ROW_QUANTUM};
+}
+
 static slip_cost gemm_cost(const slip_device *d, product how, double m, double n, double k, double groups,
                            double bytes) {
   slip_dtype dtype = how.dtype;
   double rows = m / groups;
   double rate = d->peak_flops[dtype] * sustained_fraction(d, how, groups) *
-                known_share(d, rows, how.widened ? WIDENED_ROWS : ROW_QUANTUM, n, k, groups);
+                known_share(d, rows, tile_rows(d, how, groups), n, k, groups);
   if (bytes < 0) {
     double element = slip_dtype_bytes(dtype);
     bytes = groups * n * k * element + m * k * element + m * n * slip_dtype_bytes(SLIP_BF16);

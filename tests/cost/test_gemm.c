@@ -166,6 +166,28 @@ static void widened_weights_pad_to_sixteen_rows(void **state) {
   assert_true(one < 0.6 * plain); /* a quarter of the rows, at the 0.55 / 0.7 of a smaller tile */
 }
 
+/* Marlin, where a profile has its rate: blocks of 8 to 64 rows at that share of bf16's rate. Experts of 2 and of 6 rows pad to 8 alike. Dense products, weights
+ * of as many bits as they are multiplied in, and other formats keep the library's tiles and rate. */
+static void experts_of_four_bits_multiply_by_the_older_instruction(void **state) {
+  slip_device d = toy(), marlin = toy();
+  marlin.kernels.widened_rate = 0.5;
+  slip_op op = {.kind = SLIP_OP_GROUPED, .dtype = SLIP_BF16, .m = 8 * 2, .n = 4096, .k = 8000, .groups = 8};
+  op.weight_bytes = 8 * 4096.0 * 8000 / 2;
+  double two = slip_op_cost(&marlin, &op).compute_s;
+  op.m = 8 * 6; /* at most 6 x 1.3 < 8 */
+  close_to(slip_op_cost(&marlin, &op).compute_s, two);
+  double slow = slip_op_cost(&marlin, &op).compute_s;
+  marlin.kernels.widened_rate = 0.25;
+  close_to(slip_op_cost(&marlin, &op).compute_s, 2 * slow);
+  slip_op other = op;
+  other.weight_bytes *= 4; /* as wide as bf16 */
+  close_to(slip_op_cost(&marlin, &other).compute_s, slip_op_cost(&d, &other).compute_s);
+  other = op, other.dtype = SLIP_FP8;
+  close_to(slip_op_cost(&marlin, &other).compute_s, slip_op_cost(&d, &other).compute_s);
+  other = op, other.kind = SLIP_OP_GEMM, other.groups = 1;
+  close_to(slip_op_cost(&marlin, &other).compute_s, slip_op_cost(&d, &other).compute_s);
+}
+
 /* Each group ends in a part of a tile. Mean 128 rows: sizes of 1.4 to 2.6 tiles of 64 rows, half of them two and half three, 2.5 in the
  * mean, so that 128 / 160 of the work is useful. Mean 12,800: 140 to 260 tiles, 200.5 in the mean (half a tile more than even groups). */
 static void groups_end_in_a_part_of_a_tile(void **state) {
@@ -348,6 +370,7 @@ int main(void) {
       cmocka_unit_test(rows_are_padded_in_each_group),
       cmocka_unit_test(engines_walk_the_depth_in_smaller_tiles),
       cmocka_unit_test(widened_weights_pad_to_sixteen_rows),
+      cmocka_unit_test(experts_of_four_bits_multiply_by_the_older_instruction),
       cmocka_unit_test(groups_end_in_a_part_of_a_tile),
       cmocka_unit_test(a_grouped_product_runs_at_its_own_fraction),
       cmocka_unit_test(scales_of_blocks_run_at_their_own_rate),
