@@ -145,7 +145,8 @@ double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tok
 static const double largest_of[] = {0, 0.5642, 1.0294, 1.4236, 1.7660, 2.0697, 2.3437, 2.5946, 2.8270, 3.0444};
 
 static double largest_deviate(double n) {
-  const double at = log2(fmax(n, 1)), last = (double)(sizeof largest_of / sizeof *largest_of - 1);
+  const size_t doublings = sizeof largest_of / sizeof *largest_of - 1;
+  const double at = log2(fmax(n, 1)), last = (double)doublings;
   const double clipped = fmin(at, last), below = fmin(floor(clipped), last - 1);
   const size_t i = (size_t)below;
   return largest_of[i] + (clipped - below) * (largest_of[i + 1] - largest_of[i]);

@@ -57,8 +57,8 @@ static int by_value(const void *a, const void *b) {
 
 /* Every row is scored, and the median of |predicted / measured - 1| of a source keeps to a bound: what it was when the rows were
  * found, and some. Tuned servers of a known engine come out like those that were fitted. GPUStack's are engines of 2025 with their
- * defaults (and an Ascend engine before its kernels for experts), which no built-in stack stands for: that they are two thirds as fast
- * as predicted at the median is the finding, and the bound keeps it in sight. */
+ * defaults (and an Ascend engine before its kernels for experts), which no built-in stack stands for: that they are three quarters as
+ * fast as predicted at the median is the finding, and the bound keeps it in sight. */
 static void the_median_error_of_a_source_keeps_to_its_bound(void **state) {
   static const struct {
     const char *source, *quantity;
@@ -69,7 +69,7 @@ static void the_median_error_of_a_source_keeps_to_its_bound(void **state) {
       {"InferenceX", "ttft_ms", 11, 0.30},
       {"AMD ROCm", "tokens_per_s_per_chip_out", 8, 0.20},
       {"Oracle", "tokens_per_s_per_chip_out", 9, 0.13},
-      {"GPUStack", "tokens_per_s_per_chip_out", 24, 0.60},
+      {"GPUStack", "tokens_per_s_per_chip_out", 24, 0.50},
   };
   for (size_t w = 0; w < sizeof want / sizeof *want; w++) {
     double errors[MOST];
