@@ -6,7 +6,7 @@
 
 /* Parameters of softmax attention with grouped keys and values. */
 typedef struct gqa_extras {
-  bool qkv_bias, o_bias, head_norm, full_norm, sinks;
+  bool qkv_bias, o_bias, head_norm, sinks;
 } gqa_extras;
 
 static double gqa_params(double hidden, const slip_attention *a, const gqa_extras *x) {
@@ -20,7 +20,7 @@ static double gqa_params(double hidden, const slip_attention *a, const gqa_extra
     total += hidden;
   if (x->head_norm)
     total += 2 * (double)a->qk_dim;
-  if (x->full_norm)
+  if (a->norm_over_heads)
     total += q + k;
   if (x->sinks)
     total += (double)a->heads;
@@ -95,8 +95,8 @@ static slip_status read_gqa_extras(slip_draft *d, const slip_choice *choice, sli
     SLIP_TRY(slip_draft_bool_or(d, "use_qk_norm", false, &norm));
   SLIP_TRY(slip_draft_text_or(d, "qk_norm_type", "per_head", &norm_type));
   const bool by_key = norm && (flags & SLIP_F_QK_NORM_KEY) != 0;
-  x->full_norm = by_key && strcmp(norm_type, "per_layer") == 0;
-  x->head_norm = (flags & SLIP_F_QK_NORM) != 0 || (by_key && !x->full_norm);
+  a->norm_over_heads = by_key && strcmp(norm_type, "per_layer") == 0;
+  x->head_norm = (flags & SLIP_F_QK_NORM) != 0 || (by_key && !a->norm_over_heads);
   if (flags & SLIP_F_SINK_KEYS) {
     SLIP_TRY(slip_draft_bool_or(d, "add_swa_attention_sink_bias", false, &sink_swa));
     SLIP_TRY(slip_draft_bool_or(d, "add_full_attention_sink_bias", false, &sink_full));

@@ -198,6 +198,28 @@ static void ranks_that_dispatch_nothing_route_all_tokens(void **state) {
   }
 }
 
+/* MiniMax-M2.5 norms queries and keys over all heads: four ranks exchange two fp32 sums of squares for each of 64 tokens. One rank has them
+ * all, and Qwen3, which norms each head by itself, exchanges nothing. */
+static void a_norm_over_all_heads_is_summed_over_ranks(void **state) {
+  const slip_shard four = {4, 1, 1, 4, false}, whole = {1, 1, 1, 1, false};
+  slip_op_list list;
+  const slip_model *model = model_named("minimax-m2.5"), *by_head = model_named("qwen3-235b-a22b");
+  slip_work work = training(model, 64, 1);
+  work.training = false;
+  work.segments[0] = (slip_segment){64, 1, 4096};
+  slip_layer_operators(model, &model->kinds[0], &four, &work, &list);
+  const slip_op *sums = op_named(&list, "all-reduce norms");
+  assert_true(sums->kind == SLIP_OP_COLLECTIVE && sums->collective == SLIP_ALL_REDUCE &&
+              sums->axis == SLIP_AXIS_TP);
+  close_to(sums->bytes, 64 * 2 * 4);
+  slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_string_not_equal(list.ops[i].name, "all-reduce norms");
+  slip_layer_operators(by_head, &by_head->kinds[0], &four, &work, &list);
+  for (int i = 0; i < list.count; i++)
+    assert_string_not_equal(list.ops[i].name, "all-reduce norms");
+}
+
 /* Latent decode attention computes in what its cache is in: fp8 kernels take it as it is. Prompts, other attention, and keys that an indexer chose
  * (their kernels widen an fp8 cache) compute in bf16. */
 static void latent_decode_computes_in_the_format_of_its_cache(void **state) {
@@ -588,6 +610,7 @@ int main(void) {
       cmocka_unit_test(inputs_of_block_scaled_products_are_quantised),
       cmocka_unit_test(an_expert_layer_by_hand),
       cmocka_unit_test(ranks_that_dispatch_nothing_route_all_tokens),
+      cmocka_unit_test(a_norm_over_all_heads_is_summed_over_ranks),
       cmocka_unit_test(latent_decode_computes_in_the_format_of_its_cache),
       cmocka_unit_test(some_starts_are_hidden_in_serving),
       cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
