@@ -114,9 +114,9 @@ typedef struct slip_kernels {
       sustained_rate; /* of the rate in a burst of a few products that remains when they go on: the power limit lowers the clock. The
                           * fractions above are of what goes on; only measurements of bursts are held against it. 1 when absent */
   double fp8_block_rate; /* fp8 products scaled in blocks, relative to one scale a tensor; 1 when absent */
-  double
-      widened_rate; /* products of experts whose weights are widened to bf16 on their way, relative to bf16 ones: Marlin multiplies by the
-                        * instruction of older generations, in blocks of 8 to 64 rows; 1, in the profile's own tiles, when absent */
+  /* Products of experts whose weights are widened to bf16 on their way, relative to bf16 ones: Marlin multiplies by the instruction of older
+   * generations, in blocks of 8 to 64 rows. Absent: 1, in the profile's own tiles. */
+  double widened_rate;
   double grouped_fraction;            /* a large grouped GEMM relative to a GEMM of the same dtype */
   double attention_fraction;          /* of bf16 peak: prefill attention, every query seeing very many keys */
   double attention_backward_fraction; /* of bf16 peak: its backward, likewise */

@@ -43,8 +43,8 @@ typedef struct slip_attention {
                      * linear_value_heads * linear_value_dim (linear, which always has it) */
   bool shared_kv;   /* one projection gives keys and values (Gemma 4). Keys are then normed and rotated, values only
                      * normed, so the cache holds both */
-  bool
-      norm_over_heads; /* queries and keys are normed over all their heads (GQA): ranks that hold some of them exchange sums of squares */
+  bool norm_over_heads; /* GQA: queries and keys are normed over all heads, so that ranks which hold some of them
+                         * exchange sums of squares */
 } slip_attention;
 
 typedef enum slip_ffn_kind { SLIP_FFN_NONE, SLIP_FFN_DENSE, SLIP_FFN_MOE } slip_ffn_kind;

@@ -166,8 +166,8 @@ static void widened_weights_pad_to_sixteen_rows(void **state) {
   assert_true(one < 0.6 * plain); /* a quarter of the rows, at the 0.55 / 0.7 of a smaller tile */
 }
 
-/* Marlin, where a profile has its rate: blocks of 8 to 64 rows at that share of bf16's rate. Experts of 2 and of 6 rows pad to 8 alike. Dense products, weights
- * of as many bits as they are multiplied in, and other formats keep the library's tiles and rate. */
+/* Marlin, where a profile has its rate: blocks of 8 to 64 rows at that share of bf16's rate. Experts of 2 and of 6 rows pad to 8 alike. Dense
+ * products, weights of as many bits as they are multiplied in, and other formats keep the library's tiles and rate. */
 static void experts_of_four_bits_multiply_by_the_older_instruction(void **state) {
   slip_device d = toy(), marlin = toy();
   marlin.kernels.widened_rate = 0.5;
