@@ -123,6 +123,9 @@ const slip_chip *slip_resolve_chip(const slip_catalog *catalog, const char *text
 bool slip_resolve_chip_is_unclear(const char *text);
 /* The system that measurements of a chip were made on: a catalog system of that chip, preferring the scale-up domain given (0: any). NULL: none. */
 const slip_system *slip_resolve_system(const slip_catalog *catalog, const slip_chip *chip, int64_t scale_up_domain);
+/* The chip to estimate a row of `chip` with: itself when a catalog system has it; else the one after which its kernel profile is named, of which
+ * it is a grade (910B1 to 910B3: the 910B), when a system has that; else itself. */
+const slip_chip *slip_resolve_estimable(const slip_catalog *catalog, const slip_chip *chip);
 /* The catalog's model: organisation, -Instruct, -Base, -FP8, -NVFP4, _FP8 and the like left out. NULL when unknown. */
 const slip_model *slip_resolve_model(const slip_catalog *catalog, const char *text);
 /* The stack of a framework text and a year (2025.5 is mid-2025): the newest catalog stack of that framework and vendor not released after

@@ -271,6 +271,15 @@ const slip_system *slip_resolve_system(const slip_catalog *catalog, const slip_c
   return best;
 }
 
+const slip_chip *slip_resolve_estimable(const slip_catalog *catalog, const slip_chip *chip) {
+  if (slip_resolve_system(catalog, chip, 0) != NULL || chip->kernels == NULL)
+    return chip;
+  const slip_chip *namesake = NULL;
+  if (slip_catalog_chip(catalog, chip->kernels->entry.name, &namesake, NULL) != SLIP_OK)
+    return chip;
+  return slip_resolve_system(catalog, namesake, 0) != NULL ? namesake : chip;
+}
+
 /* ---- models ---- */
 
 /* What releases, checkpoints, formats and tasks add at the end of a name (canonical): the shape stays. */

@@ -66,6 +66,10 @@ static void read_names(slip_serve_reading *r) {
                     out->shown.chip);
     return;
   }
+  const slip_chip *grade = out->chip;
+  out->chip = slip_resolve_estimable(catalog, grade);
+  if (out->chip != grade)
+    slip_serve_infer(r, "chip=%s for its grade %s", out->chip->entry.name, grade->entry.name);
   out->shown.chip = out->chip->entry.name;
   double domain = number_of(r, "chips_per_scaleup");
   out->serve.job.system =

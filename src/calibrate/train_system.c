@@ -55,9 +55,12 @@ static void set_level(slip_train_reading *r, slip_system *system, double domain,
 bool slip_train_system(slip_train_reading *r) {
   const char *text = slip_row_text(r->row, "chip");
   bool per_die = false;
-  const slip_chip *chip = slip_resolve_chip(r->reader->catalog, text, &per_die);
-  if (!chip)
+  const slip_chip *grade = slip_resolve_chip(r->reader->catalog, text, &per_die);
+  if (!grade)
     return slip_train_skip(r, "chip '%s' is not in the catalog", text);
+  const slip_chip *chip = slip_resolve_estimable(r->reader->catalog, grade);
+  if (chip != grade)
+    slip_train_infer(r, "chip=%s for its grade %s", chip->entry.name, grade->entry.name);
   r->out->chip = chip;
   r->out->shown.chip = chip->entry.name;
 

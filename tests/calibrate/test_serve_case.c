@@ -114,6 +114,14 @@ static void die_rows_become_package_rows(void **state) {
           "die or package");
 }
 
+static void a_grade_is_predicted_as_its_chip_and_says_so(void **state) {
+#define ATLAS(chip) "a,S,2026," chip ",8,8,Qwen3-32B,bf16,,SGLang,e2e_online,1024,1024,,,16,8,,,,no,,,,,40,,,high"
+  slip_case grade = good(ATLAS("Ascend 910B3")), chip = good(ATLAS("Ascend 910B"));
+  assert_string_equal(grade.shown.chip, "ascend-910b");
+  assert_non_null(strstr(grade.shown.inferred, "chip=ascend-910b for its grade ascend-910b3"));
+  close_to(predict(&grade, 0, NULL), predict(&chip, 0, NULL));
+}
+
 /* A model with MTP modules and no word on drafts: both are predicted, the geometric centre is the answer, the interval spans both. */
 static void unknown_speculation_is_the_centre_of_both(void **state) {
 #define DEEPSEEK(spec)                                                                                         \
@@ -507,6 +515,7 @@ int main(void) {
       cmocka_unit_test(concurrency_and_instances_follow_from_chips),
       cmocka_unit_test(an_open_loop_gets_its_requests_by_littles_law),
       cmocka_unit_test(die_rows_become_package_rows),
+      cmocka_unit_test(a_grade_is_predicted_as_its_chip_and_says_so),
       cmocka_unit_test(unknown_speculation_is_the_centre_of_both),
       cmocka_unit_test(drafts_are_read_as_sources_write_them),
       cmocka_unit_test(remark_and_notes_say_the_same),
