@@ -34,13 +34,9 @@ typedef struct run {
   slip_error *err;
 } run;
 
-static slip_status no_memory(slip_error *err) {
-  return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-}
-
 static slip_status leave_out(run *r, const slip_case *c, const char *reason) {
   if (!reason)
-    return no_memory(r->err);
+    return slip_no_memory(r->err);
   r->left_out[r->out->n_left_out++] = (slip_left_out){c->shown.id, c->shown.line, reason};
   return SLIP_OK;
 }
@@ -143,7 +139,7 @@ static slip_status take_row(run *r, const slip_case *c) {
   slip_fit_row row = {.c = c};
   const slip_status status = slip_fit_predict(c, stack, predicted, spread, &why);
   if (status == SLIP_NO_MEMORY)
-    return no_memory(r->err);
+    return slip_no_memory(r->err);
   if (status != SLIP_OK)
     return leave_out(r, c, slip_arena_printf(r->arena, "%.*s", MAX_REASON, why.message));
   for (int q = 0; q < c->n_quantities; q++) {
@@ -268,7 +264,7 @@ static slip_status deal(const run *r, bool by_row, size_t *fold, size_t *groups)
   slip_groups dealt;
   uint64_t *hashes = slip_arena_array(r->arena, n, sizeof *hashes);
   if (!hashes)
-    return no_memory(r->err);
+    return slip_no_memory(r->err);
   for (size_t i = 0; i < n; i++)
     hashes[i] = group_of(r->rows, i, by_row);
   const slip_status status = slip_groups_deal(r->arena, hashes, n, FOLDS, &dealt, r->err);

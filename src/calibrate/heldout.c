@@ -15,11 +15,6 @@ enum { Q = SLIP_MAX_QUANTITIES, FOLDS = 5, FOLD_ROUNDS = 4, OBSERVERS = SLIP_OBS
 /* The interval of a stack of which nothing is known, while it takes in its first row (data/stacks/prior-train.yaml). */
 #define UNSEEN_SPREAD 0.3
 
-static slip_status no_memory(slip_error *err) {
-  (void)slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  return SLIP_NO_MEMORY;
-}
-
 /* ---- rows ---- */
 
 slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_arena *arena, slip_fit_rows *out,
@@ -28,7 +23,7 @@ slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_a
   out->of = slip_arena_array(arena, bench->n_rows + 1, sizeof *out->of);
   out->n = 0;
   if (!out->rows || !out->of)
-    return no_memory(err);
+    return slip_no_memory(err);
   for (size_t i = 0; i < bench->n_rows; i++) {
     const slip_case *c = &bench->rows[i].c;
     double predicted[Q] = {NAN, NAN, NAN, NAN}, spread[Q] = {0};
@@ -190,7 +185,7 @@ static slip_status observe_all(const holding *h, size_t *places, observer *seen,
   for (size_t i = 0; i < n; i++)
     if (observe(h, &seen[i], places, out) != SLIP_OK)
       atomic_store(&failed, true);
-  return atomic_load(&failed) ? no_memory(h->err) : SLIP_OK;
+  return atomic_load(&failed) ? slip_no_memory(h->err) : SLIP_OK;
 }
 
 /* ---- all of it ---- */
@@ -240,7 +235,7 @@ static slip_status make_arrays(holding *h, slip_arena *arena, slip_held_out *out
     out->residuals[scheme] = slip_arena_array(arena, figures, sizeof(double));
     out->spreads[scheme] = slip_arena_array(arena, figures, sizeof(double));
     if (!out->residuals[scheme] || !out->spreads[scheme])
-      return no_memory(h->err);
+      return slip_no_memory(h->err);
     for (size_t k = 0; k < figures; k++)
       out->residuals[scheme][k] = out->spreads[scheme][k] = NAN;
   }
@@ -248,7 +243,7 @@ static slip_status make_arrays(holding *h, slip_arena *arena, slip_held_out *out
   h->residuals = slip_arena_array(arena, figures, sizeof *h->residuals);
   h->scratch = slip_arena_array(arena, figures, sizeof *h->scratch);
   h->in = slip_arena_array(arena, n + 1, sizeof *h->in);
-  return h->u && h->residuals && h->scratch && h->in ? SLIP_OK : no_memory(h->err);
+  return h->u && h->residuals && h->scratch && h->in ? SLIP_OK : slip_no_memory(h->err);
 }
 
 static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out) {
@@ -257,7 +252,7 @@ static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out
   double *sd = slip_arena_array(arena, n + 1, sizeof *sd);
   const slip_joint_job job = {.stop = h->watch->stop};
   if (!sd)
-    return no_memory(h->err);
+    return slip_no_memory(h->err);
   *out = (slip_fit_size){.rows = h->rows->n};
   for (size_t i = 0; i < n; i++)
     out->constants += constants[i].moved > 0;
@@ -273,7 +268,7 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   size_t *places = slip_arena_array(arena, rows->n + 1, sizeof *places);
   uint64_t *hashes = slip_arena_array(arena, rows->n + 1, sizeof *hashes);
   if (!seen || !places || !hashes)
-    return no_memory(err);
+    return slip_no_memory(err);
   SLIP_TRY(make_arrays(&h, arena, out));
   for (size_t r = 0; r < rows->n; r++)
     hashes[r] = slip_fold_group(rows->rows[r].c);

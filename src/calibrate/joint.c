@@ -103,10 +103,6 @@ void slip_joint_restore(slip_joint *joint) {
 
 /* ---- binding ---- */
 
-static slip_status no_memory(slip_error *err) {
-  return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-}
-
 static double *member(void *object, const slip_field *field) {
   return (double *)(void *)((char *)object + field->offset);
 }
@@ -178,7 +174,7 @@ static slip_status bind_rows(slip_joint *joint, bound_constant *c, slip_error *e
   const slip_agenda_constant *shared = c->shown.shared;
   c->rows = slip_arena_array(joint->arena, joint->n_rows + 1, sizeof *c->rows);
   if (!c->rows)
-    return no_memory(err);
+    return slip_no_memory(err);
   for (size_t r = 0; r < joint->n_rows; r++)
     for (size_t k = 0; k < shared->n_owners; k++) {
       const slip_entry *entry =
@@ -189,7 +185,7 @@ static slip_status bind_rows(slip_joint *joint, bound_constant *c, slip_error *e
       }
     }
   c->derivatives = slip_arena_array(joint->arena, c->shown.n_rows * Q + 1, sizeof *c->derivatives);
-  return c->derivatives ? SLIP_OK : no_memory(err);
+  return c->derivatives ? SLIP_OK : slip_no_memory(err);
 }
 
 static slip_status bind(slip_joint *joint, size_t i, slip_error *err) {
@@ -211,7 +207,7 @@ static slip_status bind(slip_joint *joint, size_t i, slip_error *err) {
   c->ratios = slip_arena_array(joint->arena, most, sizeof *c->ratios);
   c->follower_originals = slip_arena_array(joint->arena, most, sizeof *c->follower_originals);
   if (!c->originals || !c->follower_originals || !c->places || !c->followers || !c->ratios)
-    return no_memory(err);
+    return slip_no_memory(err);
   for (size_t k = 0; k < shared->n_owners; k++) {
     void *object = NULL;
     SLIP_TRY(find_owner(joint, &shared->owners[k], &object, err));
@@ -253,13 +249,13 @@ slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_c
   slip_status status = SLIP_OK;
   slip_joint *joint = slip_arena_alloc(arena, sizeof *joint);
   if (!joint)
-    return no_memory(err);
+    return slip_no_memory(err);
   *joint = (slip_joint){.agenda = agenda, .catalog = catalog, .rows = rows, .n_rows = n_rows, .arena = arena};
   joint->n_constants = agenda->n_constants;
   joint->constants = slip_arena_array(arena, joint->n_constants + 1, sizeof *joint->constants);
   joint->shown = slip_arena_array(arena, joint->n_constants + 1, sizeof *joint->shown);
   if (!joint->constants || !joint->shown)
-    return no_memory(err);
+    return slip_no_memory(err);
   for (size_t i = 0; i < joint->n_constants; i++)
     SLIP_TRY(bind(joint, i, err));
   number_unknowns(joint);
@@ -292,7 +288,7 @@ slip_status slip_joint_residuals(const slip_joint *joint, double *out, slip_erro
   for (size_t r = 0; r < joint->n_rows; r++)
     if (!predict(&joint->rows[r], &out[r * Q]))
       atomic_store(&failed, true);
-  return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
+  return atomic_load(&failed) ? slip_no_memory(err) : SLIP_OK;
 }
 
 static void count_moved(bound_constant *c) {
@@ -324,7 +320,7 @@ static slip_status differentiate(slip_joint *joint, bound_constant *c, slip_erro
   }
   set(c, at);
   count_moved(c);
-  return atomic_load(&failed) ? no_memory(err) : SLIP_OK;
+  return atomic_load(&failed) ? slip_no_memory(err) : SLIP_OK;
 }
 
 slip_status slip_joint_differentiate(slip_joint *joint, slip_error *err) {

@@ -15,10 +15,6 @@ enum { Q = SLIP_MAX_QUANTITIES, USUAL_ROUNDS = 30, HALVINGS = 8, INNER_EVALUATIO
 #define FARTHEST 6.0 /* from the prior */
 #define ENOUGH 1e-6  /* relative gain of a round at which the fit ends */
 
-static slip_status no_memory(slip_error *err) {
-  return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-}
-
 /* ---- the loss ---- */
 
 typedef struct problem {
@@ -109,7 +105,7 @@ static slip_status minimise_linear(problem *p, double *u, double *bounds, slip_e
   double value;
   nlopt_opt optimiser = nlopt_create(NLOPT_LD_LBFGS, (unsigned)n);
   if (!optimiser)
-    return no_memory(err);
+    return slip_no_memory(err);
   for (size_t i = 0; i < n; i++) {
     bounds[i] = fmax(-FARTHEST, p->at[i] - TRUST);
     bounds[n + i] = fmin(FARTHEST, p->at[i] + TRUST);
@@ -123,7 +119,7 @@ static slip_status minimise_linear(problem *p, double *u, double *bounds, slip_e
   nlopt_set_maxeval(optimiser, INNER_EVALUATIONS);
   const nlopt_result result = nlopt_optimize(optimiser, u, &value);
   nlopt_destroy(optimiser);
-  return result == NLOPT_OUT_OF_MEMORY ? no_memory(err) : SLIP_OK;
+  return result == NLOPT_OUT_OF_MEMORY ? slip_no_memory(err) : SLIP_OK;
 }
 
 /* ---- the fit ---- */
@@ -172,7 +168,7 @@ slip_status slip_joint_fit(slip_joint *joint, const slip_joint_job *job, double 
   space s;
   double *memory = slip_memory_resize(NULL, (5 * n + 4 * figures + 1) * sizeof *memory);
   if (!memory)
-    return no_memory(err);
+    return slip_no_memory(err);
   make_space(memory, n, figures, &s);
   slip_joint_move(joint, u);
   SLIP_TRY(slip_joint_residuals(joint, s.there, err));
@@ -239,7 +235,7 @@ slip_status slip_joint_posterior(slip_joint *joint, const slip_joint_job *job, c
   slip_status status = SLIP_OK;
   double *memory = slip_memory_resize(NULL, (n * n + n + joint->n_constants * figures + 1) * sizeof *memory);
   if (!memory)
-    return no_memory(err);
+    return slip_no_memory(err);
   double *h = memory, *g = h + n * n, *dense = g + n;
   SLIP_TRY(slip_joint_differentiate(joint, err));
   memset(dense, 0, joint->n_constants * figures * sizeof *dense);

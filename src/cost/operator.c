@@ -178,7 +178,7 @@ static double depth_s(const slip_device *d, product how, double m, double n, dou
   return k / (groups <= 1 ? walkers(d, how, m, n) : 1) * tile * DEPTH_STEP_S_PER_ROW;
 }
 
-/* Experts in 4 bits, multiplied in bf16 by the instruction of older generations. Dense products have kernels that widen for the newer one
+/* Experts in fewer bits, multiplied in bf16 by the instruction of older generations. Dense products have kernels that widen for the newer one
  * (Machete). */
 static bool by_marlin(const slip_device *d, product how, double groups) {
   return groups > 1 && how.widened && how.dtype == SLIP_BF16 && d->kernels.widened_rate > 0; /* false for NAN */

@@ -75,15 +75,6 @@ static void add_indexer(const slip_model *model, const slip_attention *a, const 
 
 /* ---- GQA ---- */
 
-/* A norm over all heads takes the sum of squares of those of the other ranks: one fp32 for queries and one for keys of each token (vLLM,
- * MiniMaxText01RMSNormTP.forward_qk; SGLang, MiniMaxM2RMSNormTP). */
-static void add_norm_exchange(double tokens, slip_op_list *list) {
-  slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_TP, "all-reduce norms");
-  op->collective = SLIP_ALL_REDUCE;
-  op->axis = SLIP_AXIS_TP;
-  op->bytes = tokens * 2 * 4;
-}
-
 static void gqa(const slip_model *model, const slip_attention *a, const slip_shard *shard, const slip_work *work,
                 double tokens, slip_op_list *list) {
   double tp = (double)shard->tp, cp = (double)shard->cp, hidden = (double)model->hidden;
@@ -94,8 +85,9 @@ static void gqa(const slip_model *model, const slip_attention *a, const slip_sha
   slip_op_quantise(list, work, work->weights.attention, tokens * hidden);
   slip_op_gemm(list, work, SLIP_PART_PROJECTIONS, "q k v", work->weights.attention, tokens, q_width + kv_width,
                hidden);
-  if (a->norm_over_heads && shard->tp > 1)
-    add_norm_exchange(tokens, list);
+  if (a->norm_over_heads &&
+      shard->tp > 1) /* sums of squares in fp32, of queries and of keys (vLLM, MiniMaxText01RMSNormTP.forward_qk) */
+    slip_op_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, SLIP_AXIS_TP, "all-reduce norms", tokens * 2 * 4);
   slip_op_stream(list, SLIP_PART_ELEMENTWISE, "rotary", tokens * (heads + kv_heads) * qk,
                  tokens * (heads + kv_heads) * qk);
   add_indexer(model, a, shard, work, tokens, list);

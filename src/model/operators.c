@@ -86,8 +86,8 @@ void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weig
     slip_op_stream(list, SLIP_PART_ELEMENTWISE, "quantise", elements, elements / SLIP_ACTIVATION_BYTES);
 }
 
-static void add_collective(slip_op_list *list, slip_part part, slip_collective collective, slip_axis axis,
-                           const char *name, double bytes) {
+void slip_op_collective(slip_op_list *list, slip_part part, slip_collective collective, slip_axis axis,
+                        const char *name, double bytes) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, part, name);
   op->collective = collective;
   op->axis = axis;
@@ -113,11 +113,11 @@ static void add_tensor_parallel(slip_op_list *list, const slip_work *work, bool 
     return;
   double bytes = elements * SLIP_ACTIVATION_BYTES;
   if (scattered) {
-    add_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations",
-                   elements * gathered_bytes(work));
-    add_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
+    slip_op_collective(list, SLIP_PART_TP, SLIP_ALL_GATHER, axis, "gather activations",
+                       elements * gathered_bytes(work));
+    slip_op_collective(list, SLIP_PART_TP, SLIP_REDUCE_SCATTER, axis, "scatter activations", bytes);
   } else {
-    add_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, axis, "all-reduce activations", bytes);
+    slip_op_collective(list, SLIP_PART_TP, SLIP_ALL_REDUCE, axis, "all-reduce activations", bytes);
   }
 }
 
@@ -214,13 +214,14 @@ static void add_expert_activation(slip_op_list *list, const slip_work *work, con
 static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_shard *shard, const slip_work *work,
                     double tokens, slip_op_list *list) {
   double hidden = (double)model->hidden, inner = (double)ffn->expert_hidden;
-  double own = tokens / (double)shard->tp; /* tokens that this rank routes */
+  double own = tokens / (double)shard->tp;                  /* of this rank */
+  double together = own * (double)(shard->ep * shard->etp); /* of all ranks over one set of experts */
   /* One attention replica over all the experts' ranks, serving: every rank holds every token already, so nothing is
    * dispatched; each rank adds what its experts make of them, and one all-reduce sums (as vLLM, SGLang and TensorRT-LLM do). */
   bool everywhere = !work->training && shard->ep > 1 && shard->ep * shard->etp == shard->tp;
   bool dispatched = shard->ep > 1 && !everywhere;
   /* Where nothing is dispatched each rank of a serving engine routes all that its experts see. */
-  double routed = work->training || dispatched ? own : own * (double)(shard->ep * shard->etp);
+  double routed = work->training || dispatched ? own : together;
   bool shared_routed = !work->training && slip_shared_is_routed(ffn, shard->ep);
   double picks = (double)ffn->top_k + (shared_routed ? (double)ffn->shared_width / (double)ffn->expert_width : 0);
   slip_op *router =
@@ -235,7 +236,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
 
   /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
   double busy = dispatched && work->busy > 0 ? work->busy : 1;
-  double group_tokens = own * (double)(shard->ep * shard->etp) * busy;
+  double group_tokens = together * busy;
   double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1) * busy;
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens, work->routing_spread);
   if (!work->training) /* all wait for the rank that reads most */
@@ -314,8 +315,8 @@ void slip_layer_operators(const slip_model *model, const slip_layer_kind *kind, 
     if (shard->cp > 1) {
       double kv = slip_mixer_kv_elements(&kind->attention) /
                   fmin((double)shard->tp, fmax(1, (double)kind->attention.kv_heads));
-      add_collective(out, SLIP_PART_CP, SLIP_ALL_GATHER, SLIP_AXIS_CP, "gather keys and values",
-                     tokens * (double)shard->cp * kv * SLIP_ACTIVATION_BYTES);
+      slip_op_collective(out, SLIP_PART_CP, SLIP_ALL_GATHER, SLIP_AXIS_CP, "gather keys and values",
+                         tokens * (double)shard->cp * kv * SLIP_ACTIVATION_BYTES);
     }
   }
   if (kind->ffn.kind == SLIP_FFN_NONE)
@@ -355,6 +356,6 @@ void slip_edge_operators(const slip_model *model, bool head, double logit_tokens
   else /* reads fp32 logits once */
     slip_op_stream(out, SLIP_PART_HEAD, "sampling", rows * vocab * 2, 0);
   if (shard->tp > 1 && !work->training)
-    add_collective(out, SLIP_PART_TP, SLIP_ALL_GATHER, SLIP_AXIS_TP, "gather logits",
-                   rows * (double)model->vocab * SLIP_ACTIVATION_BYTES);
+    slip_op_collective(out, SLIP_PART_TP, SLIP_ALL_GATHER, SLIP_AXIS_TP, "gather logits",
+                       rows * (double)model->vocab * SLIP_ACTIVATION_BYTES);
 }

@@ -13,6 +13,10 @@ slip_op *slip_op_gemm(slip_op_list *list, const slip_work *work, slip_part part,
 void slip_op_stream(slip_op_list *list, slip_part part, const char *name, double read_elements,
                     double write_elements);
 
+/* Bytes: what the collective takes (cost.h). */
+void slip_op_collective(slip_op_list *list, slip_part part, slip_collective collective, slip_axis axis,
+                        const char *name, double bytes);
+
 /* Where work->quantises and the product with such weights is fp8: a kernel reads its bf16 input and writes it in fp8. */
 void slip_op_quantise(slip_op_list *list, const slip_work *work, slip_dtype weights, double elements);
 

@@ -166,8 +166,8 @@ static void widened_weights_pad_to_sixteen_rows(void **state) {
   assert_true(one < 0.6 * plain); /* a quarter of the rows, at the 0.55 / 0.7 of a smaller tile */
 }
 
-/* Marlin, where a profile has its rate: blocks of 8 to 64 rows at that share of bf16's rate. Experts of 2 and of 6 rows pad to 8 alike. Dense
- * products, weights of as many bits as they are multiplied in, and other formats keep the library's tiles and rate. */
+/* Marlin, where a profile has its rate: blocks of 8 to 64 rows at that share of bf16's rate. Experts of 2 and of 6 rows pad to 8 alike, at
+ * 0.55 of the rate; 8 to 15 rows (11.5, 0.7 to 1.3 times) take one block of 16 at 0.7. Dense products, weights of as many bits as they are multiplied in, and other formats keep the library's tiles and rate. */
 static void experts_of_four_bits_multiply_by_the_older_instruction(void **state) {
   slip_device d = toy(), marlin = toy();
   marlin.kernels.widened_rate = 0.5;
@@ -177,6 +177,9 @@ static void experts_of_four_bits_multiply_by_the_older_instruction(void **state)
   op.m = 8 * 6; /* at most 6 x 1.3 < 8 */
   close_to(slip_op_cost(&marlin, &op).compute_s, two);
   double slow = slip_op_cost(&marlin, &op).compute_s;
+  op.m = 8 * 11.5;
+  close_to(slip_op_cost(&marlin, &op).compute_s, slow * (16 / 0.7) / (8 / 0.55));
+  op.m = 8 * 6;
   marlin.kernels.widened_rate = 0.25;
   close_to(slip_op_cost(&marlin, &op).compute_s, 2 * slow);
   slip_op other = op;

@@ -54,12 +54,14 @@ static slip_loop loop_of(const toy *t, const char *text, double requests) {
   return loop;
 }
 
-static slip_loop split_of(const toy *t, double n_prefill, double n_decode, double requests) {
-  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes");
+/* What is asked of two pools. decode NULL: the plan of prefill. */
+static slip_loop pools_of(const slip_serve *serve, double n_prefill, const slip_serve_plan *decode, double n_decode,
+                          double requests) {
+  const slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes");
   slip_loop loop;
   slip_error err = {.message = ""};
-  if (slip_serve_closed_loop_split(t->serve, &plan, n_prefill, t->serve, &plan, n_decode, requests, &loop, &err) !=
-      SLIP_OK)
+  if (slip_serve_closed_loop_split(serve, &plan, n_prefill, serve, decode ? decode : &plan, n_decode, requests,
+                                   &loop, &err) != SLIP_OK)
     fail_msg("%s", err.message);
   return loop;
 }
@@ -305,15 +307,15 @@ static void pools_do_not_disturb_each_other(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
   slip_serve_plan plan = serve_plan_of("tp=1,chunk=512");
-  slip_loop one = split_of(&t, 1, 1, 1);
+  slip_loop one = pools_of(t.serve, 1, NULL, 1, 1);
   assert_near(one.tpot_s, seconds_of(&t, &plan, 0, 1), 1e-6);
   assert_near(one.requests_per_s * (one.ttft_s + one.tpot_s * (OSL - 1)), 1, 1e-6);
   assert_int_equal(one.chips, 2);
-  slip_loop many = split_of(&t, 1, 100, 1e5);
+  slip_loop many = pools_of(t.serve, 1, NULL, 100, 1e5);
   double most = 1 / seconds_of(&t, &plan, 1, 0);
   assert_true(many.requests_per_s <= most * (1 + 1e-6));
   assert_true(many.requests_per_s > 0.95 * most);
-  slip_loop twice = split_of(&t, 2, 200, 2e5);
+  slip_loop twice = pools_of(t.serve, 2, NULL, 200, 2e5);
   assert_near(twice.requests_per_s, 2 * many.requests_per_s, 1e-3);
   toy_close(&t);
 }
@@ -396,19 +398,16 @@ static void requests_beyond_the_decode_batch_wait_for_a_place(void **state) {
   slip_serve_job job = *slip_serve_job_of(t.serve);
   job.rounds = 10;
   slip_serve *rounds = serve_open(&job);
-  slip_loop loop, free, roomy;
-  slip_error err;
   double step = seconds_of(&t, &plan, 0, 4), wait = 22.0 / 8 * (OSL - 1) * step;
   assert_true(wait > 2 * seconds_of(&t, &plan, 1, 0)); /* prompts, each on an instance of its own, hide in it */
-  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &loop, &err), SLIP_OK);
+  slip_loop loop = pools_of(rounds, 30, &capped, 2, 30);
   assert_near(loop.running, 8, 1e-9);
   assert_near(loop.tpot_s, step, 1e-9);
   assert_near(loop.requests_per_s, 8 / (step * (OSL - 1)), 1e-9);
   assert_near(loop.ttft_s, wait, 1e-9);
   assert_near(loop.rounds_ttft_s, wait * (22.0 / 30 / 2 + 9) / 10, 1e-9);
   capped.batch = 30;
-  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &capped, 2, 30, &roomy, &err), SLIP_OK);
-  assert_int_equal(slip_serve_closed_loop_split(rounds, &plan, 30, rounds, &plan, 2, 30, &free, &err), SLIP_OK);
+  slip_loop roomy = pools_of(rounds, 30, &capped, 2, 30), free = pools_of(rounds, 30, NULL, 2, 30);
   assert_near(roomy.rounds_ttft_s, free.rounds_ttft_s, 1e-5); /* to the search of the balance */
   assert_true(free.running > 8 && free.ttft_s < loop.ttft_s);
   slip_serve_free(rounds);
@@ -421,21 +420,16 @@ static void requests_beyond_the_decode_batch_wait_for_a_place(void **state) {
 static void frontends_deal_without_looking(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
-  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
-  capped.batch = 1;
-  slip_loop alone, one, ten;
-  slip_error err;
-  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 1, &alone, &err), SLIP_OK);
-  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &one, &err), SLIP_OK);
+  slip_serve_plan capped = serve_plan_of("tp=1,chunk=512,disaggregate=yes,batch=1");
+  slip_loop alone = pools_of(t.serve, 7, &capped, 7, 1), one = pools_of(t.serve, 7, &capped, 7, 7);
   capped.frontends = 10;
-  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &ten, &err), SLIP_OK);
+  slip_loop ten = pools_of(t.serve, 7, &capped, 7, 7);
   assert_near(one.ttft_s, alone.ttft_s, 0.05);
   double past = 7 - ten.requests_per_s * alone.ttft_s;
   assert_near(ten.running, 7 * (1 - pow(1 - past / 70, 10)), 0.01);
   assert_near(ten.requests_per_s * (ten.ttft_s + ten.tpot_s * (OSL - 1)), 7, 1e-6);
   capped.batch = 8; /* room for all ten frontends' requests but two */
-  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &ten, &err), SLIP_OK);
-  assert_near(ten.running, one.running, 1e-3);
+  assert_near(pools_of(t.serve, 7, &capped, 7, 7).running, one.running, 1e-3);
   toy_close(&t);
 }
 
@@ -444,18 +438,13 @@ static void frontends_deal_without_looking(void **state) {
 static void turns_come_before_places_when_lengths_differ(void **state) {
   toy t;
   toy_open(&t, SMALL_DENSE);
-  slip_serve_plan plan = serve_plan_of("tp=1,chunk=512,disaggregate=yes"), capped = plan;
-  capped.batch = 1;
+  const slip_serve_plan capped = serve_plan_of("tp=1,chunk=512,disaggregate=yes,batch=1");
   slip_serve_job job = *slip_serve_job_of(t.serve);
   job.length_spread = 0.25;
   slip_serve *uneven = serve_open(&job);
-  slip_loop even, loop;
-  slip_error err;
-  assert_int_equal(slip_serve_closed_loop_split(t.serve, &plan, 7, t.serve, &capped, 7, 7, &even, &err), SLIP_OK);
-  assert_int_equal(slip_serve_closed_loop_split(uneven, &plan, 7, uneven, &capped, 7, 7, &loop, &err), SLIP_OK);
+  slip_loop even = pools_of(t.serve, 7, &capped, 7, 7), loop = pools_of(uneven, 7, &capped, 7, 7);
   double decoding = (OSL - 1) * loop.tpot_s;
-  double taken = 1 - loop.requests_per_s * even.ttft_s /
-                         7; /* the share of places that are, where the rest are with their prompts */
+  double taken = 1 - loop.requests_per_s * even.ttft_s / 7; /* the other places' requests are with their prompts */
   assert_near((loop.ttft_s - even.ttft_s) / decoding, taken * 0.25 / sqrt(2 * 3.14159265) * 6 / 7, 0.01);
   slip_serve_free(uneven);
   toy_close(&t);
