@@ -89,11 +89,6 @@ slip_status slip_fail_at_v(slip_error *err, slip_status code, const char *file, 
   return code;
 }
 
-slip_status slip_no_memory(slip_error *err) {
-  (void)slip_fail(err, SLIP_NO_MEMORY, "out of memory");
-  return SLIP_NO_MEMORY;
-}
-
 slip_status slip_fail_at(slip_error *err, slip_status code, const char *file, int line, int column,
                          const char *field, const char *fmt, ...) {
   va_list args;

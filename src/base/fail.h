@@ -32,8 +32,11 @@
 slip_status slip_fail(slip_error *err, slip_status code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "out of memory"; returns SLIP_NO_MEMORY. */
-slip_status slip_no_memory(slip_error *err);
+/* "out of memory". In the header, so that an analyser sees that it is never SLIP_OK. */
+static inline slip_status slip_no_memory(slip_error *err) {
+  (void)slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return SLIP_NO_MEMORY;
+}
 
 /* As slip_fail, with the place. file and field may be NULL; line and column 0 when unknown. */
 slip_status slip_fail_at(slip_error *err, slip_status code, const char *file, int line, int column,
