@@ -136,8 +136,10 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   if (stack)
     job.stack = stack;
   slip_stack set = *job.stack;
-  if (c->serve.balanced)
+  if (c->serve.balanced) { /* by force: experts are picked in turn */
     set.imbalance_serve = 1;
+    set.routing_spread = 0;
+  }
   if (c->serve.memory_share > 0)
     set.memory_share = c->serve.memory_share;
   if (c->serve.serial_host)

@@ -157,6 +157,15 @@ double slip_moe_most_experts(double active, double slots, int64_t ep) {
   return fmin(slots, active + largest_deviate((double)ep) * sqrt(fmax(0, active * (1 - chance))));
 }
 
+double slip_moe_hottest_rank(const slip_ffn *ffn, double imbalance, double rows, int64_t ep) {
+  if (ep <= 1 || rows <= 0)
+    return imbalance;
+  const double experts = (double)ffn->experts, k = (double)ffn->top_k;
+  const double others = fmax(0, 1 - 1 / (double)ep) * fmax(0, experts - k) / fmax(1, experts - 1);
+  const double chance = largest_deviate((double)ep) * sqrt(others / rows);
+  return 1 + hypot(imbalance - 1, chance);
+}
+
 bool slip_shared_is_routed(const slip_ffn *ffn, int64_t ep) {
   return ep > ffn->experts && ffn->shared_width > 0 && ffn->shared_width % ffn->expert_width == 0;
 }
@@ -174,13 +183,13 @@ static void grouped(slip_op_list *list, const slip_work *work, const char *name,
   op->weight_bytes *= groups;
 }
 
-/* Serving waits for the rank that gets most: it receives (and returns) `imbalance` times what each sends. */
+/* Serving waits for the rank that gets most: it receives (and returns) `hottest` times what each sends. */
 static void add_exchange(slip_op_list *list, const slip_ffn *ffn, const slip_work *work, const char *name,
-                         double tokens, double picks, double bytes_per_element) {
+                         double tokens, double picks, double hottest, double bytes_per_element) {
   slip_op *op = slip_op_add(list, SLIP_OP_COLLECTIVE, SLIP_PART_EP, name);
   op->collective = SLIP_EXCHANGE;
   op->axis = SLIP_AXIS_EP;
-  op->tokens = work->training ? tokens : tokens * work->imbalance;
+  op->tokens = work->training ? tokens : tokens * hottest;
   op->bytes = (double)ffn->expert_hidden * bytes_per_element;
   op->fan_out = picks;
   op->group_limit = ffn->groups > 1 ? (double)ffn->top_groups : 0;
@@ -234,10 +243,13 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent down", work->weights.shared_experts, routed, inner,
                  hidden);
 
-  /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `imbalance` times the mean). */
+  /* ep * etp ranks route own tokens each; their visits spread over ep ranks (the hottest gets `hottest` times the mean). */
   double busy = dispatched && work->busy > 0 ? work->busy : 1;
   double group_tokens = together * busy;
-  double rows = own * (double)shard->etp * picks * (shard->ep > 1 ? work->imbalance : 1) * busy;
+  double rows = own * (double)shard->etp * picks * busy, hottest = shard->ep > 1 ? work->imbalance : 1;
+  if (!work->training && work->routing_spread > 0)
+    hottest = slip_moe_hottest_rank(ffn, hottest, rows, shard->ep);
+  rows *= hottest;
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens, work->routing_spread);
   if (!work->training) /* all wait for the rank that reads most */
     groups = slip_moe_most_experts(groups, slip_expert_slots(ffn, shard->ep), shard->ep);
@@ -245,7 +257,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   double width = (double)ffn->expert_width / (double)shard->etp;
 
   if (dispatched)
-    add_exchange(list, ffn, work, "dispatch", own, picks, work->dispatch_bytes);
+    add_exchange(list, ffn, work, "dispatch", own, picks, hottest, work->dispatch_bytes);
   if (!everywhere)
     add_tensor_parallel(list, work, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
@@ -273,7 +285,7 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (everywhere)
     add_tensor_parallel(list, work, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, work, "combine", own, picks, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own, picks, hottest, SLIP_ACTIVATION_BYTES);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,

@@ -31,6 +31,11 @@ double slip_moe_active_experts(const slip_ffn *ffn, int64_t ep, double group_tok
  * ranks together hardly vary, which makes ranks differ by as much more as the finite number of experts makes them differ less. O(1). */
 double slip_moe_most_experts(double active, double slots, int64_t ep);
 
+/* Rows of the rank that gets most over the mean, of ep ranks that get `rows` each on average, >= 1. Two things make ranks differ: that some experts
+ * are picked more often than others, which alone gives `imbalance` = 1 + m(ep) d, and chance, by sqrt(rows (1 - 1/ep) (E - k) / (E - 1)) rows as the number of a
+ * token's k different picks of E experts that fall to one rank is hypergeometric. Deviations of both add in squares. O(1). */
+double slip_moe_hottest_rank(const slip_ffn *ffn, double imbalance, double rows, int64_t ep);
+
 /* Projections and attention of a token mixer for `tokens` tokens on one rank. */
 void slip_mixer_operators(const slip_model *model, const slip_attention *attention, const slip_shard *shard,
                           const slip_work *work, double tokens, slip_op_list *list);

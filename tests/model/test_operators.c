@@ -391,6 +391,39 @@ static void ranks_wait_for_the_one_that_reads_most(void **state) {
     assert_true(experts_read(model, &(slip_shard){1, 1, ep, 1, false}, 64, 0) >= 256.0 / (double)ep * p);
 }
 
+/* Rows of the busiest rank. 48 dies of one sequence each with 32 tokens, 8 of 256 experts: 256 rows a die on average; the number that falls to one
+ * of 48 ranks has variance 256 (47/48) (248/255) and the largest of 48 is m(48) = 2.0697 + (log2 48 - 5) (2.3437 - 2.0697) = 2.2300 deviations above:
+ * 2.2300 sqrt(0.95219 / 256) = 0.1360 of the mean. With ranks that differ by 1.27 already: 1 + sqrt(0.27^2 + 0.1360^2) = 1.3023. */
+static void the_busiest_rank_is_also_a_matter_of_chance(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  const slip_shard wide = {1, 1, 48, 1, false};
+  const double alone = 2.2300 * sqrt(47.0 / 48 * 248 / 255 / 256);
+  const struct {
+    double imbalance, spread, tokens, expected;
+  } cases[] = {{1, 0, 32, 1}, /* experts picked in turn */
+               {1.27, 0, 32, 1.27},
+               {1, 1, 32, 1 + alone},
+               {1.27, 1, 32, 1 + hypot(0.27, alone)},
+               {1.27, 1, 8, 1 + hypot(0.27, 2 * alone)}, /* a fourth of the rows, twice the deviation */
+               {1.27, 1, 32e6, 1.27}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    slip_work work = training(model, 1, 1);
+    work.training = false;
+    work.imbalance = cases[i].imbalance, work.routing_spread = cases[i].spread;
+    work.segments[0] = (slip_segment){1, cases[i].tokens, 0};
+    slip_op_list list;
+    slip_layer_operators(model, kind, &wide, &work, &list);
+    assert_true(fabs(op_named(&list, "experts up")->m / (cases[i].tokens * 8 * cases[i].expected) - 1) < 1e-4);
+    assert_true(fabs(op_named(&list, "dispatch")->tokens / (cases[i].tokens * cases[i].expected) - 1) < 1e-4);
+  }
+  slip_work work = training(model, 1, 32); /* training pays its stack's imbalance only */
+  work.imbalance = 1.27, work.routing_spread = 1;
+  slip_op_list list;
+  slip_layer_operators(model, kind, &wide, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 32 * 8 * 1.27);
+}
+
 /* In fp4 the activation is the end of the experts' first product: one kernel less. */
 static void experts_in_fp4_activate_at_once(void **state) {
   const slip_model *model = model_named("deepseek-v3");
@@ -620,6 +653,7 @@ int main(void) {
       cmocka_unit_test(one_token_visits_its_experts_only),
       cmocka_unit_test(uneven_routing_visits_fewer_experts),
       cmocka_unit_test(ranks_wait_for_the_one_that_reads_most),
+      cmocka_unit_test(the_busiest_rank_is_also_a_matter_of_chance),
       cmocka_unit_test(experts_in_fp4_activate_at_once),
       cmocka_unit_test(a_lone_replica_fills_a_share_of_the_experts),
       cmocka_unit_test(chosen_keys_are_not_expanded),
