@@ -355,26 +355,39 @@ static const struct {
     {"ngc-pytorch", "NeMo"},        {"megatron-core", "Megatron-LM"},
     {"mcore", "Megatron-LM"},       {"modellink", "MindSpeed-LLM"},
     {"mindspeed", "MindSpeed-LLM"}, {"composer", "llm-foundry"},
+    {"nvidia-nim", "TensorRT-LLM"}, /* its optimised profiles are TensorRT-LLM engines */
+    {"nim", "TensorRT-LLM"},        {"nemo-automodel", "TorchTitan"}, /* PyTorch's FSDP2 and DTensor */
+    {"automodel", "TorchTitan"},
 };
 
 static bool stack_is(const slip_stack *stack, const char *canonical_name) {
   return is_name(canonical_name, stack->framework) || entry_is(&stack->entry, canonical_name);
 }
 
-/* Where in a canonical text the stack's framework is named first; NULL nowhere. */
-static const char *named_at(const slip_stack *stack, char *text) {
+/* The earlier of two places in a text, of the same place the one with more bytes, which it writes to *bytes. */
+static const char *earlier(const char *at, size_t at_bytes, const char *first, size_t *bytes) {
+  if (first && (at > first || (at == first && at_bytes <= *bytes)))
+    return first;
+  *bytes = at_bytes;
+  return at;
+}
+
+/* Where in a canonical text the stack's framework is named first, and how many bytes name it there (the longest: NeMo AutoModel is not
+ * NeMo); NULL nowhere. */
+static const char *named_at(const slip_stack *stack, char *text, size_t *bytes) {
   const char *first = NULL;
   char form[NAME_BYTES];
+  *bytes = 0;
   for (size_t i = 0; i < stack->entry.n_aliases + 2; i++) {
     const char *name = i == 0 ? stack->framework : i == 1 ? stack->entry.name : stack->entry.aliases[i - 2];
     const char *at = canonical(name, form) ? find_words(text, form) : NULL;
-    if (at && (!first || at < first))
-      first = at;
+    if (at)
+      first = earlier(at, strlen(form), first, bytes);
   }
   for (size_t i = 0; i < sizeof frameworks / sizeof *frameworks; i++) {
     const char *at = find_words(text, frameworks[i].written);
-    if (at && (!first || at < first) && canonical(frameworks[i].framework, form) && stack_is(stack, form))
-      first = at;
+    if (at && canonical(frameworks[i].framework, form) && stack_is(stack, form))
+      first = earlier(at, strlen(frameworks[i].written), first, bytes);
   }
   return first;
 }
@@ -429,6 +442,7 @@ const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chi
   char text[NAME_BYTES];
   const slip_stack *best = NULL;
   const char *best_at = NULL;
+  size_t best_bytes = 0;
   /* A year without a month is any day of it. */
   const double until = floor(year) == year ? year + 0.999 : year;
   /* Long texts list libraries after the framework. */
@@ -439,10 +453,14 @@ const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chi
   for (size_t i = 0; i < count; i++) {
     const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
     const slip_stack *stack = (const slip_stack *)(const void *)entry;
-    const char *at = !stack->is_prior && fits(stack, chip, train) ? named_at(stack, text) : NULL;
-    if (at && (!best || at < best_at || (at == best_at && is_better(stack, best, until)))) {
+    size_t bytes = 0;
+    const char *at = !stack->is_prior && fits(stack, chip, train) ? named_at(stack, text, &bytes) : NULL;
+    if (!at || (best && (at > best_at || (at == best_at && bytes < best_bytes))))
+      continue;
+    if (!best || at < best_at || bytes > best_bytes || is_better(stack, best, until)) {
       best = stack;
       best_at = at;
+      best_bytes = bytes;
     }
   }
   return best ? best : prior_of(catalog, chip, train);

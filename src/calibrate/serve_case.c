@@ -122,16 +122,16 @@ static void read_formats(slip_serve_reading *r) {
   slip_serve_job *job = &r->out->serve.job;
   const char *weights = text_of(r, "weights_dtype"), *kv = text_of(r, "kv_dtype");
   slip_dtype asked = SLIP_DTYPES;
-  if (!*weights)
-    slip_serve_infer(r, "weights_dtype as released");
-  else if (!slip_serve_dtype(weights, &asked) && !format_in_name(text_of(r, "model"), &asked)) {
+  if (*weights && !slip_serve_dtype(weights, &asked) && !format_in_name(text_of(r, "model"), &asked)) {
     slip_serve_skip(r, "weights_dtype '%s' is no format", weights);
     return;
   }
-  if (is_mlperf(r) && (asked == SLIP_BF16 || asked == SLIP_FP32)) {
+  if (is_mlperf(r) && (!*weights || asked == SLIP_BF16 || asked == SLIP_FP32)) {
     asked = narrowest(r->out->chip);
     slip_serve_infer(r, "weights_dtype=%s: MLPerf's log names the format before quantisation",
                      slip_dtype_name(asked));
+  } else if (!*weights) {
+    slip_serve_infer(r, "weights_dtype as released");
   }
   /* Nobody widens a checkpoint: a row that names a wider format than the release speaks of what it computes in. */
   if (asked != SLIP_DTYPES && slip_dtype_bytes(asked) > 1.2 * released_bytes(job->model) && asked != SLIP_BF16)
@@ -147,10 +147,8 @@ static void read_formats(slip_serve_reading *r) {
   /* Checkpoints in nvfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM and MLPerf's
    * submissions take it, vLLM and SGLang keep the cache as released unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
-  const char *framework = text_of(r, "framework");
   const slip_harness harness = harness_of(r);
-  bool follows = is_mlperf(r) || harness.fp8_cache || strncmp(framework, "trt", 3) == 0 ||
-                 strncmp(framework, "TensorRT", 8) == 0;
+  bool follows = is_mlperf(r) || harness.fp8_cache || strcmp(r->out->stack->framework, "TensorRT-LLM") == 0;
   /* OpenAI's mxfp4 checkpoints say nothing of the cache. */
   bool quantised =
       (asked == SLIP_FP4 && (follows || strncmp(weights, "mxfp4", 5) != 0)) || (follows && asked == SLIP_FP8);

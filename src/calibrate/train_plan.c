@@ -48,6 +48,11 @@ static slip_sharding sharding_of(slip_train_reading *r) {
   return on_tpu(r) ? SLIP_SHARD_WEIGHTS : SLIP_SHARD_OPTIMIZER;
 }
 
+/* arXiv 2205.05198 of May 2022 brought selective recompute and sequence parallelism; since then launchers turn the latter on with tensor
+ * parallelism. Before, activations were checkpointed layer by layer in every launch script of large models that we know (Megatron-LM,
+ * BLOOM, OPT, GPT-NeoX). */
+#define SELECTIVE_AND_SEQUENCE_PARALLEL 2022.4
+
 /* ---- recompute ---- */
 
 static bool set_recompute_from_modules(slip_plan *p, slip_train_case *c, const char *modules) {
@@ -57,6 +62,14 @@ static bool set_recompute_from_modules(slip_plan *p, slip_train_case *c, const c
     c->full_share = MOE_MODULE_SHARE;
   }
   return true;
+}
+
+/* TorchTitan's selective checkpointing, its default, repeats every second matrix product or every second layer
+ * (torchtitan/distributed/activation_checkpoint.py; selective_ac_option "op" or 2). */
+#define TORCHTITAN_SELECTIVE_SHARE 0.5
+
+static bool in_torchtitan(slip_train_reading *r) {
+  return strstr(slip_train_lower(r, slip_row_text(r->row, "framework")), "torchtitan") != NULL;
 }
 
 /* True when the row says what is recomputed. */
@@ -74,6 +87,12 @@ static bool read_recompute(slip_train_reading *r, slip_plan *p) {
   }
   if (modules)
     return set_recompute_from_modules(p, c, modules);
+  if (in_torchtitan(r) && strcmp(text, "none") != 0) {
+    p->recompute = SLIP_RECOMPUTE_FULL;
+    c->full_share = TORCHTITAN_SELECTIVE_SHARE;
+    slip_train_infer(r, "selective recompute of every second product, as TorchTitan's");
+    return true;
+  }
   if (strcmp(text, "none") == 0 || strcmp(text, "selective") == 0) {
     p->recompute = *text == 's' ? SLIP_RECOMPUTE_SELECTIVE : SLIP_RECOMPUTE_NONE;
     return true;
@@ -93,6 +112,11 @@ static bool read_recompute(slip_train_reading *r, slip_plan *p) {
 static void infer_recompute(slip_train_reading *r, slip_plan *p) {
   slip_train_job job = r->out->train.job;
   job.stack = r->out->stack;
+  if (r->out->year < SELECTIVE_AND_SEQUENCE_PARALLEL) {
+    p->recompute = SLIP_RECOMPUTE_FULL;
+    slip_train_infer(r, "recompute=full before May 2022");
+    return;
+  }
   for (int kind = SLIP_RECOMPUTE_NONE; kind < SLIP_RECOMPUTES; kind++) {
     slip_train_memory memory;
     double step;
@@ -133,12 +157,12 @@ static void fill_micro_batch(slip_train_reading *r, slip_plan *p) {
   int64_t per_replica = job->batch / p->dp, given = slip_train_count(r, "micro_batch");
   if (given) {
     p->micro_batch = given;
-  } else if (p->sharding == SLIP_SHARD_WEIGHTS) {
-    p->micro_batch = per_replica;
-    slip_train_infer(r, "micro_batch=batch/dp=%lld", (long long)p->micro_batch);
   } else if (p->pp > 1) {
     p->micro_batch = 1;
     slip_train_infer(r, "micro_batch=1");
+  } else if (p->sharding == SLIP_SHARD_WEIGHTS) {
+    p->micro_batch = per_replica;
+    slip_train_infer(r, "micro_batch=batch/dp=%lld", (long long)p->micro_batch);
   } else {
     p->micro_batch = 1;
     while (per_replica % (2 * p->micro_batch) == 0 && 2 * p->micro_batch * job->seq <= USUAL_MICRO_BATCH_TOKENS)
@@ -151,14 +175,11 @@ static void fill_micro_batch(slip_train_reading *r, slip_plan *p) {
   }
 }
 
-/* Sequence parallelism came with arXiv 2205.05198 of May 2022; since then launchers turn it on with tensor parallelism. */
-#define FIRST_SEQUENCE_PARALLEL 2022.4
-
 static bool read_sequence_parallel(slip_train_reading *r, slip_plan *p) {
   const char *text = slip_row_text(r->row, "seq_parallel");
   if (*text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
     return slip_train_skip(r, "seq_parallel '%s' is neither yes nor no", text);
-  const bool unheard = r->out->year < FIRST_SEQUENCE_PARALLEL;
+  const bool unheard = r->out->year < SELECTIVE_AND_SEQUENCE_PARALLEL;
   p->no_sequence_parallel = strcmp(text, "no") == 0 || (!*text && unheard);
   if (!*text && unheard && p->tp > 1)
     slip_train_infer(r, "no sequence parallelism before May 2022");
