@@ -250,28 +250,48 @@ static size_t rows_of(const slip_fit_rows *rows, const slip_entry *stack, slip_s
   return n;
 }
 
+/* ln(predicted / measured) of all rows as if nothing were known of their stacks; NAN where there is none. */
+static void residuals_under(const slip_stack *prior, const slip_fit_rows *rows, double *residuals) {
+  for (size_t i = 0; i < rows->n; i++) {
+    const slip_fit_row *row = &rows->rows[i];
+    double predicted[Q];
+    slip_error ignored;
+    const bool known = slip_workbench_predict_under(row->c, prior, predicted, &ignored) == SLIP_OK;
+    for (int q = 0; q < Q; q++)
+      residuals[i * Q + (size_t)q] =
+          known && row->used[q] ? log(predicted[q] / row->c->quantities[q].measured) : NAN;
+  }
+}
+
+/* `under_prior`: residuals_under() of the stack, when it is a prior. */
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
-                                 const slip_held_out *held, const slip_stack *stack, slip_spread_class class,
-                                 slip_grouped *scratch) {
+                                 const slip_held_out *held, const double *under_prior, const slip_stack *stack,
+                                 slip_spread_class class, slip_grouped *scratch) {
   const char *field = slip_spread_field(stage->kind, class);
   const size_t n = rows_of(rows, &stack->entry, class);
   const bool unseen = n == 0 || stack->is_prior;
-  const slip_spread_rows from = {rows, held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS],
-                                 unseen ? slip_family_group : slip_fold_group, NULL, scratch};
+  const slip_spread_rows from = {
+      rows, stack->is_prior ? under_prior : held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS],
+      unseen ? slip_family_group : slip_fold_group, NULL, scratch};
   const double spread = slip_spread_from(&from, unseen ? NULL : stack->entry.name, class);
   if (isnan(spread))
     return SLIP_OK;
   const char *note =
-      unseen ? slip_arena_printf(
-                   r->arena,
-                   "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted without any "
-                   "row of its source family: no rows of this stack",
-                   rows->n)
-             : slip_arena_printf(
-                   r->arena,
-                   "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
-                   "over all %zu, which count as %g",
-                   n, rows->n, SLIP_POOL_ROWS);
+      stack->is_prior
+          ? slip_arena_printf(r->arena,
+                              "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted as if "
+                              "nothing were known of its stack",
+                              rows->n)
+      : unseen ? slip_arena_printf(
+                     r->arena,
+                     "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted without any "
+                     "row of its source family: no rows of this stack",
+                     rows->n)
+               : slip_arena_printf(
+                     r->arena,
+                     "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
+                     "over all %zu, which count as %g",
+                     n, rows->n, SLIP_POOL_ROWS);
   return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
@@ -298,15 +318,20 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
   slip_status status = SLIP_OK;
   const bool train = stage->kind == SLIP_ROW_TRAINING;
   slip_grouped *scratch = slip_memory_resize(NULL, (rows->n * Q + 1) * sizeof *scratch);
-  if (!scratch)
-    return no_memory(r);
+  double *under_prior = slip_arena_array(r->arena, rows->n * Q + 1, sizeof *under_prior);
+  if (!scratch || !under_prior) {
+    status = no_memory(r);
+    goto cleanup;
+  }
   for (size_t i = 0; i < slip_catalog_count(r->bench->catalog, SLIP_KIND_STACK); i++) {
     const slip_stack *stack =
         (const slip_stack *)(const void *)slip_catalog_entry(r->bench->catalog, SLIP_KIND_STACK, i);
     if (!(train ? stack->trains : stack->serves))
       continue;
+    if (stack->is_prior)
+      residuals_under(stack, rows, under_prior);
     for (int class = 0; class < slip_spread_classes(stage->kind); class ++)
-      SLIP_TRY(change_spread(r, stage, rows, held, stack, (slip_spread_class) class, scratch));
+      SLIP_TRY(change_spread(r, stage, rows, held, under_prior, stack, (slip_spread_class) class, scratch));
     if (stack->is_prior)
       SLIP_TRY(change_prior(r, agenda, stage, joint, u, stack));
   }

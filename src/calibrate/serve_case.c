@@ -144,11 +144,13 @@ static void read_formats(slip_serve_reading *r) {
       slip_serve_skip(r, "kv_dtype '%s' is no format", kv);
     return;
   }
-  /* Checkpoints in nvfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM and MLPerf's
-   * submissions take it, vLLM and SGLang keep the cache as released unless told. */
+  /* Checkpoints in nvfp4 come with an fp8 cache (hf_quant_config.json); of those in fp8 only TensorRT-LLM, MLPerf's submissions and
+   * Gaudi's quantisation (Intel Neural Compressor, patching_common.py: KVCache is among its modules) take it, vLLM and SGLang keep the cache as released
+   * unless told. */
   bool ascend = strcmp(r->out->chip->entry.vendor, "Huawei") == 0;
   const slip_harness harness = harness_of(r);
-  bool follows = is_mlperf(r) || harness.fp8_cache || strcmp(r->out->stack->framework, "TensorRT-LLM") == 0;
+  bool follows = is_mlperf(r) || harness.fp8_cache || strcmp(r->out->stack->framework, "TensorRT-LLM") == 0 ||
+                 strncmp(r->out->chip->entry.name, "gaudi", 5) == 0;
   /* OpenAI's mxfp4 checkpoints say nothing of the cache. */
   bool quantised =
       (asked == SLIP_FP4 && (follows || strncmp(weights, "mxfp4", 5) != 0)) || (follows && asked == SLIP_FP8);

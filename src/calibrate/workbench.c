@@ -110,6 +110,11 @@ slip_status slip_workbench_predict(const slip_case *c, double predicted[SLIP_MAX
   return kinds[c->kind].predict(c, NULL, NULL, predicted, spread, err);
 }
 
+slip_status slip_workbench_predict_under(const slip_case *c, const slip_stack *stack,
+                                         double predicted[SLIP_MAX_QUANTITIES], slip_error *err) {
+  return kinds[c->kind].predict(c, stack, NULL, predicted, NULL, err);
+}
+
 /* ---- all rows ---- */
 
 slip_arena *slip_workbench_add_arena(slip_workbench *b) {

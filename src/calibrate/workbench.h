@@ -43,6 +43,9 @@ slip_status slip_workbench_reread(slip_workbench *bench, slip_row_kind kind, sli
 /* Predicts with the case's own constants. As slip_predict_*_case. */
 slip_status slip_workbench_predict(const slip_case *c, double predicted[SLIP_MAX_QUANTITIES],
                                    double spread[SLIP_MAX_QUANTITIES], slip_error *err);
+/* The same with another stack. */
+slip_status slip_workbench_predict_under(const slip_case *c, const slip_stack *stack,
+                                         double predicted[SLIP_MAX_QUANTITIES], slip_error *err);
 /* One more arena that lives as long as the workbench: for a thread's texts. Not itself thread-safe. NULL when out of memory. */
 slip_arena *slip_workbench_add_arena(slip_workbench *bench);
 /* A first arena of the workbench, for texts that live as long. */
