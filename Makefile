@@ -48,7 +48,7 @@ calibrate: build ## fit the built-in constants anew to data/measured (data/calib
 
 accuracy: build ## make docs/accuracy.md anew from data/measured, held out too, and docs/accuracy-unseen.md from data/unseen
 	build/slipstick validate --cv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
-	build/slipstick validate data/unseen/serving.csv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy-unseen.md
+	build/slipstick validate data/unseen/serving.csv data/unseen/training.csv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy-unseen.md
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

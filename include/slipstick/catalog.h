@@ -187,7 +187,9 @@ typedef struct slip_stack {
   slip_entry entry;
   const char *for_vendor;                 /* chips' vendor this stack runs on; "any" */
   const char *for_chip;                   /* the one chip it was built for, by name; "" any of the vendor's */
+  const char *for_models;                 /* "experts": mixtures of experts only; "" any model */
   const char *framework, *release, *date; /* date is ISO "2026-02" */
+  const char *only_releases; /* "0.6 to 0.7": stands only for measurements that name such a release; "" for any */
   bool trains, serves;
   bool is_prior; /* the prior of its kind: used when nothing is known of the stack */
   /* training */

@@ -128,10 +128,10 @@ const slip_system *slip_resolve_system(const slip_catalog *catalog, const slip_c
 const slip_chip *slip_resolve_estimable(const slip_catalog *catalog, const slip_chip *chip);
 /* The catalog's model: organisation, -Instruct, -Base, -FP8, -NVFP4, _FP8 and the like left out. NULL when unknown. */
 const slip_model *slip_resolve_model(const slip_catalog *catalog, const char *text);
-/* The stack of a framework text and a year (2025.5 is mid-2025): the newest catalog stack of that framework and vendor not released after
- * it, else its oldest, else the prior of its kind. */
+/* The stack of a framework text and a year (2025.5 is mid-2025): one for the release that the text names, else the newest catalog stack of that
+ * framework and vendor not released after the year, else its oldest, else the prior of its kind. `experts`: the model is a mixture of experts. */
 const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chip *chip, const char *framework,
-                                     double year, bool train);
+                                     double year, bool train, bool experts);
 /* A source's family: releases, versions, dates and bracketed parts left out ("NVIDIA Megatron-Bridge performance summary"). */
 const char *slip_source_family(slip_arena *arena, const char *source);
 

@@ -392,10 +392,44 @@ static const char *named_at(const slip_stack *stack, char *text, size_t *bytes) 
   return first;
 }
 
-static bool fits(const slip_stack *stack, const slip_chip *chip, bool train) {
+enum { RELEASE_PARTS = 3 };
+
+/* "0.4.3.post2" -> 0, 4, 3. Returns how many parts were read, at most three; 0 without a dot. */
+static int read_release(const char *text, int parts[RELEASE_PARTS]) {
+  int n = 0;
+  while (n < RELEASE_PARTS && *text >= '0' && *text <= '9') {
+    char *end = NULL;
+    parts[n++] = (int)fmin(strtod(text, NULL), 1e6);
+    (void)strtol(text, &end, 10);
+    text = *end == '.' ? end + 1 : "";
+  }
+  return n > 1 ? n : 0;
+}
+
+/* Whether the text names a release of "0.6 to 0.7", both included as far as they are written: 0.7.4 is in it. */
+static bool names_release(const char *text, const char *range) {
+  const char *to = strstr(range, " to ");
+  int from[RELEASE_PARTS], until[RELEASE_PARTS], named[RELEASE_PARTS] = {0};
+  const int n_from = read_release(range, from), n_until = to ? read_release(to + 4, until) : 0;
+  while (*text && read_release(text, named) == 0)
+    text++;
+  if (!*text || n_from == 0 || n_until == 0)
+    return false;
+  int above = 0, below = 0;
+  for (int i = 0; i < n_from && above == 0; i++)
+    above = (named[i] > from[i]) - (named[i] < from[i]);
+  for (int i = 0; i < n_until && below == 0; i++)
+    below = (named[i] > until[i]) - (named[i] < until[i]);
+  return above >= 0 && below <= 0;
+}
+
+static bool fits(const slip_stack *stack, const slip_chip *chip, const char *framework, bool train, bool experts) {
   char vendor[NAME_BYTES], name[NAME_BYTES];
   if (!(train ? stack->trains : stack->serves) || !canonical(chip->entry.vendor, vendor) ||
       !canonical(chip->entry.name, name))
+    return false;
+  if ((stack->for_models[0] && !experts) ||
+      (stack->only_releases[0] && !names_release(framework, stack->only_releases)))
     return false;
   if (stack->for_chip[0] && !is_name(name, stack->for_chip))
     return false;
@@ -419,7 +453,7 @@ static const slip_stack *prior_of(const slip_catalog *catalog, const slip_chip *
   for (size_t i = 0; i < count; i++) {
     const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
     const slip_stack *stack = (const slip_stack *)(const void *)entry;
-    if (stack->is_prior && fits(stack, chip, train) && (!best || is_name("any", best->for_vendor)))
+    if (stack->is_prior && fits(stack, chip, "", train, false) && (!best || is_name("any", best->for_vendor)))
       best = stack;
   }
   return best;
@@ -428,6 +462,8 @@ static const slip_stack *prior_of(const slip_catalog *catalog, const slip_chip *
 /* Whether `a` suits a measurement of `year` better than `b`, both of the framework: released by then, the newest of these; else the
  * oldest; a stack made for the chip before others of its date. */
 static bool is_better(const slip_stack *a, const slip_stack *b, double year) {
+  if ((a->only_releases[0] != '\0') != (b->only_releases[0] != '\0')) /* which the measurement names */
+    return a->only_releases[0] != '\0';
   const double when_a = year_of(a->date), when_b = year_of(b->date);
   const bool out_a = isnan(year) || !(when_a > year), out_b = isnan(year) || !(when_b > year);
   if ((a->for_chip[0] != '\0') != (b->for_chip[0] != '\0') && out_a == out_b)
@@ -438,7 +474,7 @@ static bool is_better(const slip_stack *a, const slip_stack *b, double year) {
 }
 
 const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chip *chip, const char *framework,
-                                     double year, bool train) {
+                                     double year, bool train, bool experts) {
   char text[NAME_BYTES];
   const slip_stack *best = NULL;
   const char *best_at = NULL;
@@ -454,7 +490,8 @@ const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chi
     const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
     const slip_stack *stack = (const slip_stack *)(const void *)entry;
     size_t bytes = 0;
-    const char *at = !stack->is_prior && fits(stack, chip, train) ? named_at(stack, text, &bytes) : NULL;
+    const char *at =
+        !stack->is_prior && fits(stack, chip, head, train, experts) ? named_at(stack, text, &bytes) : NULL;
     if (!at || (best && (at > best_at || (at == best_at && bytes < best_bytes))))
       continue;
     if (!best || at < best_at || bytes > best_bytes || is_better(stack, best, until)) {

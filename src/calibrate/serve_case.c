@@ -84,7 +84,7 @@ static void read_names(slip_serve_reading *r) {
   out->serve.job.model = model;
   out->shown.model = model->entry.name;
   out->shown.moe = slip_model_has_experts(model);
-  out->stack = slip_resolve_stack(catalog, out->chip, text_of(r, "framework"), out->year, false);
+  out->stack = slip_resolve_stack(catalog, out->chip, text_of(r, "framework"), out->year, false, out->shown.moe);
   out->serve.job.stack = out->stack;
   out->shown.stack = out->stack ? out->stack->entry.name : "";
 }

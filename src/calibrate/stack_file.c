@@ -170,6 +170,7 @@ static void add_stack(slip_text *out, const slip_calibration *c, const char *nam
   add_pair(out, "", "summary", note.data ? note.data : "");
   add_pair(out, "", "for_vendor", base->for_vendor);
   add_pair(out, "", "for_chip", base->for_chip);
+  add_pair(out, "", "for_models", base->for_models);
   add_pair(out, "", "framework", base->framework);
   add_pair(out, "", "release", base->release);
   add_pair(out, "", "date", base->date[0] ? base->date : date);

@@ -219,7 +219,7 @@ static bool choose_stack(slip_train_reading *r) {
   if (release < year - 1) /* of a library named along; false for NAN */
     release = NAN;
   r->out->year = isnan(release) ? year + 0.5 : release;
-  r->out->stack = slip_resolve_stack(r->reader->catalog, r->out->chip, framework, r->out->year, true);
+  r->out->stack = slip_resolve_stack(r->reader->catalog, r->out->chip, framework, r->out->year, true, false);
   if (!r->out->stack)
     return slip_train_skip(r, "no training stack for framework '%s' is in the catalog", framework);
   r->out->stack = variant_of(r, r->out->stack);

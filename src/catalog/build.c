@@ -29,6 +29,8 @@ static const slip_key file_keys[] = {
     {"levels", SYSTEM, 0},
     {"for_vendor", STACK, STACK},
     {"for_chip", STACK, 0},
+    {"for_models", STACK, 0},
+    {"only_releases", STACK, 0},
     {"framework", STACK, STACK},
     {"release", STACK, 0},
     {"date", STACK, 0},
@@ -221,6 +223,8 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   stack->pace_experts = isnan(stack->pace_experts) ? 1 : stack->pace_experts;
   SLIP_TRY(slip_text_child(reading->arena, root, "for_vendor", &stack->for_vendor, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "for_chip", &stack->for_chip, err));
+  SLIP_TRY(slip_text_child(reading->arena, root, "for_models", &stack->for_models, err));
+  SLIP_TRY(slip_text_child(reading->arena, root, "only_releases", &stack->only_releases, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "framework", &stack->framework, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "release", &stack->release, err));
   SLIP_TRY(slip_text_child(reading->arena, root, "date", &stack->date, err));
@@ -233,6 +237,9 @@ static slip_status read_stack(slip_reading *reading, slip_stack *stack) {
   else if (stack->date[0] ? !is_iso_date(stack->date) : !stack->is_prior)
     status = slip_fail_at(err, SLIP_BAD_INPUT, reading->file, root->line, 0, "date",
                           "a stack has the date of its release as YYYY-MM (only a prior may leave it out)");
+  else if (stack->for_models[0] && strcmp(stack->for_models, "experts") != 0)
+    status = slip_fail_at(err, SLIP_BAD_INPUT, reading->file, root->line, 0, "for_models",
+                          "a stack is for the models \"experts\", or leaves the key out and is for all");
 cleanup:
   return status;
 }

@@ -190,7 +190,7 @@ slip_status slip_catalog_model(const slip_catalog *catalog, const char *name, co
 
 /* How well a stack suits: 4 made for the chip, 3 for its vendor, 2 the vendor's prior, 1 anybody's prior, 0 not at all. */
 static int suits(const slip_stack *stack, const slip_chip *chip, bool train) {
-  if (train ? !stack->trains : !stack->serves)
+  if ((train ? !stack->trains : !stack->serves) || stack->only_releases[0])
     return 0;
   if (stack->for_chip[0])
     return slip_same_name(stack->for_chip, chip->entry.name) ? 4 : 0;

@@ -376,6 +376,8 @@ static void add_json_stack(slip_json *json, const slip_stack *stack) {
   slip_json_string(json, "date", stack->date);
   slip_json_string(json, "for_vendor", stack->for_vendor);
   slip_json_string(json, "for_chip", stack->for_chip);
+  slip_json_string(json, "for_models", stack->for_models);
+  slip_json_string(json, "only_releases", stack->only_releases);
   slip_json_bool(json, "trains", stack->trains);
   slip_json_bool(json, "serves", stack->serves);
   slip_json_bool(json, "is_prior", stack->is_prior);

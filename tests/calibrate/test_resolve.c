@@ -126,16 +126,16 @@ static const slip_chip *chip_named(const char *name) {
 
 static void a_framework_names_its_stack(void **state) {
   const slip_stack *stack =
-      slip_resolve_stack(catalog, chip_named("gb200"), "Megatron-Bridge/Megatron-Core", 2026.9, true);
+      slip_resolve_stack(catalog, chip_named("gb200"), "Megatron-Bridge/Megatron-Core", 2026.9, true, false);
   assert_string_equal(stack->framework, "Megatron-Bridge"); /* what is named first */
-  stack = slip_resolve_stack(catalog, chip_named("ascend-910c"), "CloudMatrix-Infer", 2025, false);
+  stack = slip_resolve_stack(catalog, chip_named("ascend-910c"), "CloudMatrix-Infer", 2025, false, false);
   assert_string_equal(stack->framework, "CloudMatrix-Infer");
   stack = slip_resolve_stack(catalog, chip_named("ascend-910b"), "ModelLink/MindSpeed-LLM (Megatron on torch_npu)",
-                             2026.5, true);
+                             2026.5, true, false);
   assert_string_equal(stack->framework, "MindSpeed-LLM"); /* its old name is not known, its new one is */
-  stack = slip_resolve_stack(catalog, chip_named("h100"), "a framework of tomorrow", 2030, true);
+  stack = slip_resolve_stack(catalog, chip_named("h100"), "a framework of tomorrow", 2030, true, false);
   assert_true(stack->is_prior && stack->trains);
-  stack = slip_resolve_stack(catalog, chip_named("h100"), "", NAN, false);
+  stack = slip_resolve_stack(catalog, chip_named("h100"), "", NAN, false, false);
   assert_true(stack->is_prior && stack->serves);
 }
 
@@ -145,11 +145,50 @@ static void a_year_chooses_the_release(void **state) {
   const slip_chip *h100 = chip_named("h100");
   const char *last = "";
   for (size_t i = 0; i < sizeof years / sizeof *years; i++) {
-    const slip_stack *stack = slip_resolve_stack(catalog, h100, "Megatron-Bridge", years[i], true);
+    const slip_stack *stack = slip_resolve_stack(catalog, h100, "Megatron-Bridge", years[i], true, false);
     assert_string_equal(stack->framework, "Megatron-Bridge");
     assert_true(strcmp(stack->date, last) >= 0); /* later rows never get older software */
     last = stack->date;
   }
+}
+
+/* A stack for a range of releases stands for what names one of them, on either vendor's chips, and for its kind of model only; it is never
+ * taken without being named. */
+static void a_named_release_goes_before_the_year(void **state) {
+  static const struct {
+    const char *framework;
+    bool experts;
+    const char *on_h200, *on_mi300x;
+  } cases[] = {{"vLLM 0.7.4.dev181+gf35f8e22", true, "vllm-2025-moe", "vllm-2025-moe"},
+               {"vLLM 0.6", true, "vllm-2025-moe", "vllm-2025-moe"},
+               {"vLLM v0.7.4", false, "vllm-2025", "vllm-rocm-2025"},
+               {"vLLM 0.10.7", true, "vllm-2025", "vllm-rocm-2025"},
+               {"vLLM 0.8.1", true, "vllm-2025", "vllm-rocm-2025"},
+               {"vLLM 0.5.9", true, "vllm-2025", "vllm-rocm-2025"},
+               {"vLLM", true, "vllm-2025", "vllm-rocm-2025"},
+               {"SGLang 0.4.3.post2", true, "sglang-2025-moe", "sglang-2025-moe"},
+               {"SGLang 0.4.30", true, "sglang-2026", "sglang-rocm-2026"},
+               {"SGLang 0.4.6.post1", true, "sglang-2026", "sglang-rocm-2026"},
+               {"SGLang 0", true, "sglang-2026", "sglang-rocm-2026"},
+               {"SGLang 99999999999999999999999999999.4", true, "sglang-2026", "sglang-rocm-2026"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (int amd = 0; amd < 2; amd++)
+      assert_string_equal(slip_resolve_stack(catalog, chip_named(amd ? "mi300x" : "h200"), cases[i].framework,
+                                             2026.5, false, cases[i].experts)
+                              ->entry.name,
+                          amd ? cases[i].on_mi300x : cases[i].on_h200);
+  const slip_stack *newest = slip_catalog_newest_stack(catalog, chip_named("mi300x"), false);
+  assert_string_equal(newest->only_releases, "");
+}
+
+/* NeMo AutoModel is PyTorch's FSDP2, not NeMo; NVIDIA NIM serves TensorRT-LLM engines. */
+static void the_longest_name_tells_the_framework(void **state) {
+  const slip_chip *h100 = chip_named("h100");
+  assert_string_equal(slip_resolve_stack(catalog, h100, "NeMo AutoModel (FSDP2)", 2026, true, false)->framework,
+                      "TorchTitan");
+  assert_string_equal(slip_resolve_stack(catalog, h100, "NeMo 25.04", 2025.5, true, false)->framework, "NeMo");
+  assert_string_equal(slip_resolve_stack(catalog, h100, "NVIDIA NIM 1.8.0", 2025, false, false)->framework,
+                      "TensorRT-LLM");
 }
 
 static void a_chip_has_its_system(void **state) {
@@ -226,6 +265,8 @@ int main(void) {
       cmocka_unit_test(models_are_known_however_they_are_written),
       cmocka_unit_test(a_framework_names_its_stack),
       cmocka_unit_test(a_year_chooses_the_release),
+      cmocka_unit_test(a_named_release_goes_before_the_year),
+      cmocka_unit_test(the_longest_name_tells_the_framework),
       cmocka_unit_test(a_chip_has_its_system),
       cmocka_unit_test(releases_of_one_table_are_one_family),
       cmocka_unit_test(every_chip_of_the_shared_tables_is_known_or_listed),

@@ -14,23 +14,25 @@
 #include "calibrate/measured.h"
 #include <slipstick/validate.h>
 
-enum { PATH_BYTES = 1024, MOST = 64 };
+enum { PATH_BYTES = 1024, MOST = 256 };
 
 static slip_catalog *catalog;
 static slip_validation *unseen, *built_in;
 
-static slip_status validate(const char *file, slip_validation **out) {
-  const slip_validate_job job = {catalog, &file, file ? 1 : 0};
+static slip_status validate(const char *const *files, size_t n, slip_validation **out) {
+  const slip_validate_job job = {catalog, files, n};
   return slip_validate(&job, NULL, NULL, NULL, out, NULL);
 }
 
 static int open_all(void **state) {
   const char *root = getenv("SLIP_SOURCE_DIR");
-  char path[PATH_BYTES];
-  (void)snprintf(path, sizeof path, "%s/data/unseen/serving.csv", root ? root : ".");
-  if (slip_catalog_open(NULL, 0, &catalog, NULL) != SLIP_OK || validate(path, &unseen) != SLIP_OK)
+  char serving[PATH_BYTES], training[PATH_BYTES];
+  const char *const files[] = {serving, training};
+  (void)snprintf(serving, sizeof serving, "%s/data/unseen/serving.csv", root ? root : ".");
+  (void)snprintf(training, sizeof training, "%s/data/unseen/training.csv", root ? root : ".");
+  if (slip_catalog_open(NULL, 0, &catalog, NULL) != SLIP_OK || validate(files, 2, &unseen) != SLIP_OK)
     return -1;
-  return validate(NULL, &built_in) == SLIP_OK ? 0 : -1;
+  return validate(NULL, 0, &built_in) == SLIP_OK ? 0 : -1;
 }
 
 static int close_all(void **state) {
@@ -56,47 +58,78 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Every row is scored, and the median of |predicted / measured - 1| of a source keeps to a bound: what it was when the rows were
- * found, and some. Tuned servers of a known engine come out like those that were fitted. GPUStack's are engines of 2025 with their
- * defaults (and an Ascend engine before its kernels for experts), which no built-in stack stands for: that they are three quarters as
- * fast as predicted at the median is the finding, and the bound keeps it in sight. */
+/* The median of |predicted / measured - 1| of a source keeps to a bound: what it was when the rows were found, and some. Tuned servers and
+ * trainers of known stacks come out like those that were fitted. The others are kept because they do not: GPUStack's engines of 2025 with
+ * their defaults, thin engines on TPUs, MI300X under vLLM before its kernels for experts, trainers that no stack stands for. The bound keeps
+ * the finding in sight. */
 static void the_median_error_of_a_source_keeps_to_its_bound(void **state) {
   static const struct {
     const char *source, *quantity;
     int rows;
     double bound;
   } want[] = {
-      {"InferenceX", "tpot_ms", 11, 0.13},
-      {"InferenceX", "ttft_ms", 11, 0.30},
-      {"AMD ROCm", "tokens_per_s_per_chip_out", 8, 0.20},
+      {"InferenceX issue 870", "tpot_ms", 4, 0.13},
+      {"InferenceX pull request 538", "tpot_ms", 7, 0.13},
+      {"InferenceX pull request 538", "ttft_ms", 7, 0.30},
+      {"InferenceX pull request 16", "tokens_per_s_per_chip_out", 22, 0.15},
       {"Oracle", "tokens_per_s_per_chip_out", 9, 0.13},
+      {"AMD ROCm performance results", "tokens_per_s_per_chip_out", 40, 0.20},
+      {"AMD ROCm blog: best practices", "tokens_per_s_per_chip_out", 40, 0.13},
+      {"AMD ROCm blog: best practices", "tpot_ms", 32, 0.13},
+      {"Azure AI benchmarking guide", "tokens_per_s_per_chip_out", 18, 0.15},
+      {"NVIDIA TensorRT-LLM perf-overview", "tokens_per_s_per_chip_out", 40, 0.15},
+      {"NVIDIA NIM", "tpot_ms", 9, 0.10},
+      {"MLPerf Inference", "tokens_per_s_per_chip_out", 13, 0.10},
+      {"Qwen2.5 speed benchmark", "tokens_per_s_per_chip_out", 12, 0.08},
+      {"Intel model performance data for Gaudi", "tokens_per_s_per_chip_out", 40, 0.25},
+      {"sglang-jax cookbook", "tpot_ms", 68, 0.25},
+      {"SGLang cookbook: DeepSeek-R1", "tpot_ms", 9, 0.15},
+      {"dstack benchmark: DeepSeek-R1 on 8xMI300X", "tpot_ms", 15, 0.30},
       {"GPUStack", "tokens_per_s_per_chip_out", 24, 0.50},
+      {"NVIDIA DGX Cloud", "step_time_s", 140, 0.10},
+      {"NVIDIA NeMo 25", "tokens_per_s_per_chip", 20, 0.15},
+      {"Zero Bubble", "tokens_per_s_per_chip", 48, 0.09},
+      {"MegaScale (", "step_time_s", 16, 0.10},
+      {"InternEvo", "tokens_per_s_per_chip", 46, 0.18},
+      {"PyTorch blog 2024-03", "tokens_per_s_per_chip", 8, 0.13},
+      {"Megatron-Turing", "step_time_s", 3, 0.13},
   };
   for (size_t w = 0; w < sizeof want / sizeof *want; w++) {
     double errors[MOST];
     int n = 0;
     for (size_t i = 0; i < slip_validation_count(unseen); i++) {
       const slip_checked *row = slip_validation_row(unseen, i);
-      if (!row->scored)
-        fail_msg("%s: %s", row->id, row->reason);
-      if (strncmp(row->source, want[w].source, strlen(want[w].source)) != 0 ||
+      if (!row->scored || strncmp(row->source, want[w].source, strlen(want[w].source)) != 0 ||
           strcmp(row->quantity, want[w].quantity) != 0)
         continue;
       assert_true(n < MOST);
       errors[n++] = fabs(slip_checked_error(row));
     }
-    assert_int_equal(n, want[w].rows);
     qsort(errors, (size_t)n, sizeof *errors, by_value);
-    printf("  %-12s %-26s median %4.1f%%, bound %.0f%%\n", want[w].source, want[w].quantity, 100 * errors[n / 2],
-           100 * want[w].bound);
-    assert_true(errors[n / 2] <= want[w].bound);
+    const double median = n ? errors[n / 2] : NAN;
+    printf("  %-44s %-26s %3d rows, median %4.1f%%, bound %.0f%%\n", want[w].source, want[w].quantity, n,
+           100 * median, 100 * want[w].bound);
+    assert_int_equal(n, want[w].rows);
+    assert_true(median <= want[w].bound);
   }
+}
+
+/* Six figures of seven say enough to be predicted; the rest names what is missing. */
+static void rows_that_are_not_scored_say_why(void **state) {
+  size_t scored = 0;
+  for (size_t i = 0; i < slip_validation_count(unseen); i++) {
+    const slip_checked *row = slip_validation_row(unseen, i);
+    scored += row->scored;
+    assert_true(row->scored || row->reason[0] != '\0');
+  }
+  assert_true((double)scored >= 0.85 * (double)slip_validation_count(unseen));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_row_is_among_those_that_are_fitted),
       cmocka_unit_test(the_median_error_of_a_source_keeps_to_its_bound),
+      cmocka_unit_test(rows_that_are_not_scored_say_why),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
