@@ -230,7 +230,7 @@ const slip_chip *slip_resolve_chip(const slip_catalog *catalog, const char *text
   const slip_entry *entry = find_entry(catalog, SLIP_KIND_CHIP, whole);
   const slip_chip *chip = (const slip_chip *)(const void *)entry;
   if (!chip) {
-    const double size_gb = strip_chip(base);
+    const double outside = strip_chip(base), size_gb = isnan(outside) ? take_size(whole) : outside;
     chip = base[0] ? chip_of_base(catalog, base, size_gb) : NULL;
   }
   *per_die = chip && dies && chip->ranks > 1;

@@ -279,6 +279,26 @@ static bool infer_layout(slip_train_reading *r, slip_plan *p) {
   return search(r, p);
 }
 
+/* Interleaved pipelines came with arXiv 2104.04473 of April 2021. Public frameworks have them when their launch script says so; of one of which nothing
+ * is known, a team that fills pipelines of its own with few micro-batches is taken to have chosen the best. */
+#define INTERLEAVED_SINCE 2021.3
+
+static void infer_interleaving(slip_train_reading *r, slip_plan *p) {
+  if (!r->out->stack->is_prior || p->pp < 2 || *slip_row_text(r->row, "vpp") || r->out->year < INTERLEAVED_SINCE)
+    return;
+  slip_train_job job = r->out->train.job;
+  job.stack = r->out->stack;
+  slip_plan tried = *p;
+  double least = INFINITY, step;
+  for (tried.vpp = 1; tried.vpp * tried.pp <= job.model->layers + 2; tried.vpp++)
+    if (slip_train_case_step(&r->out->train, &job, &tried, &step, NULL, NULL) == SLIP_OK && step < least) {
+      least = step;
+      p->vpp = tried.vpp;
+    }
+  if (p->vpp > 1)
+    slip_train_infer(r, "vpp=%lld, the fastest", (long long)p->vpp);
+}
+
 bool slip_train_plan(slip_train_reading *r) {
   slip_train_case *c = &r->out->train;
   slip_plan *p = &c->plan;
@@ -305,5 +325,7 @@ bool slip_train_plan(slip_train_reading *r) {
   fill_experts(r, p);
   if (!r->skipped && !read_recompute(r, p) && !r->skipped)
     infer_recompute(r, p);
+  if (!r->skipped)
+    infer_interleaving(r, p);
   return !r->skipped;
 }

@@ -288,6 +288,8 @@ static slip_status read_rest(slip_reading *reading, slip_entry *entry) {
     slip_chip *chip = (slip_chip *)(void *)entry;
     if (isnan(chip->ranks))
       chip->ranks = 1;
+    if (isnan(chip->power_limited_rate))
+      chip->power_limited_rate = 1;
     chip->peak_flops[SLIP_INT4] = chip->peak_flops[SLIP_BF16];
     return SLIP_OK;
   }

@@ -68,6 +68,9 @@ static const slip_field chip_fields[] = {
            "memory as the driver reports it, per package; 1e9 bytes; memory_gb when absent"),
     NUMBER(slip_chip, "memory_tbs", memory_bytes_per_s, TBS, 1e-4, 1e4, "memory bandwidth per package"),
     NUMBER(slip_chip, "tdp_w", tdp_w, WATT, 1, 1e5, "power limit of the package"),
+    SHARE(slip_chip, "power_limited_rate", power_limited_rate,
+          "compute under its power limit relative to the chips that its kernel profile was measured on; 1 when "
+          "absent"),
     NUMBER(slip_chip, "idle_w", idle_w, WATT, 0, 1e5, "power of the idle package"),
     NUMBER(slip_chip, "die_mm2", die_mm2, MM2, 1, 1e5, "area of all compute dies together"),
     NUMBER(slip_chip, "price_usd", price_usd, USD, 1, 1e8, "price of one package"),

@@ -48,7 +48,7 @@ slip_status slip_device_make(const slip_chip *chip, slip_device *out, slip_error
 
   *out = (slip_device){.chip = chip, .kernels = *chip->kernels};
   for (int i = 0; i < SLIP_DTYPES; i++) {
-    out->peak_flops[i] = chip->peak_flops[i] / chip->ranks;
+    out->peak_flops[i] = chip->peak_flops[i] * chip->power_limited_rate / chip->ranks;
     double fraction = chip->kernels->gemm_fraction[i];
     out->gemm_fraction[i] = isnan(fraction) ? chip->kernels->gemm_fraction[SLIP_BF16] : fraction;
   }

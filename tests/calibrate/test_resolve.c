@@ -152,6 +152,27 @@ static void a_year_chooses_the_release(void **state) {
   }
 }
 
+/* The capacity tells parts of one name apart, also in brackets; without one it is the plain part. */
+static void a_capacity_tells_parts_of_one_name_apart(void **state) {
+  static const struct {
+    const char *text, *chip;
+  } cases[] = {{"H100", "h100"},
+               {"NVIDIA H100 SXM5", "h100"},
+               {"H100-SXM-80GB", "h100"},
+               {"H100 (per GPU)", "h100"},
+               {"H100 SXM (96GB HBM2e 2.4 TB/s, 500 W limit)", "h100-96gb"},
+               {"H100 96GB HBM2e", "h100-96gb"},
+               {"H100 SXM (80GB)", "h100"},
+               {"H200 SXM 141GB", "h200"},
+               {"A100 (40GB)", "a100-40gb"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bool per_die;
+    const slip_chip *chip = slip_resolve_chip(catalog, cases[i].text, &per_die);
+    assert_non_null(chip);
+    assert_string_equal(chip->entry.name, cases[i].chip);
+  }
+}
+
 /* A stack for a range of releases stands for what names one of them, on either vendor's chips, and for its kind of model only; it is never
  * taken without being named. */
 static void a_named_release_goes_before_the_year(void **state) {
@@ -265,6 +286,7 @@ int main(void) {
       cmocka_unit_test(models_are_known_however_they_are_written),
       cmocka_unit_test(a_framework_names_its_stack),
       cmocka_unit_test(a_year_chooses_the_release),
+      cmocka_unit_test(a_capacity_tells_parts_of_one_name_apart),
       cmocka_unit_test(a_named_release_goes_before_the_year),
       cmocka_unit_test(the_longest_name_tells_the_framework),
       cmocka_unit_test(a_chip_has_its_system),

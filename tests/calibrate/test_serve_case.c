@@ -396,6 +396,10 @@ static void a_cache_is_as_the_checkpoint_or_the_engine_says(void **state) {
       {"H100", "openai/gpt-oss-120b", "mxfp4,", "TensorRT-LLM 1.0", SLIP_FP8},
       {"B200", "deepseek-ai/DeepSeek-R1", "nvfp4,", "sglang 0.5.9", SLIP_FP8},
       {"B200", "deepseek-ai/DeepSeek-R1", "fp8_block,", "sglang 0.5.9", SLIP_DTYPES},
+      {"H100", "llama3.1-70b", "fp8,", "NVIDIA NIM 1.8.0", SLIP_FP8},
+      {"H100", "llama3.1-70b", "fp8,", "vllm 0.10.2", SLIP_DTYPES},
+      {"Gaudi 3", "llama3.1-70b", "fp8,", "Optimum Habana", SLIP_FP8},
+      {"Gaudi 3", "llama3.1-70b", "bf16,", "Optimum Habana", SLIP_DTYPES},
   };
   for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
     char cells[256];
@@ -498,6 +502,26 @@ static void inferencex_says_elsewhere_which_rows_draft(void **state) {
   }
 }
 
+/* Submissions to MLPerf run in the format of fewest bits that the chip computes; a log that names none, or the one before quantisation,
+ * says nothing else. */
+static void mlperf_runs_in_the_narrowest_format(void **state) {
+  static const struct {
+    const char *chip, *model, *weights, *source;
+    slip_dtype want;
+  } cases[] = {{"H200", "llama2-70b", "", "MLPerf Inference v5.0 results", SLIP_FP8},
+               {"B200", "llama2-70b", "", "MLPerf Inference v5.0 results", SLIP_FP4},
+               {"B200", "llama2-70b", "bf16", "MLPerf Inference v5.0 results", SLIP_FP4},
+               {"B200", "llama2-70b", "fp8", "MLPerf Inference v5.0 results", SLIP_FP8},
+               {"B200", "llama2-70b", "", "a blog", SLIP_DTYPES}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char cells[256];
+    (void)snprintf(cells, sizeof cells,
+                   "a,%s,2025,%s,8,8,%s,%s,,TensorRT 10.8,e2e_offline,1024,1024,,,64,8,1,,,no,none,,100,,,,,high",
+                   cases[i].source, cases[i].chip, cases[i].model, cases[i].weights);
+    assert_int_equal(good(cells).serve.job.weights, cases[i].want);
+  }
+}
+
 /* MLPerf's load generator calls the engine itself; its open division may change the model; what ran in an open loop did fit. */
 static void mlperf_rows_have_no_server(void **state) {
 #define MLPERF(division)                                                              \
@@ -511,6 +535,7 @@ static void mlperf_rows_have_no_server(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(mlperf_runs_in_the_narrowest_format),
       cmocka_unit_test(a_plain_row_is_a_closed_loop_on_one_instance),
       cmocka_unit_test(concurrency_and_instances_follow_from_chips),
       cmocka_unit_test(an_open_loop_gets_its_requests_by_littles_law),

@@ -176,6 +176,54 @@ static void sequence_parallelism_is_read_or_as_old_as_its_paper(void **state) {
 #undef ROW
 }
 
+/* What a row leaves open is filled in as its time and framework would have it. */
+static void the_year_and_the_framework_fill_in_recompute(void **state) {
+  const char *header = BASE "tp,pp,recompute,tokens_per_s_per_chip";
+  slip_case old = read_row(header, "s,2021.8,A100-SXM-80GB,64,GPT3-175B,2048,1536,FP16,Megatron-DeepSpeed,8,8,,"
+                                   "100"); /* all launch scripts of the time */
+  slip_case since =
+      read_row(header, "s,2022.6,A100-SXM-80GB,64,GPT3-175B,2048,1536,FP16,Megatron-DeepSpeed,8,8,,100");
+  (void)state;
+  assert_int_equal(old.train.plan.recompute, SLIP_RECOMPUTE_FULL);
+  close_to(old.train.full_share, 1);
+  assert_non_null(strstr(old.shown.inferred, "recompute=full before May 2022"));
+  assert_int_not_equal(since.train.plan.recompute, SLIP_RECOMPUTE_FULL); /* the least that fits */
+  header = BASE "tp,dp,sharding,recompute,tokens_per_s_per_chip";
+  static const struct {
+    const char *recompute;
+    slip_recompute kind;
+    double share;
+  } titan[] = {{"selective", SLIP_RECOMPUTE_FULL, 0.5},
+               {"", SLIP_RECOMPUTE_FULL, 0.5}, /* its default */
+               {"full", SLIP_RECOMPUTE_FULL, 1},
+               {"none", SLIP_RECOMPUTE_NONE, 1}};
+  for (size_t i = 0; i < sizeof titan / sizeof *titan; i++) {
+    char cells[256];
+    (void)snprintf(cells, sizeof cells,
+                   "s,2024.9,A100-SXM-80GB,64,LLAMA3_8B,8192,64,BF16,torchtitan,1,64,fsdp,%s,100",
+                   titan[i].recompute);
+    slip_case c = read_row(header, cells);
+    assert_int_equal(c.train.plan.recompute, titan[i].kind);
+    close_to(c.train.full_share, titan[i].share);
+  }
+}
+
+/* Of a framework of which nothing is known, the pipeline is taken to be interleaved as is best, since April 2021 and where the row does not say;
+ * public ones interleave when their row says so. */
+static void an_unknown_framework_interleaves_as_is_best(void **state) {
+  const char *header = BASE "tp,pp,vpp,dp,tokens_per_s_per_chip";
+  slip_case none = read_row(header, "s,2024,H100-SXM-80GB,512,LLAMA3_70B,8192,64,BF16,in-house,8,8,,8,100");
+  slip_case said = read_row(header, "s,2024,H100-SXM-80GB,512,LLAMA3_70B,8192,64,BF16,in-house,8,8,1,8,100");
+  slip_case old = read_row(header, "s,2020.5,H100-SXM-80GB,512,LLAMA3_70B,8192,64,BF16,in-house,8,8,,8,100");
+  slip_case known = read_row(header, "s,2025,H100-SXM-80GB,512,LLAMA3_70B,8192,64,BF16,NeMo 25.04,8,8,,8,100");
+  (void)state;
+  assert_true(none.train.plan.vpp > 1);
+  assert_true(predict(&none) > predict(&said));
+  assert_int_equal(said.train.plan.vpp, 1);
+  assert_int_equal(old.train.plan.vpp, 1);
+  assert_int_equal(known.train.plan.vpp, 1);
+}
+
 static void full_sharding_takes_the_whole_batch_of_a_replica(void **state) {
   slip_case c = read_row(BASE "tp,pp,sharding,recompute,step_time_s", DENSE "1,1,fsdp,full,10");
   (void)state;
@@ -183,6 +231,8 @@ static void full_sharding_takes_the_whole_batch_of_a_replica(void **state) {
   assert_int_equal(c.train.plan.micro_batch, 2); /* 128 / 64 */
   assert_int_equal(c.train.plan.recompute, SLIP_RECOMPUTE_FULL);
   assert_true(c.train.full_share == 1);
+  c = read_row(BASE "tp,pp,sharding,recompute,step_time_s", DENSE "1,8,fsdp,full,10"); /* 16 sequences a replica */
+  assert_int_equal(c.train.plan.micro_batch, 1);                                       /* but in a pipeline */
 }
 
 static void a_tpu_without_a_layout_shards_over_all_chips_and_recomputes(void **state) {
@@ -410,6 +460,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences),
       cmocka_unit_test(sequence_parallelism_is_read_or_as_old_as_its_paper),
+      cmocka_unit_test(the_year_and_the_framework_fill_in_recompute),
+      cmocka_unit_test(an_unknown_framework_interleaves_as_is_best),
       cmocka_unit_test(full_sharding_takes_the_whole_batch_of_a_replica),
       cmocka_unit_test(a_tpu_without_a_layout_shards_over_all_chips_and_recomputes),
       cmocka_unit_test(eight_chips_without_a_layout_replicate_where_that_fits),

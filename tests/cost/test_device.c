@@ -25,6 +25,20 @@ static void a_rank_has_its_share_of_the_package(void **state) {
   assert_ptr_equal(d.chip, &chip);
 }
 
+/* A lower power limit lowers the clock of the cores: products slow down, memory does not. */
+static void a_power_limit_slows_products_only(void **state) {
+  slip_kernels kernels = toy_kernels();
+  slip_chip chip = toy_chip(&kernels);
+  slip_device usual, limited;
+  assert_int_equal(slip_device_make(&chip, &usual, NULL), SLIP_OK);
+  chip.power_limited_rate = 0.75;
+  assert_int_equal(slip_device_make(&chip, &limited, NULL), SLIP_OK);
+  assert_true(limited.peak_flops[SLIP_BF16] == 0.75 * usual.peak_flops[SLIP_BF16]);
+  assert_true(limited.peak_flops[SLIP_FP8] == 0.75 * usual.peak_flops[SLIP_FP8]);
+  assert_true(limited.memory_bytes_per_s == usual.memory_bytes_per_s);
+  assert_true(limited.cores == usual.cores);
+}
+
 static void unknown_gemm_fractions_are_those_of_bf16(void **state) {
   slip_kernels kernels = toy_kernels();
   slip_chip chip = toy_chip(&kernels);
@@ -104,6 +118,7 @@ static void fp4_without_fp8_serves_in_int8(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_rank_has_its_share_of_the_package),
+      cmocka_unit_test(a_power_limit_slows_products_only),
       cmocka_unit_test(unknown_gemm_fractions_are_those_of_bf16),
       cmocka_unit_test(missing_numbers_are_named),
       cmocka_unit_test(the_number_format_falls_back_in_order),

@@ -36,6 +36,7 @@ static inline slip_chip toy_chip(const slip_kernels *kernels) {
   chip.ranks = 1;
   chip.dies = 1;
   chip.cores = 100;
+  chip.power_limited_rate = 1;
   chip.peak_flops[SLIP_BF16] = chip.peak_flops[SLIP_INT4] = 100e12;
   chip.peak_flops[SLIP_FP8] = 200e12;
   chip.memory_bytes = 80e9;
