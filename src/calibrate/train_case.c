@@ -112,8 +112,9 @@ static int64_t usual_seq(const slip_model *model, const char *name) {
              : 4096;
 }
 
-/* Tokens per chip and step of published MaxText runs on TPUs: 6,000 to 33,000. */
-#define USUAL_TOKENS_PER_CHIP 16384
+/* Tokens of a replica and step: of published MaxText runs on TPUs 6,000 to 33,000 a chip; of LLM Foundry's, TorchTitan's and IBM's on GPUs 8,000 to
+ * 32,000. */
+#define USUAL_TOKENS 16384
 
 static bool read_batch(slip_train_reading *r) {
   slip_train_job *job = &r->out->train.job;
@@ -137,10 +138,16 @@ static bool read_batch(slip_train_reading *r) {
     job->batch = (int64_t)(step * rate * r->out->train.devices / (double)job->seq + 0.5);
     slip_train_infer(r, "batch=%lld from step time and rate", (long long)job->batch);
   }
-  if (job->batch == 0 && strcmp(r->out->chip->entry.vendor, "Google") == 0 && !*slip_row_text(r->row, "pp")) {
-    int64_t each = USUAL_TOKENS_PER_CHIP / job->seq;
-    job->batch = job->chips * (each > 1 ? each : 1);
-    slip_train_infer(r, "batch=%lld, %d tokens per chip", (long long)job->batch, USUAL_TOKENS_PER_CHIP);
+  /* Without a layout either nothing is known of a larger job. */
+  const bool usual = strcmp(r->out->chip->entry.vendor, "Google") == 0 ||
+                     (double)job->chips * r->out->chip->ranks <= 8 || *slip_row_text(r->row, "tp") ||
+                     *slip_row_text(r->row, "dp");
+  if (job->batch == 0 && usual && slip_train_count(r, "pp") <= 1) {
+    const int64_t each = USUAL_TOKENS / job->seq, tp = slip_train_count(r, "tp"), cp = slip_train_count(r, "cp");
+    const int64_t replicas = job->chips / ((tp ? tp : 1) * (cp ? cp : 1));
+    job->batch = replicas * (each > 1 ? each : 1);
+    if (job->batch > 0)
+      slip_train_infer(r, "batch=%lld, %d tokens per replica", (long long)job->batch, USUAL_TOKENS);
   }
   if (job->batch == 0)
     return slip_train_skip(r, "global_batch_seqs is missing");

@@ -260,6 +260,9 @@ static void a_batch_comes_from_step_time_and_rate(void **state) {
                          "s,2025,H100,64,LLAMA3_70B,8192,,BF16,NeMo 25.04,4,4,10,1638.4");
   (void)state;
   assert_int_equal(c.train.job.batch, 128); /* 10 * 1638.4 * 64 / 8192 */
+  c = read_row(BASE "tp,pp,tokens_per_s_per_chip", "s,2025,H100,64,LLAMA3_70B,8192,,BF16,NeMo 25.04,4,1,1638.4");
+  assert_int_equal(c.train.job.batch, 32); /* 16 replicas, 16,384 tokens each */
+  assert_non_null(strstr(c.shown.inferred, "batch=32"));
 }
 
 static void full_recompute_of_some_layers_is_done_for_their_share(void **state) {
@@ -376,7 +379,7 @@ static void what_cannot_be_scored_names_its_reason(void **state) {
   assert_reason(&c, "n_chips is missing");
   c = read_row(BASE "step_time_s", "s,2025,H100,8,Nobody-7B,4096,64,BF16,NeMo,2");
   assert_reason(&c, "d_model is missing");
-  c = read_row(BASE "step_time_s", "s,2025,H100,8,LLAMA3_8B,4096,,BF16,NeMo,2");
+  c = read_row(BASE "step_time_s", "s,2025,H100,64,LLAMA3_8B,4096,,BF16,NeMo,2");
   assert_reason(&c, "global_batch_seqs is missing");
   c = read_row(BASE "mfu_pct", "s,2025,H100,8,LLAMA3_8B,4096,64,BF16,NeMo,40");
   assert_reason(&c, "tflops_per_chip are missing");
