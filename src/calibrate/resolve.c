@@ -1,7 +1,5 @@
-/* Names as sources write them -> the catalog (docs/measured.md, "Names"). Two texts are the same name when their canonical
- * forms agree: lower case, every run of other characters one '-', and a '-' before a digit that follows a letter, so that
- * "LLAMA3.1_405B", "Llama 3.1 405B" and "llama-3.1-405b" are all "llama-3.1-405b". What a source adds to a name and
- * what does not change the thing named are rows of the tables below. */
+/* Names as sources write them -> the catalog's chips, systems and models (docs/measured.md, "Names"). What a source adds to a name and what does not
+ * change the thing named are rows of the tables below. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,130 +8,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "calibrate/case.h"
-
-enum { NAME_BYTES = 192 };
-
-/* ---- canonical forms ---- */
-
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-/* Letters; bytes of other scripts count as such. */
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
-}
-
-/* Walks the canonical form of a text, character by character. */
-typedef struct walker {
-  const char *at;
-  char last; /* the character given last; 0 at the start */
-  bool gap;  /* characters that are neither letters nor digits were skipped */
-} walker;
-
-static bool is_kept(const walker *w) {
-  const char c = *w->at;
-  return is_letter(c) || is_digit(c) || (c == '.' && is_digit(w->last) && !w->gap && is_digit(w->at[1]));
-}
-
-static char next(walker *w) {
-  while (*w->at && !is_kept(w)) {
-    w->gap = true;
-    w->at++;
-  }
-  if (!*w->at)
-    return '\0';
-  if (w->last && w->last != '-' && (w->gap || (is_letter(w->last) && is_digit(*w->at)))) {
-    w->gap = false;
-    w->last = '-';
-    return '-';
-  }
-  w->gap = false;
-  w->last = lower(*w->at++);
-  return w->last;
-}
-
-/* False when it does not fit: no name is that long. */
-static bool canonical(const char *text, char out[NAME_BYTES]) {
-  walker w = {.at = text};
-  size_t n = 0;
-  for (char c = next(&w); c && n < NAME_BYTES; c = next(&w))
-    out[n++] = c;
-  if (n == NAME_BYTES)
-    return false;
-  out[n] = '\0';
-  return true;
-}
-
-static bool is_name(const char *canonical_name, const char *text) {
-  walker w = {.at = text};
-  for (const char *c = canonical_name;; c++) {
-    const char d = next(&w);
-    if (*c != d)
-      return false;
-    if (!d)
-      return true;
-  }
-}
-
-/* Where the words stand in a canonical text, whole words only; NULL when they do not. */
-static char *find_words(char *text, const char *words) {
-  const size_t n = strlen(words);
-  if (n == 0)
-    return NULL;
-  for (char *at = text; (at = strstr(at, words)) != NULL; at++)
-    if ((at == text || at[-1] == '-') && (at[n] == '-' || at[n] == '\0'))
-      return at;
-  return NULL;
-}
-
-/* Takes every occurrence of the words out of a canonical text. */
-static void drop_words(char *text, const char *words) {
-  const size_t n = strlen(words);
-  for (char *at; (at = find_words(text, words)) != NULL;) {
-    char *rest = at + n + (at[n] == '-');
-    memmove(at, rest, strlen(rest) + 1);
-  }
-  const size_t left = strlen(text);
-  if (left > 0 && text[left - 1] == '-')
-    text[left - 1] = '\0';
-}
-
-/* Copies the text without its bracketed parts. */
-static void without_brackets(const char *text, char out[NAME_BYTES]) {
-  size_t n = 0;
-  int depth = 0;
-  for (; *text && n + 1 < NAME_BYTES; text++) {
-    if (*text == '(' || *text == '[')
-      depth++;
-    if (depth == 0)
-      out[n++] = *text;
-    if ((*text == ')' || *text == ']') && depth > 0)
-      depth--;
-  }
-  out[n] = '\0';
-}
-
-static bool entry_is(const slip_entry *entry, const char *canonical_name) {
-  if (is_name(canonical_name, entry->name))
-    return true;
-  for (size_t i = 0; i < entry->n_aliases; i++)
-    if (is_name(canonical_name, entry->aliases[i]))
-      return true;
-  return false;
-}
-
-static const slip_entry *find_entry(const slip_catalog *catalog, slip_kind kind, const char *canonical_name) {
-  const size_t count = slip_catalog_count(catalog, kind);
-  for (size_t i = 0; i < count; i++)
-    if (entry_is(slip_catalog_entry(catalog, kind, i), canonical_name))
-      return slip_catalog_entry(catalog, kind, i);
-  return NULL;
-}
+#include "calibrate/names.h"
 
 /* ---- chips ---- */
 
@@ -153,7 +28,7 @@ static double take_size(char *text) {
   char *at = text;
   while (*at) {
     char *end = at;
-    while (is_digit(*end))
+    while (slip_is_digit(*end))
       end++;
     char *unit = *end == '-' ? end + 1 : end;
     if (end > at && end - at < 5 && strncmp(unit, "gb", 2) == 0 && (unit[2] == '-' || unit[2] == '\0')) {
@@ -175,14 +50,14 @@ static double take_size(char *text) {
 static double strip_chip(char *text) {
   const double size = take_size(text);
   for (size_t i = 0; i < sizeof chip_words / sizeof *chip_words; i++)
-    drop_words(text, chip_words[i]);
+    slip_name_drop(text, chip_words[i]);
   return size;
 }
 
 static bool stripped_is(const char *name, const char *base) {
-  char form[NAME_BYTES], plain[NAME_BYTES];
-  without_brackets(name, plain);
-  if (!canonical(plain, form))
+  char form[SLIP_NAME_BYTES], plain[SLIP_NAME_BYTES];
+  slip_name_without_brackets(name, plain);
+  if (!slip_name_canonical(plain, form))
     return false;
   (void)strip_chip(form);
   return form[0] && strcmp(form, base) == 0;
@@ -211,23 +86,23 @@ static const slip_chip *chip_of_base(const slip_catalog *catalog, const char *ba
 }
 
 bool slip_resolve_chip_is_unclear(const char *text) {
-  char whole[NAME_BYTES];
-  return canonical(text, whole) && find_words(whole, "unclear") != NULL;
+  char whole[SLIP_NAME_BYTES];
+  return slip_name_canonical(text, whole) && slip_name_find(whole, "unclear") != NULL;
 }
 
 const slip_chip *slip_resolve_chip(const slip_catalog *catalog, const char *text, bool *per_die) {
-  char whole[NAME_BYTES], plain[NAME_BYTES], base[NAME_BYTES];
+  char whole[SLIP_NAME_BYTES], plain[SLIP_NAME_BYTES], base[SLIP_NAME_BYTES];
   *per_die = false;
-  if (!canonical(text, whole) || !whole[0] || slip_resolve_chip_is_unclear(text))
+  if (!slip_name_canonical(text, whole) || !whole[0] || slip_resolve_chip_is_unclear(text))
     return NULL;
-  without_brackets(text, plain);
-  if (!canonical(plain, base))
+  slip_name_without_brackets(text, plain);
+  if (!slip_name_canonical(plain, base))
     return NULL;
-  bool dies = find_words(base, "die") != NULL;
+  bool dies = slip_name_find(base, "die") != NULL;
   for (size_t i = 0; i < sizeof unit_words / sizeof *unit_words; i++)
-    if (find_words(whole, unit_words[i].words))
+    if (slip_name_find(whole, unit_words[i].words))
       dies = unit_words[i].die;
-  const slip_entry *entry = find_entry(catalog, SLIP_KIND_CHIP, whole);
+  const slip_entry *entry = slip_name_entry(catalog, SLIP_KIND_CHIP, whole);
   const slip_chip *chip = (const slip_chip *)(const void *)entry;
   if (!chip) {
     const double outside = strip_chip(base), size_gb = isnan(outside) ? take_size(whole) : outside;
@@ -308,7 +183,7 @@ static bool drop_ending(char *text) {
 
 static const slip_model *model_of_canonical(const slip_catalog *catalog, char *text) {
   do {
-    const slip_entry *entry = find_entry(catalog, SLIP_KIND_MODEL, text);
+    const slip_entry *entry = slip_name_entry(catalog, SLIP_KIND_MODEL, text);
     if (entry)
       return (const slip_model *)(const void *)entry;
     char *last = strrchr(text, '-');
@@ -316,7 +191,7 @@ static const slip_model *model_of_canonical(const slip_catalog *catalog, char *t
     const double billions = last ? strtod(last + 1, &end) : NAN;
     if (last && billions > 0 && strcmp(end, "b") == 0) {
       *last = '\0';
-      entry = find_entry(catalog, SLIP_KIND_MODEL, text);
+      entry = slip_name_entry(catalog, SLIP_KIND_MODEL, text);
       const slip_model *model = (const slip_model *)(const void *)entry;
       if (model && fabs(slip_model_params(model) / (billions * 1e9) - 1.0) < params_tolerance)
         return model;
@@ -327,180 +202,20 @@ static const slip_model *model_of_canonical(const slip_catalog *catalog, char *t
 }
 
 const slip_model *slip_resolve_model(const slip_catalog *catalog, const char *text) {
-  char plain[NAME_BYTES], name[NAME_BYTES];
-  if (canonical(text, name) && name[0]) {
-    const slip_entry *entry = find_entry(catalog, SLIP_KIND_MODEL, name);
+  char plain[SLIP_NAME_BYTES], name[SLIP_NAME_BYTES];
+  if (slip_name_canonical(text, name) && name[0]) {
+    const slip_entry *entry = slip_name_entry(catalog, SLIP_KIND_MODEL, name);
     if (entry)
       return (const slip_model *)(const void *)entry;
   }
-  without_brackets(text, plain);
-  if (!canonical(plain, name))
+  slip_name_without_brackets(text, plain);
+  if (!slip_name_canonical(plain, name))
     return NULL;
   const slip_model *model = model_of_canonical(catalog, name);
   const char *slash = strrchr(plain, '/');
-  if (!model && slash && canonical(slash + 1, name))
+  if (!model && slash && slip_name_canonical(slash + 1, name))
     model = model_of_canonical(catalog, name);
   return model;
-}
-
-/* ---- stacks ---- */
-
-/* What sources call a framework, in canonical form, and the framework of the catalog that it is. */
-static const struct {
-  const char *written, *framework;
-} frameworks[] = {
-    {"trtllm", "TensorRT-LLM"},     {"trt-llm", "TensorRT-LLM"},
-    {"tensorrt", "TensorRT-LLM"},                               /* MLPerf submissions with language models */
-    {"nemo", "Megatron-Bridge"},    {"nvidia-release", "NeMo"}, /* MLPerf: NVIDIA's containers train with NeMo */
-    {"ngc-pytorch", "NeMo"},        {"megatron-core", "Megatron-LM"},
-    {"mcore", "Megatron-LM"},       {"modellink", "MindSpeed-LLM"},
-    {"mindspeed", "MindSpeed-LLM"}, {"composer", "llm-foundry"},
-    {"nvidia-nim", "TensorRT-LLM"}, /* its optimised profiles are TensorRT-LLM engines */
-    {"nim", "TensorRT-LLM"},        {"nemo-automodel", "TorchTitan"}, /* PyTorch's FSDP2 and DTensor */
-    {"automodel", "TorchTitan"},
-};
-
-static bool stack_is(const slip_stack *stack, const char *canonical_name) {
-  return is_name(canonical_name, stack->framework) || entry_is(&stack->entry, canonical_name);
-}
-
-/* The earlier of two places in a text, of the same place the one with more bytes, which it writes to *bytes. */
-static const char *earlier(const char *at, size_t at_bytes, const char *first, size_t *bytes) {
-  if (first && (at > first || (at == first && at_bytes <= *bytes)))
-    return first;
-  *bytes = at_bytes;
-  return at;
-}
-
-/* Where in a canonical text the stack's framework is named first, and how many bytes name it there (the longest: NeMo AutoModel is not
- * NeMo); NULL nowhere. */
-static const char *named_at(const slip_stack *stack, char *text, size_t *bytes) {
-  const char *first = NULL;
-  char form[NAME_BYTES];
-  *bytes = 0;
-  for (size_t i = 0; i < stack->entry.n_aliases + 2; i++) {
-    const char *name = i == 0 ? stack->framework : i == 1 ? stack->entry.name : stack->entry.aliases[i - 2];
-    const char *at = canonical(name, form) ? find_words(text, form) : NULL;
-    if (at)
-      first = earlier(at, strlen(form), first, bytes);
-  }
-  for (size_t i = 0; i < sizeof frameworks / sizeof *frameworks; i++) {
-    const char *at = find_words(text, frameworks[i].written);
-    if (at && canonical(frameworks[i].framework, form) && stack_is(stack, form))
-      first = earlier(at, strlen(frameworks[i].written), first, bytes);
-  }
-  return first;
-}
-
-enum { RELEASE_PARTS = 3 };
-
-/* "0.4.3.post2" -> 0, 4, 3. Returns how many parts were read, at most three; 0 without a dot. */
-static int read_release(const char *text, int parts[RELEASE_PARTS]) {
-  int n = 0;
-  while (n < RELEASE_PARTS && *text >= '0' && *text <= '9') {
-    char *end = NULL;
-    parts[n++] = (int)fmin(strtod(text, NULL), 1e6);
-    (void)strtol(text, &end, 10);
-    text = *end == '.' ? end + 1 : "";
-  }
-  return n > 1 ? n : 0;
-}
-
-/* Whether the text names a release of "0.6 to 0.7", both included as far as they are written: 0.7.4 is in it. */
-static bool names_release(const char *text, const char *range) {
-  const char *to = strstr(range, " to ");
-  int from[RELEASE_PARTS], until[RELEASE_PARTS], named[RELEASE_PARTS] = {0};
-  const int n_from = read_release(range, from), n_until = to ? read_release(to + 4, until) : 0;
-  while (*text && read_release(text, named) == 0)
-    text++;
-  if (!*text || n_from == 0 || n_until == 0)
-    return false;
-  int above = 0, below = 0;
-  for (int i = 0; i < n_from && above == 0; i++)
-    above = (named[i] > from[i]) - (named[i] < from[i]);
-  for (int i = 0; i < n_until && below == 0; i++)
-    below = (named[i] > until[i]) - (named[i] < until[i]);
-  return above >= 0 && below <= 0;
-}
-
-static bool fits(const slip_stack *stack, const slip_chip *chip, const char *framework, bool train, bool experts) {
-  char vendor[NAME_BYTES], name[NAME_BYTES];
-  if (!(train ? stack->trains : stack->serves) || !canonical(chip->entry.vendor, vendor) ||
-      !canonical(chip->entry.name, name))
-    return false;
-  if ((stack->for_models[0] && !experts) ||
-      (stack->only_releases[0] && !names_release(framework, stack->only_releases)))
-    return false;
-  if (stack->for_chip[0] && !is_name(name, stack->for_chip))
-    return false;
-  return is_name(vendor, stack->for_vendor) || is_name("any", stack->for_vendor);
-}
-
-/* "2026-02" -> 2026.083; NAN when it is no date. */
-static double year_of(const char *date) {
-  char *end = NULL;
-  const double year = strtod(date, &end);
-  if (end == date)
-    return NAN;
-  const double month = *end == '-' ? strtod(end + 1, NULL) : 1.0;
-  return year + (month >= 1.0 && month <= 12.0 ? (month - 1.0) / 12.0 : 0.0);
-}
-
-/* The prior of its kind: the vendor's own goes before anybody's. */
-static const slip_stack *prior_of(const slip_catalog *catalog, const slip_chip *chip, bool train) {
-  const slip_stack *best = NULL;
-  const size_t count = slip_catalog_count(catalog, SLIP_KIND_STACK);
-  for (size_t i = 0; i < count; i++) {
-    const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
-    const slip_stack *stack = (const slip_stack *)(const void *)entry;
-    if (stack->is_prior && fits(stack, chip, "", train, false) && (!best || is_name("any", best->for_vendor)))
-      best = stack;
-  }
-  return best;
-}
-
-/* Whether `a` suits a measurement of `year` better than `b`, both of the framework: released by then, the newest of these; else the
- * oldest; a stack made for the chip before others of its date. */
-static bool is_better(const slip_stack *a, const slip_stack *b, double year) {
-  if ((a->only_releases[0] != '\0') != (b->only_releases[0] != '\0')) /* which the measurement names */
-    return a->only_releases[0] != '\0';
-  const double when_a = year_of(a->date), when_b = year_of(b->date);
-  const bool out_a = isnan(year) || !(when_a > year), out_b = isnan(year) || !(when_b > year);
-  if ((a->for_chip[0] != '\0') != (b->for_chip[0] != '\0') && out_a == out_b)
-    return a->for_chip[0] != '\0';
-  if (out_a != out_b)
-    return out_a;
-  return out_a ? when_a > when_b : when_a < when_b;
-}
-
-const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chip *chip, const char *framework,
-                                     double year, bool train, bool experts) {
-  char text[NAME_BYTES];
-  const slip_stack *best = NULL;
-  const char *best_at = NULL;
-  size_t best_bytes = 0;
-  /* A year without a month is any day of it. */
-  const double until = floor(year) == year ? year + 0.999 : year;
-  /* Long texts list libraries after the framework. */
-  char head[NAME_BYTES];
-  (void)snprintf(head, sizeof head, "%.*s", NAME_BYTES / 2, framework);
-  const bool readable = canonical(head, text);
-  const size_t count = readable && text[0] ? slip_catalog_count(catalog, SLIP_KIND_STACK) : 0;
-  for (size_t i = 0; i < count; i++) {
-    const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
-    const slip_stack *stack = (const slip_stack *)(const void *)entry;
-    size_t bytes = 0;
-    const char *at =
-        !stack->is_prior && fits(stack, chip, head, train, experts) ? named_at(stack, text, &bytes) : NULL;
-    if (!at || (best && (at > best_at || (at == best_at && bytes < best_bytes))))
-      continue;
-    if (!best || at < best_at || bytes > best_bytes || is_better(stack, best, until)) {
-      best = stack;
-      best_at = at;
-      best_bytes = bytes;
-    }
-  }
-  return best ? best : prior_of(catalog, chip, train);
 }
 
 /* ---- source families ---- */
@@ -530,15 +245,15 @@ static bool is_release(const char *word, size_t n) {
   if (n > 6 && strncmp(word, "arXiv:", 6) == 0)
     return true;
   size_t i = 0;
-  if (n > 1 && (word[0] == 'v' || word[0] == 'r') && is_digit(word[1]))
+  if (n > 1 && (word[0] == 'v' || word[0] == 'r') && slip_is_digit(word[1]))
     i = 1;
   else if (n > 2 && strncmp(word, "RC", 2) == 0)
     i = 2;
   bool digit = false;
   for (; i < n; i++) {
-    digit = digit || is_digit(word[i]);
+    digit = digit || slip_is_digit(word[i]);
     const bool candidate = (word[i] == 'R' && i + 1 < n && word[i + 1] == 'C') || (word[i] == 'C' && digit);
-    if (!is_digit(word[i]) && word[i] != '.' && word[i] != '-' && word[i] != ',' && !candidate)
+    if (!slip_is_digit(word[i]) && word[i] != '.' && word[i] != '-' && word[i] != ',' && !candidate)
       return false;
   }
   return digit;

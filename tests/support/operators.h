@@ -1,0 +1,48 @@
+/* Operator lists of the catalog's models. Include after cmocka.h. */
+#ifndef SLIP_TESTS_OPERATORS_H
+#define SLIP_TESTS_OPERATORS_H
+
+#include <string.h>
+
+#include "support/close.h"
+#include <slipstick/operators.h>
+
+static slip_catalog *catalog;
+
+static inline int open_catalog(void **state) {
+  return slip_catalog_open(NULL, 0, &catalog, NULL) == SLIP_OK ? 0 : 1;
+}
+
+static inline int close_catalog(void **state) {
+  slip_catalog_free(catalog);
+  return 0;
+}
+
+static inline const slip_model *model_named(const char *name) {
+  const slip_model *model = NULL;
+  assert_int_equal(slip_catalog_model(catalog, name, &model, NULL), SLIP_OK);
+  return model;
+}
+
+static inline slip_work training(const slip_model *model, double sequences, double length) {
+  slip_work work = {.n_segments = 1,
+                    .training = true,
+                    .compute = SLIP_BF16,
+                    .kv = SLIP_BF16,
+                    .dispatch_bytes = 2,
+                    .imbalance = 1};
+  work.segments[0] = (slip_segment){sequences, length, 0};
+  work.weights = (slip_weight_formats){SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16};
+  (void)model;
+  return work;
+}
+
+static inline const slip_op *op_named(const slip_op_list *list, const char *name) {
+  for (int i = 0; i < list->count; i++)
+    if (strcmp(list->ops[i].name, name) == 0)
+      return &list->ops[i];
+  fail_msg("no operator is named %s", name);
+  return NULL;
+}
+
+#endif
