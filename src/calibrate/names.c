@@ -20,7 +20,8 @@ typedef struct walker {
 
 static bool is_kept(const walker *w) {
   const char c = *w->at;
-  return is_letter(c) || slip_is_digit(c) || (c == '.' && slip_is_digit(w->last) && !w->gap && slip_is_digit(w->at[1]));
+  return is_letter(c) || slip_is_digit(c) ||
+         (c == '.' && slip_is_digit(w->last) && !w->gap && slip_is_digit(w->at[1]));
 }
 
 static char next(walker *w) {
