@@ -272,7 +272,10 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
   const bool unseen = n == 0 || stack->is_prior;
   const slip_spread_rows from = {
       rows, stack->is_prior ? under_prior : held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS],
-      unseen ? slip_family_group : slip_fold_group, NULL, scratch};
+      stack->is_prior ? slip_stack_group
+      : unseen        ? slip_family_group
+                      : slip_fold_group,
+      NULL, scratch};
   const double spread = slip_spread_from(&from, unseen ? NULL : stack->entry.name, class);
   if (isnan(spread))
     return SLIP_OK;

@@ -153,6 +153,10 @@ uint64_t slip_family_group(const slip_case *c) {
   return slip_text_hash(c->shown.family);
 }
 
+uint64_t slip_stack_group(const slip_case *c) {
+  return slip_text_hash(c->shown.stack);
+}
+
 uint64_t slip_fold_group(const slip_case *c) {
   return hash_text(hash_text(slip_family_group(c), c->shown.model), c->shown.chip);
 }

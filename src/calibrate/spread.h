@@ -52,9 +52,11 @@ double slip_spread_of_stack(const slip_stack *stack, slip_row_kind kind, slip_sp
 void slip_spread_narrow(slip_stack *stack, bool train, double spread);
 
 uint64_t slip_text_hash(const char *text);
-/* What rows have in common when a scheme predicts them: source family, model (operator) and chip; or the source family. */
+/* What rows have in common when a scheme predicts them: source family, model (operator) and chip; the source family; or, when nothing is known of
+ * it, the stack. */
 uint64_t slip_fold_group(const slip_case *c);
 uint64_t slip_family_group(const slip_case *c);
+uint64_t slip_stack_group(const slip_case *c);
 
 /* Whose residuals tell of this row's interval: the stack, an operator's name for kernels. */
 const char *slip_spread_owner(const slip_case *c);

@@ -202,6 +202,26 @@ static void a_named_release_goes_before_the_year(void **state) {
   assert_string_equal(newest->only_releases, "");
 }
 
+/* Less is sure of a stack of which nothing is known: three quarters of the others have narrower intervals, or more. */
+static void what_is_not_known_has_a_wide_interval(void **state) {
+  const slip_stack *serve = slip_resolve_stack(catalog, chip_named("h100"), "", NAN, false, false);
+  const slip_stack *train = slip_resolve_stack(catalog, chip_named("h100"), "", NAN, true, false);
+  int servers = 0, narrower_servers = 0, trainers = 0, narrower_trainers = 0;
+  for (size_t i = 0; i < slip_catalog_count(catalog, SLIP_KIND_STACK); i++) {
+    const slip_stack *stack = (const slip_stack *)(const void *)slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
+    if (stack->is_prior)
+      continue;
+    servers += stack->serves;
+    narrower_servers += stack->serves && stack->spread_rate < serve->spread_rate &&
+                        stack->spread_serve < serve->spread_serve && stack->spread_offline < serve->spread_offline;
+    trainers += stack->trains;
+    narrower_trainers += stack->trains && stack->spread_train < train->spread_train &&
+                         stack->spread_train_moe < train->spread_train_moe;
+  }
+  assert_true(servers > 8 && 4 * narrower_servers >= 3 * servers);
+  assert_true(trainers > 20 && 4 * narrower_trainers >= 3 * trainers);
+}
+
 /* NeMo AutoModel is PyTorch's FSDP2, not NeMo; NVIDIA NIM serves TensorRT-LLM engines. */
 static void the_longest_name_tells_the_framework(void **state) {
   const slip_chip *h100 = chip_named("h100");
@@ -288,6 +308,7 @@ int main(void) {
       cmocka_unit_test(a_year_chooses_the_release),
       cmocka_unit_test(a_capacity_tells_parts_of_one_name_apart),
       cmocka_unit_test(a_named_release_goes_before_the_year),
+      cmocka_unit_test(what_is_not_known_has_a_wide_interval),
       cmocka_unit_test(the_longest_name_tells_the_framework),
       cmocka_unit_test(a_chip_has_its_system),
       cmocka_unit_test(releases_of_one_table_are_one_family),
