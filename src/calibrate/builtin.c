@@ -263,38 +263,46 @@ static void residuals_under(const slip_stack *prior, const slip_fit_rows *rows, 
   }
 }
 
-/* `under_prior`: residuals_under() of the stack, when it is a prior. */
+/* How the figures that tell of a stack's interval were predicted. */
+typedef struct evidence {
+  const double *residuals;
+  uint64_t (*group)(const slip_case *c);
+  const char *of;  /* NULL: those of any stack */
+  const char *how; /* for the note */
+} evidence;
+
+/* A training row's source and the user run the same software. Around a serving engine are server, client and load generator, which are the source's:
+ * what its rows say of another source's they say when predicted without their own. `under_prior`: residuals_under() of the stack, when it is a prior. */
+static evidence evidence_of(const slip_builtin_stage *stage, const slip_held_out *held, const double *under_prior,
+                            const slip_stack *stack, size_t rows) {
+  if (stack->is_prior)
+    return (evidence){under_prior, slip_stack_group, NULL, "predicted as if nothing were known of its stack"};
+  if (rows == 0)
+    return (evidence){held->residuals[SLIP_FAMILIES], slip_family_group, NULL,
+                      "predicted without any row of its source family: no rows of this stack"};
+  if (stage->kind == SLIP_ROW_SERVING)
+    return (evidence){held->residuals[SLIP_FAMILIES], slip_family_group, stack->entry.name,
+                      "predicted without any row of its source family"};
+  return (evidence){held->residuals[SLIP_FOLDS], slip_fold_group, stack->entry.name, "held out in five folds"};
+}
+
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
                                  const slip_held_out *held, const double *under_prior, const slip_stack *stack,
                                  slip_spread_class class, slip_grouped *scratch) {
   const char *field = slip_spread_field(stage->kind, class);
   const size_t n = rows_of(rows, &stack->entry, class);
-  const bool unseen = n == 0 || stack->is_prior;
-  const slip_spread_rows from = {
-      rows, stack->is_prior ? under_prior : held->residuals[unseen ? SLIP_FAMILIES : SLIP_FOLDS],
-      stack->is_prior ? slip_stack_group
-      : unseen        ? slip_family_group
-                      : slip_fold_group,
-      NULL, scratch};
-  const double spread = slip_spread_from(&from, unseen ? NULL : stack->entry.name, class);
+  const evidence e = evidence_of(stage, held, under_prior, stack, n);
+  const slip_spread_rows from = {rows, e.residuals, e.group, NULL, scratch};
+  const double spread = slip_spread_from(&from, e.of, class);
   if (isnan(spread))
     return SLIP_OK;
   const char *note =
-      stack->is_prior
-          ? slip_arena_printf(r->arena,
-                              "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted as if "
-                              "nothing were known of its stack",
-                              rows->n)
-      : unseen ? slip_arena_printf(
-                     r->arena,
-                     "80%% quantile of |ln(predicted / measured)| over %zu rows, each predicted without any "
-                     "row of its source family: no rows of this stack",
-                     rows->n)
-               : slip_arena_printf(
-                     r->arena,
-                     "80%% quantile of |ln(predicted / measured)| over its %zu rows, held out in five folds, and "
-                     "over all %zu, which count as %g",
-                     n, rows->n, SLIP_POOL_ROWS);
+      e.of ? slip_arena_printf(r->arena,
+                               "80%% quantile of |ln(predicted / measured)| over its %zu rows, each %s, and over "
+                               "all %zu, which count as %g",
+                               n, e.how, rows->n, SLIP_POOL_ROWS)
+           : slip_arena_printf(r->arena, "80%% quantile of |ln(predicted / measured)| over %zu rows, each %s",
+                               rows->n, e.how);
   return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 

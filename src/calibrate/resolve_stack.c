@@ -17,39 +17,30 @@ static const struct {
     {"ngc-pytorch", "NeMo"},        {"megatron-core", "Megatron-LM"},
     {"mcore", "Megatron-LM"},       {"modellink", "MindSpeed-LLM"},
     {"mindspeed", "MindSpeed-LLM"}, {"composer", "llm-foundry"},
-    {"nvidia-nim", "TensorRT-LLM"}, /* its optimised profiles are TensorRT-LLM engines */
-    {"nim", "TensorRT-LLM"},        {"nemo-automodel", "TorchTitan"}, /* PyTorch's FSDP2 and DTensor */
-    {"automodel", "TorchTitan"},
+    {"nim", "TensorRT-LLM"}, /* NVIDIA's: its optimised profiles are TensorRT-LLM engines */
 };
+
+/* Frameworks without a stack whose names contain another's (canonical). */
+static const char *const strangers[] = {"nemo-automodel"}; /* PyTorch's FSDP2, not Megatron */
 
 static bool stack_is(const slip_stack *stack, const char *canonical_name) {
   return slip_name_is(canonical_name, stack->framework) || slip_name_of_entry(&stack->entry, canonical_name);
 }
 
-/* The earlier of two places in a text, of the same place the one with more bytes, which it writes to *bytes. */
-static const char *earlier(const char *at, size_t at_bytes, const char *first, size_t *bytes) {
-  if (first && (at > first || (at == first && at_bytes <= *bytes)))
-    return first;
-  *bytes = at_bytes;
-  return at;
-}
-
-/* Where in a canonical text the stack's framework is named first, and how many bytes name it there (the longest: NeMo AutoModel is not
- * NeMo); NULL nowhere. */
-static const char *named_at(const slip_stack *stack, char *text, size_t *bytes) {
+/* Where in a canonical text the stack's framework is named first; NULL nowhere. */
+static const char *named_at(const slip_stack *stack, char *text) {
   const char *first = NULL;
   char form[SLIP_NAME_BYTES];
-  *bytes = 0;
   for (size_t i = 0; i < stack->entry.n_aliases + 2; i++) {
     const char *name = i == 0 ? stack->framework : i == 1 ? stack->entry.name : stack->entry.aliases[i - 2];
     const char *at = slip_name_canonical(name, form) ? slip_name_find(text, form) : NULL;
-    if (at)
-      first = earlier(at, strlen(form), first, bytes);
+    if (at && (!first || at < first))
+      first = at;
   }
   for (size_t i = 0; i < sizeof frameworks / sizeof *frameworks; i++) {
     const char *at = slip_name_find(text, frameworks[i].written);
-    if (at && slip_name_canonical(frameworks[i].framework, form) && stack_is(stack, form))
-      first = earlier(at, strlen(frameworks[i].written), first, bytes);
+    if (at && (!first || at < first) && slip_name_canonical(frameworks[i].framework, form) && stack_is(stack, form))
+      first = at;
   }
   return first;
 }
@@ -140,26 +131,22 @@ const slip_stack *slip_resolve_stack(const slip_catalog *catalog, const slip_chi
   char text[SLIP_NAME_BYTES];
   const slip_stack *best = NULL;
   const char *best_at = NULL;
-  size_t best_bytes = 0;
   /* A year without a month is any day of it. */
   const double until = floor(year) == year ? year + 0.999 : year;
   /* Long texts list libraries after the framework. */
   char head[SLIP_NAME_BYTES];
   (void)snprintf(head, sizeof head, "%.*s", SLIP_NAME_BYTES / 2, framework);
   const bool readable = slip_name_canonical(head, text);
+  for (size_t i = 0; readable && i < sizeof strangers / sizeof *strangers; i++)
+    slip_name_drop(text, strangers[i]);
   const size_t count = readable && text[0] ? slip_catalog_count(catalog, SLIP_KIND_STACK) : 0;
   for (size_t i = 0; i < count; i++) {
     const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
     const slip_stack *stack = (const slip_stack *)(const void *)entry;
-    size_t bytes = 0;
-    const char *at =
-        !stack->is_prior && fits(stack, chip, head, train, experts) ? named_at(stack, text, &bytes) : NULL;
-    if (!at || (best && (at > best_at || (at == best_at && bytes < best_bytes))))
-      continue;
-    if (!best || at < best_at || bytes > best_bytes || is_better(stack, best, until)) {
+    const char *at = !stack->is_prior && fits(stack, chip, head, train, experts) ? named_at(stack, text) : NULL;
+    if (at && (!best || at < best_at || (at == best_at && is_better(stack, best, until)))) {
       best = stack;
       best_at = at;
-      best_bytes = bytes;
     }
   }
   return best ? best : prior_of(catalog, chip, train);
