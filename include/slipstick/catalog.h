@@ -145,10 +145,10 @@ typedef struct slip_chip {
       memory_exposed_bytes; /* as the driver reports it: data sheets mean 2^30 bytes by a GB of HBM; memory_bytes when absent */
   double memory_bytes_per_s; /* per package */
   double tdp_w;              /* per package */
-  double
-      power_limited_rate; /* 0..1: of compute, where the power limit is lower than that of the chips its kernel profile was measured on; 1 when absent.
-                           * Switching power grows with the clock and the square of the voltage, the voltage with about the 0.75th power of the
-                           * clock: ((limit - idle) / (usual - idle))^(1 / 2.5) (cost-model.md, G1g) */
+  /* 0..1: of compute, where the power limit is lower than that of the chips its kernel profile was measured on; 1 when absent. Switching power
+   * grows with the clock and the square of the voltage, the voltage with about the 0.75th power of the clock:
+   * ((limit - idle) / (usual - idle))^(1 / 2.5) (cost-model.md, G1g) */
+  double power_limited_rate;
   double idle_w;
   double die_mm2; /* all compute dies */
   double price_usd;

@@ -27,8 +27,8 @@ const char *slip_bound_name(slip_bound bound);
 /* One rank of a chip, ready for arithmetic: the package's figures divided by its ranks. */
 typedef struct slip_device {
   const slip_chip *chip;
-  double peak_flops
-      [SLIP_DTYPES]; /* under the chip's power limit; NAN where the chip has no such unit or no published rate */
+  /* Under the chip's power limit; NAN where the chip has no such unit or no published rate. */
+  double peak_flops[SLIP_DTYPES];
   double memory_bytes, memory_exposed_bytes, memory_bytes_per_s;
   double cores; /* NAN: not known, wave quantisation is left out */
   double

@@ -45,15 +45,15 @@ static const char *named_at(const slip_stack *stack, char *text) {
   return first;
 }
 
-enum { RELEASE_PARTS = 3 };
+enum { RELEASE_PARTS = 3, MOST_RELEASE = 1000000 };
 
 /* "0.4.3.post2" -> 0, 4, 3. Returns how many parts were read, at most three; 0 without a dot. */
 static int read_release(const char *text, int parts[RELEASE_PARTS]) {
   int n = 0;
   while (n < RELEASE_PARTS && *text >= '0' && *text <= '9') {
     char *end = NULL;
-    parts[n++] = (int)fmin(strtod(text, NULL), 1e6);
-    (void)strtol(text, &end, 10);
+    const long part = strtol(text, &end, 10); /* LONG_MAX when it does not fit */
+    parts[n++] = (int)(part < MOST_RELEASE ? part : MOST_RELEASE);
     text = *end == '.' ? end + 1 : "";
   }
   return n > 1 ? n : 0;
