@@ -15,10 +15,6 @@ typedef struct reading {
   slip_error *err;
 } reading;
 
-static slip_status no_memory(const reading *r) {
-  return slip_fail(r->err, SLIP_NO_MEMORY, "out of memory");
-}
-
 static slip_status check_keys(const slip_node *map, const char *const *legal, slip_error *err) {
   if (map->kind != SLIP_NODE_MAP)
     return slip_node_fail(err, SLIP_BAD_INPUT, map, "expected a map of keys and values");
@@ -137,7 +133,7 @@ static slip_status read_fields(reading *r, const slip_node *map) {
     return slip_node_fail(r->err, SLIP_BAD_INPUT, map, "expected a map of fields");
   r->fields = slip_arena_array(r->arena, map->count, sizeof *r->fields);
   if (!r->fields)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (const slip_node *node = map->first; node; node = node->next)
     SLIP_TRY(read_field(r, node, &r->fields[r->out->n_fields++]));
   r->out->fields = r->fields;
@@ -166,7 +162,7 @@ static slip_status read_owner(reading *r, const slip_node *node, slip_agenda_own
     out->line = node->line;
     out->entry = slash ? slip_arena_strndup(r->arena, text + n + 1, (size_t)(slash - text) - n - 1) : text + n + 1;
     out->level = slash ? slash + 1 : NULL;
-    return out->entry ? SLIP_OK : no_memory(r);
+    return out->entry ? SLIP_OK : slip_no_memory(r->err);
   }
   return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "'%s' is not stacks/NAME, kernels/NAME or systems/NAME/LEVEL",
                         text);
@@ -274,7 +270,7 @@ static slip_status read_group(reading *r, const slip_node *node) {
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "\"of\" and \"fields\" are lists");
   slip_agenda_owner *owners = slip_arena_array(r->arena, of->count, sizeof *owners);
   if (!owners)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (const slip_node *child = of->first; child; child = child->next, n++) {
     SLIP_TRY(read_owner(r, child, &owners[n]));
     for (size_t i = 0; i < n; i++)
@@ -301,7 +297,7 @@ static slip_status read_groups(reading *r, const slip_node *list) {
   }
   r->constants = slip_arena_array(r->arena, most + 1, sizeof *r->constants);
   if (!r->constants)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (const slip_node *node = list->first; node; node = node->next)
     SLIP_TRY(read_group(r, node));
   r->out->constants = r->constants;
@@ -315,7 +311,7 @@ static slip_status read_followers(reading *r, const slip_node *map) {
     return slip_node_fail(r->err, SLIP_BAD_INPUT, map, "expected a map of follower: leader");
   slip_agenda_follower *followers = slip_arena_array(r->arena, map->count + 1, sizeof *followers);
   if (!followers)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (const slip_node *node = map->first; node; node = node->next) {
     slip_agenda_follower *f = &followers[r->out->n_followers++];
     f->name = node->key;
@@ -379,7 +375,7 @@ slip_status slip_agenda_builtin(slip_arena *arena, slip_row_kind rows, slip_agen
     const slip_embedded_file *file = &slip_calibration_files[i];
     const char *name = slip_arena_printf(arena, "data/%s", file->path);
     if (!name)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
     const slip_status status = slip_agenda_parse(arena, name, (const char *)file->bytes, file->size, out, err);
     if (status != SLIP_OK || out->rows == rows)
       return status;

@@ -48,10 +48,6 @@ typedef struct answer {
   file *files;
 } answer;
 
-static slip_status no_memory(const run *r) {
-  return slip_fail(r->err, SLIP_NO_MEMORY, "out of memory");
-}
-
 /* ---- what changes ---- */
 
 /* The first fact beside which one of this name stands: of the same level, or of the entry itself. */
@@ -87,14 +83,14 @@ static slip_status add_change(run *r, const slip_entry *entry, const char *field
   const char *kept = slip_arena_strdup(r->arena, field);
   const slip_fact *old = slip_entry_fact(entry, field), *place = old ? old : beside(entry, field);
   if (!source || !note || !kept)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   if (!place)
     return SLIP_OK;
   if (r->n_changes == r->capacity) {
     const size_t capacity = r->capacity ? 2 * r->capacity : 256;
     change *larger = slip_memory_resize(r->changes, capacity * sizeof *larger);
     if (!larger)
-      return no_memory(r);
+      return slip_no_memory(r->err);
     r->changes = larger;
     r->capacity = capacity;
   }
@@ -196,7 +192,7 @@ static slip_status change_constant(run *r, const slip_agenda *agenda, const slip
     const slip_entry *entry = slip_catalog_lookup(r->bench->catalog, owner->kind, owner->entry);
     const char *name = fact_name(r, owner, c->field->name);
     if (!name)
-      return no_memory(r);
+      return slip_no_memory(r->err);
     SLIP_TRY(add_change(r, entry, name, c->now * per_unit(c->field), note_of(r, stage, c, sd, k), stage->kind));
     if (fact && fact->value > 0)
       SLIP_TRY(change_followers(r, agenda, stage, owner, c->field->name, c->now / fact->value));
@@ -212,7 +208,7 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
   slip_status status = SLIP_OK;
   slip_builtin_constant *shown = slip_arena_array(r->arena, n + 1, sizeof *shown);
   if (!shown)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   stage->constants = shown;
   stage->n_constants = n;
   for (size_t i = 0; i < n; i++) {
@@ -228,7 +224,7 @@ static slip_status show_constants(run *r, const slip_agenda *agenda, slip_builti
                                        .is_share = c->field->transform == SLIP_LOGIT,
                                        .rows = c->moved};
     if (!shown[i].field || !shown[i].shared)
-      return no_memory(r);
+      return slip_no_memory(r->err);
     SLIP_TRY(change_constant(r, agenda, stage, c, sd[i]));
   }
 cleanup:
@@ -331,7 +327,7 @@ static slip_status change_stacks(run *r, const slip_agenda *agenda, const slip_b
   slip_grouped *scratch = slip_memory_resize(NULL, (rows->n * Q + 1) * sizeof *scratch);
   double *under_prior = slip_arena_array(r->arena, rows->n * Q + 1, sizeof *under_prior);
   if (!scratch || !under_prior) {
-    status = no_memory(r);
+    status = slip_no_memory(r->err);
     goto cleanup;
   }
   for (size_t i = 0; i < slip_catalog_count(r->bench->catalog, SLIP_KIND_STACK); i++) {
@@ -366,7 +362,7 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
   slip_joint *joint = NULL;
   slip_held_out held;
   if (!arena)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   if (stage->kind != SLIP_ROW_KERNEL)
     SLIP_TRY(slip_workbench_reread(r->bench, stage->kind, r->err));
   SLIP_TRY(slip_agenda_builtin(r->arena, stage->kind, &agenda, r->err));
@@ -380,7 +376,7 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
   double *sd = slip_arena_array(arena, agenda.n_constants + 1, sizeof *sd);
   double *residuals = slip_arena_array(arena, rows.n * Q + 1, sizeof *residuals);
   if (!u || !sd || !residuals) {
-    status = no_memory(r);
+    status = slip_no_memory(r->err);
     goto cleanup;
   }
   SLIP_TRY(slip_joint_residuals(joint, residuals, r->err));
@@ -411,7 +407,7 @@ static slip_status read_source(const slip_entry *entry, char **bytes, size_t *n,
       *n = slip_embedded_files[i].size;
       *bytes = slip_memory_resize(NULL, *n + 1);
       if (!*bytes)
-        return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+        return slip_no_memory(err);
       memcpy(*bytes, slip_embedded_files[i].bytes, *n);
       return SLIP_OK;
     }
@@ -424,7 +420,7 @@ static slip_status make_file(const run *r, const change *changes, size_t n, file
   slip_status status = SLIP_OK;
   slip_new_fact *facts = slip_arena_array(r->arena, n, sizeof *facts);
   if (!facts)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (size_t i = 0; i < n; i++)
     facts[i] = changes[i].fact;
   out->entry = changes[0].entry;
@@ -440,7 +436,7 @@ static slip_status make_files(run *r, answer *a) {
   qsort(r->changes, r->n_changes, sizeof *r->changes, by_entry_and_line);
   a->files = slip_arena_array(r->arena, r->n_changes + 1, sizeof *a->files);
   if (!a->files)
-    return no_memory(r);
+    return slip_no_memory(r->err);
   for (size_t i = 0, end; i < r->n_changes; i = end) {
     for (end = i + 1; end < r->n_changes && strcmp(r->changes[end].entry->file, r->changes[i].entry->file) == 0;)
       end++;

@@ -154,7 +154,7 @@ slip_status slip_validation_class(const slip_validation *validation, size_t i, s
     return slip_fail(err, SLIP_BAD_INPUT, "there is no class of rows %zu", i);
   const slip_checked **rows = slip_memory_resize(NULL, 2 * (all + 1) * sizeof *rows);
   if (!rows)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   const slip_checked **few = rows + all + 1;
   for (size_t r = 0; r < all; r++) {
     const slip_checked *row = slip_validation_row(validation, r);

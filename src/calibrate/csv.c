@@ -89,7 +89,7 @@ static void on_row(int terminator, void *context) {
 
 static slip_status start(struct csv_parser *parser, slip_error *err) {
   if (csv_init(parser, CSV_STRICT) != 0)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   csv_set_realloc_func(parser, slip_memory_resize);
   csv_set_free_func(parser, free);
   return SLIP_OK;
@@ -142,7 +142,7 @@ static slip_status read_line(struct csv_parser *parser, const char *file, const 
     }
   const bool parsed = csv_parse(parser, bytes, n, on_cell, on_row, r) == n;
   if (r->no_memory || (!parsed && csv_error(parser) != CSV_EPARSE))
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (!parsed && !had_header)
     return slip_fail_at(err, SLIP_BAD_INPUT, file, line, 0, NULL,
                         "a quote in the header stands neither at the start nor at the end of a cell");
@@ -154,7 +154,7 @@ static slip_status read_line(struct csv_parser *parser, const char *file, const 
       return status;
   }
   if (r->no_memory)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   return !had_header && r->n_columns > 0 ? check_header(file, r, err) : check_size(file, r, err);
 }
 
@@ -186,7 +186,7 @@ static slip_status keep(slip_arena *arena, const char *file, const reading *r, s
   bool *bad = slip_arena_array(arena, r->n_rows, sizeof *bad);
   const char *name = slip_arena_strdup(arena, file);
   if (!columns || !cells || !lines || !bad || !name || !r->cells)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memcpy(columns, r->cells, r->n_columns * sizeof *columns);
   if (r->n_rows > 0) {
     memcpy(cells, r->cells + r->n_columns, n_cells * sizeof *cells);

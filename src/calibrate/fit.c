@@ -53,14 +53,14 @@ slip_status slip_fit_residuals(const slip_fit_row *rows, size_t n, const slip_st
         *residual = SLIP_MISFIT;
     }
   }
-  return atomic_load(&no_memory) ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  return atomic_load(&no_memory) ? slip_no_memory(err) : SLIP_OK;
 }
 
 slip_status slip_fit_errors_of(const double *residuals, size_t n, slip_fit_errors *out, slip_error *err) {
   double *off = slip_memory_resize(NULL, (n + 1) * sizeof *off);
   size_t m = 0;
   if (!off)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (size_t i = 0; i < n; i++)
     if (!isnan(residuals[i]))
       off[m++] = fabs(expm1(residuals[i]));
@@ -202,7 +202,7 @@ static slip_status minimise(problem *p, bool *converged) {
   /* BOBYQA models at least two variables. */
   p->optimiser = nlopt_create(p->n > 1 ? NLOPT_LN_BOBYQA : NLOPT_LN_SBPLX, (unsigned)p->n);
   if (!p->optimiser)
-    return slip_fail(p->err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(p->err);
   nlopt_set_min_objective(p->optimiser, objective, p);
   nlopt_set_lower_bounds1(p->optimiser, -FARTHEST);
   nlopt_set_upper_bounds1(p->optimiser, FARTHEST);
@@ -216,7 +216,7 @@ static slip_status minimise(problem *p, bool *converged) {
   *converged = result > 0 ? result != NLOPT_MAXEVAL_REACHED && result != NLOPT_MAXTIME_REACHED
                           : result == NLOPT_ROUNDOFF_LIMITED;
   if (result == NLOPT_OUT_OF_MEMORY && p->status == SLIP_OK)
-    return slip_fail(p->err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(p->err);
   if (p->status == SLIP_OK && p->job->stop && *p->job->stop)
     return slip_fail(p->err, SLIP_INTERRUPTED, "stopped before the fit was done");
   return p->status;
@@ -331,7 +331,7 @@ slip_status slip_fit(const slip_fit_job *job, slip_fit_result *out, slip_error *
   p.table = slip_stack_constants(&p.n_table);
   double *memory = slip_memory_resize(NULL, (N + 3) * (all + 1) * sizeof *memory);
   if (!memory)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   p.residuals = memory;
   p.plus = p.residuals + all;
   p.minus = p.plus + all;

@@ -16,7 +16,7 @@ slip_status slip_groups_deal(slip_arena *arena, const uint64_t *hashes, size_t n
   out->of = slip_arena_array(arena, n + 1, sizeof *out->of);
   out->groups = 0;
   if (!sorted || !out->of)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (n == 0)
     return SLIP_OK;
   memcpy(sorted, hashes, n * sizeof *sorted);

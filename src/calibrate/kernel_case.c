@@ -234,7 +234,7 @@ slip_status slip_read_kernel_case(const slip_case_reader *reader, const slip_row
                           .bytes = NAN};
   *out = (slip_case){.kind = SLIP_ROW_KERNEL, .year = NAN, .kernel = {.scale = NAN}};
   out->shown.scored = read_row(&r);
-  return r.no_memory ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  return r.no_memory ? slip_no_memory(err) : SLIP_OK;
 }
 
 /* ---- prediction ---- */

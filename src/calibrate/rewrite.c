@@ -125,5 +125,5 @@ slip_status slip_rewrite_facts(const char *file, const char *text, size_t n, con
       at = next_line(at, end);
   }
   slip_text_add_n(out, at, (size_t)(end - at));
-  return out->failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  return out->failed ? slip_no_memory(err) : SLIP_OK;
 }

@@ -151,7 +151,7 @@ static slip_status make_scratch(slip_arena *arena, size_t n, scratch *s, slip_er
   s->x = slip_arena_array(arena, n + 1, sizeof *s->x);
   s->y = slip_arena_array(arena, n + 1, sizeof *s->y);
   s->order = slip_arena_array(arena, n + 1, sizeof *s->order);
-  return s->x && s->y && s->order ? SLIP_OK : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return s->x && s->y && s->order ? SLIP_OK : slip_no_memory(err);
 }
 
 slip_status slip_summarise(const char *group, const slip_checked *const *rows, size_t n, slip_summary *out,

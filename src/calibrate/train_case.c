@@ -295,7 +295,7 @@ slip_status slip_read_train_case(const slip_case_reader *reader, const slip_row 
   else
     read_row(&r);
   if (r.no_memory || !out->shown.family)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   return SLIP_OK;
 }
 

@@ -19,7 +19,7 @@ static slip_status refuse(slip_arena *arena, const slip_error *why, slip_checked
   s->scored = false;
   s->reason = why->field[0] ? slip_arena_printf(arena, "%s: %.*s", why->field, MAX_REASON, why->message)
                             : slip_arena_printf(arena, "%.*s", MAX_REASON, why->message);
-  return s->reason ? SLIP_OK : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return s->reason ? SLIP_OK : slip_no_memory(err);
 }
 
 static void skip(slip_checked *s, const char *reason) {
@@ -112,7 +112,7 @@ static slip_status check_rows(slip_validation *v, const size_t *first, slip_erro
         atomic_store(&no_memory, true);
     }
   }
-  return atomic_load(&no_memory) ? slip_fail(err, SLIP_NO_MEMORY, "out of memory") : SLIP_OK;
+  return atomic_load(&no_memory) ? slip_no_memory(err) : SLIP_OK;
 }
 
 /* Reads the tables and predicts them in sample. `first` gets slip_workbench rows, in the workbench's arena. */
@@ -120,7 +120,7 @@ static slip_status open_validation(const slip_validate_job *job, bool copy, cons
                                    slip_progress progress, slip_validation **out, size_t **first, slip_error *err) {
   slip_validation *v = slip_memory_resize(NULL, sizeof *v);
   if (!v)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *v = (slip_validation){0};
   slip_status status =
       slip_workbench_open(job->catalog, copy, job->files, job->n_files, stop, progress, &v->bench, err);
@@ -156,12 +156,12 @@ slip_status slip_validate(const slip_validate_job *job, const volatile int *stop
 static slip_status add_view(slip_validation *v, slip_scheme scheme, slip_error *err) {
   slip_validation *view = slip_memory_resize(NULL, sizeof *view);
   if (!view)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   v->views[scheme] = view;
   *view = (slip_validation){.n_rows = v->n_rows};
   view->rows = slip_memory_resize(NULL, (v->n_rows + 1) * sizeof *view->rows);
   if (!view->rows)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memcpy(view->rows, v->rows, v->n_rows * sizeof *view->rows);
   for (size_t i = 0; i < v->n_rows; i++)
     if (view->rows[i].scored)
@@ -201,7 +201,7 @@ static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const s
   slip_joint *joint = NULL;
   slip_held_out held;
   if (!arena)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   SLIP_TRY(slip_agenda_builtin(arena, kind, &agenda, err));
   SLIP_TRY(slip_fit_rows_take(v->bench, kind, arena, &rows, err));
   if (rows.n == 0)

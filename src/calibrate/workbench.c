@@ -83,7 +83,7 @@ static slip_status identify(const slip_case_reader *reader, const slip_row *row,
   s->inferred = or_else(s->inferred, "");
   s->quantity = s->unit = "";
   s->measured = s->predicted = s->lo = s->hi = NAN;
-  return s->family ? SLIP_OK : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+  return s->family ? SLIP_OK : slip_no_memory(err);
 }
 
 static slip_status read_row(const slip_case_reader *reader, slip_workbench_row *r, slip_error *err) {
@@ -161,7 +161,7 @@ static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volati
     }
   }
   if (atomic_load(&no_memory))
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   return left_out == 0 ? SLIP_OK
                        : slip_fail(err, SLIP_INTERRUPTED, "stopped with %zu of %zu rows left", left_out, b->n_rows);
 }
@@ -172,7 +172,7 @@ static slip_status parse_builtin(slip_arena *arena, size_t i, slip_csv *out, sli
   const slip_embedded_file *file = &slip_measured_files[i];
   const char *name = slip_arena_printf(arena, "data/%s", file->path);
   if (!name)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   return slip_csv_parse(arena, name, (const char *)file->bytes, file->size, out, err);
 }
 
@@ -224,7 +224,7 @@ slip_status slip_workbench_open(const slip_catalog *catalog, bool copy, const ch
   slip_status status = SLIP_OK;
   slip_workbench *b = slip_memory_resize(NULL, sizeof *b);
   if (!b)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *b = (slip_workbench){.owns_catalog = copy};
   if (copy)
     SLIP_TRY(slip_catalog_copy(catalog, &b->catalog, err));

@@ -17,7 +17,7 @@ slip_status slip_catalog_new(slip_catalog **out, slip_error *err) {
   slip_catalog *catalog = arena ? slip_arena_alloc(arena, sizeof *catalog) : NULL;
   if (!catalog) {
     slip_arena_free(arena);
-    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_no_memory(err);
     return SLIP_NO_MEMORY;
   }
   catalog->arena = arena;
@@ -44,7 +44,7 @@ static slip_status insert(slip_catalog *catalog, slip_kind kind, slip_catalog_it
     const size_t capacity = list->capacity ? 2 * list->capacity : 32;
     slip_catalog_item *items = slip_arena_array(catalog->arena, capacity, sizeof *items);
     if (!items)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
     if (list->count)
       memcpy(items, list->items, list->count * sizeof *items);
     list->items = items;
@@ -104,7 +104,7 @@ static slip_status fail_folder(const char *path, const char *folder, slip_error 
   for (int kind = 0; kind < SLIP_KINDS; kind++)
     slip_text_printf(&legal, "%s%s", kind ? ", " : "", slip_kind_folder((slip_kind)kind));
   const slip_status status =
-      legal.failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
+      legal.failed ? slip_no_memory(err)
                    : slip_fail_at(err, SLIP_BAD_INPUT, path, 0, 0, NULL,
                                   "\"%s\" is no folder of a catalog; these are: %s", folder, legal.data);
   slip_text_free(&legal);

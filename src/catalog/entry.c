@@ -85,7 +85,7 @@ slip_status slip_text_read(slip_arena *arena, const slip_node *node, const char 
     return slip_node_fail(err, SLIP_BAD_INPUT, node, "longer than %d bytes", SLIP_TEXT_MAX_BYTES);
   char *text = slip_arena_strndup(arena, node->text, length);
   if (!text)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (size_t i = 0; i < length;) {
     if (text[i] == '\n' || text[i] == '\t')
       text[i] = ' ';
@@ -121,7 +121,7 @@ slip_status slip_word_read(const slip_node *node, const char *const *words, size
   for (size_t i = 0; i < count; i++)
     slip_text_printf(&legal, "%s%s", i ? ", " : "", words[i]);
   const slip_status status = legal.failed
-                                 ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
+                                 ? slip_no_memory(err)
                                  : slip_node_fail(err, SLIP_BAD_INPUT, node, "must be one of: %s", legal.data);
   slip_text_free(&legal);
   return status;
@@ -347,7 +347,7 @@ slip_status slip_facts_read(slip_reading *reading, const slip_node *map, const c
     slip_fact *fact = &reading->facts[reading->n_facts];
     fact->field = prefix[0] ? slip_arena_printf(reading->arena, "%s.%s", prefix, fields[i].name) : fields[i].name;
     if (!fact->field)
-      return slip_fail(reading->err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(reading->err);
     status = read_fact(reading, node, &fields[i], true, fact);
     if (status != SLIP_OK) {
       name_owner(reading->err, fact->field, node);

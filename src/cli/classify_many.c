@@ -162,7 +162,7 @@ static slip_status add_change(changes *c, const char *item, slip_date date, slip
   if (failed) {
     for (int i = 0; i < 4; i++)
       slip_text_free(&text[i]);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   }
   c->list[c->n++] = (slip_change){item, date, text[0].data, text[1].data, text[2].data, text[3].data};
   return SLIP_OK;

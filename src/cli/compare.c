@@ -14,7 +14,7 @@ static slip_status read_system(const cli_session *session, const char *text, sli
   const size_t length = strlen(text);
   char *name = slip_memory_resize(NULL, length + 1);
   if (name == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memcpy(name, text, length + 1);
   char *region = strchr(name, '@'), *chips = strchr(name, ':');
   if (region != NULL)
@@ -105,7 +105,7 @@ slip_status cli_compare(cli_session *session, slip_error *err) {
     return status;
   slip_compare_column *columns = slip_memory_resize(NULL, n * sizeof *columns);
   if (columns == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memset(columns, 0, n * sizeof *columns);
   status = slip_compare(&job, systems, n, session->stop, cli_progress, NULL, columns, err);
   cli_progress_end();

@@ -86,7 +86,7 @@ static int finish(cli_session *session, bool json, slip_status status, slip_erro
   if (json && status != SLIP_OK && session->out.length == 0)
     add_json_error(&session->out, err);
   if (session->out.failed || session->notes.failed)
-    status = slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    status = slip_no_memory(err);
   else if (!write_all(stdout, &session->out))
     status = slip_fail(err, SLIP_IO_FAILURE, "the output could not be written: %s", strerror(errno));
   (void)write_all(stderr, &session->notes);

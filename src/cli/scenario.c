@@ -176,7 +176,7 @@ slip_status cli_scenario(cli_session *session, slip_error *err) {
         "--csv goes without --json and --vary; --known with one scenario at most, and without --csv and --vary");
   work *w = slip_memory_resize(NULL, sizeof *w);
   if (!w)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memset(w, 0, sizeof *w);
   w->ask = (slip_scenario_ask){.samples = o->samples > 0 ? o->samples : DEFAULT_SAMPLES,
                                .seed = (uint32_t)o->seed,

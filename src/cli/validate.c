@@ -22,7 +22,7 @@ static slip_status write_svg(const char *path, const slip_validation *validation
   slip_status status = SLIP_OK;
   FILE *file = svg.failed ? NULL : fopen(path, "wb");
   if (svg.failed) {
-    status = slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    status = slip_no_memory(err);
   } else if (file == NULL) {
     status = slip_fail(err, SLIP_IO_FAILURE, "%s cannot be written: %s", path, strerror(errno));
   } else {

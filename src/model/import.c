@@ -35,7 +35,7 @@ static slip_status find_family(slip_draft *d) {
                           "architecture '%s' is not modelled; nothing is guessed about it", architecture);
   d->model->family = slip_arena_strdup(d->arena, d->family->model_type);
   if (d->model->family == NULL)
-    return slip_fail(d->err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(d->err);
 cleanup:
   return status;
 }
@@ -197,7 +197,7 @@ static slip_status finish(slip_draft *d) {
   slip_model *m = d->model;
   slip_layer_kind *kinds = slip_arena_array(d->arena, (size_t)d->n_kinds, sizeof *kinds);
   if (kinds == NULL)
-    return slip_fail(d->err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(d->err);
   memcpy(kinds, d->kinds, (size_t)d->n_kinds * sizeof *kinds);
   m->kinds = kinds;
   m->n_kinds = d->n_kinds;

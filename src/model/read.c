@@ -39,7 +39,7 @@ static slip_status fill_entry(slip_model_file *file, const char *path, slip_erro
   char *name = title == NULL ? NULL : slip_arena_strdup(file->arena, title);
   char *where = slip_arena_strdup(file->arena, path);
   if (title == NULL || name == NULL || where == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (char *c = name; *c != '\0'; c++)
     *c = (char)(isalnum((unsigned char)*c) ? tolower((unsigned char)*c) : *c == '.' ? '.' : '-');
   file->model.entry = (slip_entry){.kind = SLIP_KIND_MODEL,
@@ -88,7 +88,7 @@ slip_status slip_model_read(const char *path, slip_model_file **out, slip_error 
   const slip_node *root, *quant;
   const char *config = path, *folder;
   if (file == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (is_folder(path)) {
     folder = path;
     config = slip_arena_printf(file->arena, "%s/config.json", path);
@@ -121,7 +121,7 @@ slip_status slip_model_parse(const char *name, const char *json, size_t n, slip_
   slip_model_file *file = open_file();
   const slip_node *root;
   if (file == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   SLIP_TRY(slip_doc_parse(file->arena, name, json, n, &root, err));
   SLIP_TRY(slip_model_build(file->arena, root, &file->model, err));
   SLIP_TRY(fill_entry(file, name, err));

@@ -47,7 +47,7 @@ static slip_status serve(cli_ranks *ranks, const slip_grid *sweep, slip_error *e
   const size_t size = message_size(sweep);
   char *message = slip_memory_resize(NULL, size);
   if (message == NULL) {
-    (void)slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    (void)slip_no_memory(err);
     MPI_Abort(MPI_COMM_WORLD, EXIT_MACHINE); /* the others would wait for ever */
     return SLIP_NO_MEMORY;
   }
@@ -120,7 +120,7 @@ static slip_status run(cli_ranks *ranks, const slip_grid *sweep, slip_runs *runs
   const size_t size = message_size(sweep);
   char *message = slip_memory_resize(NULL, size);
   if (message == NULL)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   deal d = {.sweep = sweep, .runs = runs, .watch = watch, .committed_s = now_s(), .status = SLIP_OK, .err = err};
   for (int working = w->size - 1; working > 0;) {
     MPI_Status from;

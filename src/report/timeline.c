@@ -82,7 +82,7 @@ slip_status slip_report_timeline(const slip_train *train, const slip_plan *plan,
     (void)flush(&w);
   }
   if (w.text.failed)
-    status = slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    status = slip_no_memory(err);
   else if (w.refused)
     status = slip_fail(err, SLIP_IO_FAILURE, "the timeline could not be written");
   slip_text_free(&w.text);

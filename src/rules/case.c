@@ -54,7 +54,7 @@ slip_status slip_case_open(const slip_rules *rules, slip_case **out, slip_error 
   }
   if (!c || !c->inputs || !c->stated || !c->computed) {
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   }
   for (size_t i = 0; i < n_inputs; i++)
     c->inputs[i] = (case_value){.number = slip_range_unknown(), .truth = SLIP_UNDETERMINED};
@@ -205,7 +205,7 @@ static slip_status set_input(slip_case *c, const pack_input *input, const char *
     return SLIP_OK;
   for (size_t i = 0; i < input->n_choices; i++)
     slip_text_printf(&legal, "%s%s", i ? ", " : "", input->choices[i]);
-  status = legal.failed ? slip_fail(err, SLIP_NO_MEMORY, "out of memory")
+  status = legal.failed ? slip_no_memory(err)
                         : slip_fail(err, SLIP_BAD_INPUT, "%s is one of: %s; not '%s'", name, legal.data, text);
   slip_text_free(&legal);
   return status;

@@ -55,7 +55,7 @@ cleanup:
 static slip_status read_term(slip_rules *rules, const slip_node *node, pack_term **out, slip_error *err) {
   pack_term *term = slip_arena_alloc(rules->arena, sizeof *term);
   if (!term)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *out = term;
   if (node->kind == SLIP_NODE_SCALAR)
     return read_leaf(rules, node, term, err);
@@ -270,7 +270,7 @@ slip_status pack_read_condition(slip_rules *rules, const slip_node *node, pack_c
   const slip_node *head = NULL;
   pack_condition *c = slip_arena_alloc(rules->arena, sizeof *c);
   if (!c)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *out = c;
   SLIP_TRY(SLIP_NODE_KEYS(node, keys, "a condition", err));
   size_t heads = 0;

@@ -178,7 +178,7 @@ static slip_status add_distance(study *s, slip_distance *list, size_t rule, cons
   d->bound = slip_arena_printf(s->arena, "%s%s %s", of_low ? ">" : "<", strict ? "" : "=",
                                slip_exact_format(number, bound));
   if (!d->bound)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   s->public.n_distances++;
   return SLIP_OK;
 }
@@ -202,7 +202,7 @@ static slip_status find_distances(study *s, slip_error *err) {
   slip_status status = SLIP_OK;
   slip_distance *list = slip_arena_array(s->arena, SLIP_PACK_MAX_DISTANCES, sizeof *list);
   if (!list)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   s->public.distances = list;
   for (size_t i = 0; i < s->rules->tables[SLIP_THING_RULE].count; i++)
     if (applies(&s->e.rule[i]))
@@ -245,7 +245,7 @@ static slip_status try_break(study *s, const variable *v, slip_exact at, slip_ra
     return SLIP_OK;
   b.at = slip_arena_strdup(s->arena, slip_exact_format(number, at));
   if (!b.at)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   size_t place = s->public.n_breaks++;
   for (; place > 0 && strcmp(list[place - 1].input, v->id) == 0 && list[place - 1].at_value > b.at_value; place--)
     list[place] = list[place - 1];
@@ -411,7 +411,7 @@ static slip_status find_variants(study *s, const char *now, slip_error *err) {
       slip_arena_array(s->arena, s->rules->decisions[s->decision].public.n_outcomes + 1, sizeof *list);
   double from[MAX_VARIABLES] = {0};
   if (!kept.inputs || !kept.stated || !list)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   memcpy(kept.inputs, s->c->inputs, n_inputs * sizeof *kept.inputs);
   memcpy(kept.stated, s->c->stated, n_q * sizeof *kept.stated);
   for (size_t v = 0; v < s->n_variables; v++)

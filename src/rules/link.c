@@ -118,7 +118,7 @@ static slip_status collect_rules(slip_rules *rules, size_t index, slip_error *er
   const size_t n = rules->tables[SLIP_THING_RULE].count;
   decision->rules = slip_arena_array(rules->arena, n + 1, sizeof *decision->rules);
   if (!decision->rules)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (size_t i = 0; i < n; i++) {
     const pack_rule *rule = &rules->rules[i];
     if (!rule->has_decision || rule->decision != index)

@@ -13,7 +13,7 @@ slip_status slip_rules_new(slip_rules **out, slip_error *err) {
   slip_rules *rules = arena ? slip_arena_alloc(arena, sizeof *rules) : NULL;
   if (!rules) {
     slip_arena_free(arena);
-    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_no_memory(err);
     return SLIP_NO_MEMORY;
   }
   rules->arena = arena;
@@ -41,7 +41,7 @@ static slip_status keep(slip_rules *rules, pack_file file, slip_error *err) {
     const size_t capacity = rules->files_capacity ? 2 * rules->files_capacity : 32;
     pack_file *files = slip_arena_array(rules->arena, capacity, sizeof *files);
     if (!files)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
     if (rules->n_files)
       memcpy(files, rules->files, rules->n_files * sizeof *files);
     rules->files = files;
@@ -145,7 +145,7 @@ static slip_status collect_dates(slip_rules *rules, slip_error *err) {
     room += 1 + 2 * rules->groups[i].n_members;
   rules->dates = slip_arena_array(rules->arena, room, sizeof *rules->dates);
   if (!rules->dates)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (size_t i = 0; i < n_rules; i++) {
     const slip_rule *rule = &rules->rules[i].public;
     add_date(rules, rule->published);

@@ -89,7 +89,7 @@ static slip_status grow(slip_rules *rules, pack_table *table, slip_error *err) {
   const size_t capacity = table->capacity ? 2 * table->capacity : 32;
   pack_entry *entries = slip_arena_array(rules->arena, capacity, sizeof *entries);
   if (!entries)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (table->count)
     memcpy(entries, table->entries, table->count * sizeof *entries);
   table->entries = entries;

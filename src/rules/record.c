@@ -38,7 +38,7 @@ char *slip_hash(char out[SLIP_HASH_SIZE], const void *bytes, size_t n) {
 slip_status pack_hash_begin(slip_rules *rules, slip_error *err) {
   struct sha256_ctx *context = slip_arena_alloc(rules->arena, sizeof *context);
   if (!context)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   sha256_init(context);
   rules->hasher = context;
   return SLIP_OK;

@@ -28,14 +28,14 @@ static slip_status list_missing(const evaluation *e, slip_arena *arena, const sl
     n += missing->bits[bit / 64] >> (bit % 64) & 1;
   const char **names = slip_arena_array(arena, n, sizeof *names);
   if (!names)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *count = 0;
   for (size_t bit = 0; bit < MISSING_BITS; bit++) {
     if (!(missing->bits[bit / 64] >> (bit % 64) & 1))
       continue;
     names[*count] = missing_name(e, arena, bit);
     if (!names[(*count)++])
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
   }
   *out = names;
   return SLIP_OK;
@@ -51,7 +51,7 @@ static slip_status list_checks(const evaluation *e, slip_arena *arena, size_t in
     n++;
   slip_check *checks = slip_arena_array(arena, n, sizeof *checks);
   if (!checks)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (const pack_condition *c = list ? list->first : NULL; c; c = c->next)
     checks[finding->n_checks++] =
         (slip_check){e->rules->inputs[c->index].public.id, c->says, e->c->inputs[c->index].truth};

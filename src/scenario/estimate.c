@@ -55,7 +55,7 @@ static slip_status add_rate(slip_scenario *s, const char *what, const slip_syste
   const char *id = slip_arena_printf(s->arena, "%s.%s", what, system->entry.name);
   const char *title = slip_arena_printf(s->arena, "%s rate of %s", what, system->entry.title);
   if (!citation || !knot || !id || !title)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   *citation =
       (slip_citation){sqrt(low * high), "", "estimate of slipstick", "", "", stack->entry.name, SLIP_DERIVED};
   *knot = (slip_knot){s->from, low, sqrt(low * high), high};
@@ -117,7 +117,7 @@ slip_status slip_scenario_prepare(slip_scenario *const *scenarios, size_t n, con
   slip_status status = SLIP_OK;
   task *tasks = slip_memory_resize(NULL, MOST_TASKS * sizeof *tasks);
   if (!tasks)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   const size_t count = list_tasks(scenarios, n, tasks);
   run_all(tasks, count, stop, progress, context);
   if (stop && *stop)

@@ -76,7 +76,7 @@ slip_status slip_scenario_known(const slip_scenario *s, const slip_scenario_ask 
       return slip_fail(err, SLIP_BAD_INPUT, "slip_scenario_prepare comes before slip_scenario_known");
   slip_known_figure *figures = slip_memory_resize(NULL, (s->n_known + 1) * sizeof *figures);
   if (!figures)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   SLIP_TRY(slip_sample(&study, ask->samples, ask->seed, ask->threads, NULL, &samples, err));
   for (size_t i = 0; i < s->n_known; i++)
     figures[i] = (slip_known_figure){s->known[i].title, s->known[i].unit, samples.bands[i], s->known[i].published,

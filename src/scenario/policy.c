@@ -109,7 +109,7 @@ static slip_status grant_china(slip_scenario *s, const scenario_import *in, cons
     g->china_text = slip_arena_printf(s->arena, "%s%s%s%s", g->china_text, g->china_text[0] ? ", " : "",
                                       in->china[i].word, finding->value == SLIP_YES ? "" : "?");
     if (!g->china_text)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
   }
   return SLIP_OK;
 }

@@ -14,7 +14,7 @@ static slip_status scenario_new(const slip_catalog *catalog, const slip_rules *r
   slip_scenario *s = arena ? slip_arena_alloc(arena, sizeof *s) : NULL;
   if (!s) {
     slip_arena_free(arena);
-    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_no_memory(err);
     return SLIP_NO_MEMORY;
   }
   s->arena = arena;
@@ -165,7 +165,7 @@ slip_status slip_scenario_fix(slip_scenario *s, const char *id, double value, co
   if (!isnan(value)) {
     slip_knot *knot = slip_arena_alloc(deck->arena, sizeof *knot);
     if (!knot)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
     *knot = (slip_knot){s->from, value, value, value};
     deck->items[i].knots = knot;
     deck->items[i].n_knots = 1;

@@ -192,7 +192,7 @@ static slip_status read_text(reading *r, const slip_axis_field *field, const sli
     return slip_node_fail(r->err, SLIP_BAD_INPUT, node, "expected a text");
   *out = slip_arena_strdup(r->sweep->arena, node->text);
   if (!*out)
-    return slip_fail(r->err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(r->err);
   slip_status status = check_text(r, field, *out);
   if (status != SLIP_OK && field->offset == AT(plan)) {
     slip_error of_plan = *r->err;
@@ -512,7 +512,7 @@ slip_status slip_grid_parse(const slip_catalog *catalog, const char *name, const
   if (!sweep || !arena) {
     free(sweep);
     slip_arena_free(arena);
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   }
   memset(sweep, 0, sizeof *sweep);
   sweep->catalog = catalog;

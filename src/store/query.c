@@ -66,7 +66,7 @@ static bool is_blank(const char *text) {
 static slip_status sql_failed(sqlite3 *db, const char *path, slip_error *err) {
   int code = sqlite3_errcode(db);
   if (code == SQLITE_NOMEM)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (code == SQLITE_INTERRUPT)
     return slip_fail(err, SLIP_INTERRUPTED, "the query was stopped");
   if (code == SQLITE_AUTH)

@@ -25,7 +25,7 @@ static slip_status failed(const slip_runs *runs, const char *doing, slip_error *
   int code = sqlite3_errcode(runs->db);
   const char *message = sqlite3_errmsg(runs->db);
   if (code == SQLITE_NOMEM)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
     return slip_fail(err, SLIP_BAD_INPUT, "%s is no SQLite database, or a damaged one: %s", runs->path, message);
   return slip_fail(err, SLIP_IO_FAILURE, "%s: %s failed: %s", runs->path, doing, message);
@@ -157,7 +157,7 @@ static slip_status prepare_insert(slip_runs *runs, slip_error *err) {
     slip_text_printf(&sql, ", ?%d", i + 1);
   slip_text_add(&sql, ")");
   if (sql.failed)
-    status = slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    status = slip_no_memory(err);
   else if (sqlite3_prepare_v2(runs->db, sql.data, -1, &runs->insert, NULL) != SQLITE_OK)
     status = failed(runs, "preparing", err);
   slip_text_free(&sql);

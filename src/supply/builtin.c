@@ -40,7 +40,7 @@ slip_status slip_study_read(slip_arena *arena, const char *folder, const char *n
     if (strcmp(stem, name) == 0) {
       const char *path = slip_arena_printf(arena, "data/%s", file->path);
       return path ? slip_doc_parse(arena, path, (const char *)file->bytes, file->size, root, err)
-                  : slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+                  : slip_no_memory(err);
     }
     if (!nearest || slip_edit_distance(name, stem) < slip_edit_distance(name, nearest))
       nearest = stem;

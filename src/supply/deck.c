@@ -80,7 +80,7 @@ slip_status slip_deck_citations(slip_deck *deck, const slip_node *list, const sl
     return slip_node_fail(err, SLIP_BAD_INPUT, list, "name at least one source");
   slip_citation *citations = slip_arena_array(deck->arena, list->count, sizeof *citations);
   if (!citations)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (const slip_node *node = list->first; node && status == SLIP_OK; node = node->next)
     status = read_citation(deck, node, &citations[(*n)++], err);
   *out = citations;
@@ -145,7 +145,7 @@ static slip_status read_knots(slip_deck *deck, const slip_node *node, slip_assum
     return slip_node_fail(err, SLIP_BAD_INPUT, path, "a path has 1 to %d ranges", SLIP_KNOTS_MAX);
   slip_knot *knots = slip_arena_array(deck->arena, count, sizeof *knots);
   if (!knots)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   for (const slip_node *at = path ? path->first : range; at; at = path ? at->next : NULL) {
     SLIP_TRY(read_knot(at, item->shape, path != NULL, &knots[item->n_knots], err));
     if (item->n_knots > 0 && knots[item->n_knots].quarter <= knots[item->n_knots - 1].quarter)
@@ -238,7 +238,7 @@ static slip_status add_number(slip_deck *deck, const slip_node *node, size_t *in
   if (status != SLIP_OK)
     return status;
   if (!citation || !knot || !id)
-    return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    return slip_no_memory(err);
   if (slip_deck_find(deck, id, index))
     return SLIP_OK;
   *citation = (slip_citation){value, "", "the file itself", "", "", "", SLIP_ASSUMED};
@@ -339,7 +339,7 @@ slip_status slip_deck_finish(slip_deck *deck, slip_error *err) {
       continue;
     double *table = slip_arena_array(deck->arena, a->n_knots * (SLIP_TABLE + 1), sizeof *table);
     if (!table)
-      return slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+      return slip_no_memory(err);
     for (size_t k = 0; k < a->n_knots; k++)
       for (int t = 0; t <= SLIP_TABLE; t++)
         table[k * (SLIP_TABLE + 1) + (size_t)t] = knot_quantile(a->shape, &a->knots[k], (double)t / SLIP_TABLE);

@@ -14,7 +14,7 @@ static slip_status supply_new(slip_supply **out, slip_error *err) {
   slip_deck *deck = s ? slip_arena_alloc(arena, sizeof *deck) : NULL;
   if (!deck) {
     slip_arena_free(arena);
-    slip_fail(err, SLIP_NO_MEMORY, "out of memory");
+    slip_no_memory(err);
     return SLIP_NO_MEMORY;
   }
   deck->arena = arena;

@@ -535,7 +535,6 @@ static void mlperf_rows_have_no_server(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(mlperf_runs_in_the_narrowest_format),
       cmocka_unit_test(a_plain_row_is_a_closed_loop_on_one_instance),
       cmocka_unit_test(concurrency_and_instances_follow_from_chips),
       cmocka_unit_test(an_open_loop_gets_its_requests_by_littles_law),
@@ -554,6 +553,7 @@ int main(void) {
       cmocka_unit_test(inferencex_rows_run_as_its_scripts_say),
       cmocka_unit_test(a_row_may_say_how_its_engine_was_set_up),
       cmocka_unit_test(inferencex_says_elsewhere_which_rows_draft),
+      cmocka_unit_test(mlperf_runs_in_the_narrowest_format),
       cmocka_unit_test(mlperf_rows_have_no_server),
       cmocka_unit_test(runs_of_trtllm_bench_are_set_up_as_it_does),
       cmocka_unit_test(a_cache_is_as_the_checkpoint_or_the_engine_says),

@@ -14,9 +14,7 @@
  * 1 - (1 - 8/256)^2048 = 1. */
 static void an_expert_layer_by_hand(void **state) {
   const slip_model *model = model_named("deepseek-v3");
-  slip_work work = training(model, 64, 1);
-  work.training = false;
-  work.segments[0] = (slip_segment){64, 1, 4096};
+  slip_work work = serving(64, 1, 4096);
   work.compute = SLIP_FP8;
   work.weights.routed_experts = SLIP_FP8;
   work.dispatch_bytes = 1;
@@ -59,7 +57,7 @@ static void ranks_that_dispatch_nothing_route_all_tokens(void **state) {
   const slip_model *model = model_named("deepseek-v3");
   const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
   for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-    slip_work work = training(model, 64, 1);
+    slip_work work = training(64, 1);
     work.training = want[i].training;
     work.segments[0] = (slip_segment){64, 1, 4096};
     slip_op_list list;
@@ -75,9 +73,7 @@ static void ranks_that_dispatch_nothing_route_all_tokens(void **state) {
 static void the_shared_expert_is_routed_when_ranks_outnumber_experts(void **state) {
   const slip_model *model = model_named("deepseek-v3");
   const slip_layer_kind *kind = &model->kinds[model->n_kinds - 1];
-  slip_work work = training(model, 96, 1);
-  work.training = false;
-  work.segments[0].past = 4096;
+  slip_work work = serving(96, 1, 4096);
   slip_op_list list;
   slip_layer_operators(model, kind, &(slip_shard){.tp = 1, .cp = 1, .ep = 320, .etp = 1}, &work, &list);
   close_to(op_named(&list, "experts up")->m, 864);
@@ -94,7 +90,7 @@ static void the_shared_expert_is_routed_when_ranks_outnumber_experts(void **stat
  * 22 passes over the width and 14 over the hidden rows in single steps; one fused kernel takes none; no bias no steps. */
 static void biased_experts_take_single_steps(void **state) {
   const slip_model *model = model_named("gpt-oss-120b");
-  slip_work work = training(model, 1, 1024);
+  slip_work work = training(1, 1024);
   const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
@@ -117,7 +113,7 @@ static void biased_experts_take_single_steps(void **state) {
 /* Rows of the experts are copied so often between dispatch and combine as the work says, four times when it does not. */
 static void routed_rows_are_copied_as_often_as_the_work_says(void **state) {
   const slip_model *model = model_named("qwen3-30b-a3b"); /* hidden 2,048, 8 experts per token */
-  slip_work work = training(model, 1, 1024);
+  slip_work work = training(1, 1024);
   const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   for (int passes = 0; passes <= 12; passes += 6) {
@@ -132,9 +128,7 @@ static void routed_rows_are_copied_as_often_as_the_work_says(void **state) {
 /* Few tokens visit few experts: one token of one sequence touches top_k of them. */
 static void one_token_visits_its_experts_only(void **state) {
   const slip_model *model = model_named("deepseek-v3");
-  slip_work work = training(model, 1, 1);
-  work.training = false;
-  work.segments[0] = (slip_segment){1, 1, 100};
+  slip_work work = serving(1, 1, 100);
   const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]], &whole, &work, &list);
@@ -143,10 +137,8 @@ static void one_token_visits_its_experts_only(void **state) {
 }
 
 static double experts_read(const slip_model *model, const slip_shard *shard, double tokens, double spread) {
-  slip_work work = training(model, 1, 1);
-  work.training = false;
+  slip_work work = serving(tokens / (double)shard->ep, 1, 100);
   work.routing_spread = spread;
-  work.segments[0] = (slip_segment){tokens / (double)shard->ep, 1, 100};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]], shard, &work, &list);
   return op_named(&list, "experts up")->groups;
@@ -201,16 +193,14 @@ static void the_busiest_rank_is_also_a_matter_of_chance(void **state) {
                {1.27, 1, 8, 1 + hypot(0.27, 2 * alone)}, /* a fourth of the rows, twice the deviation */
                {1.27, 1, 32e6, 1.27}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    slip_work work = training(model, 1, 1);
-    work.training = false;
+    slip_work work = serving(1, cases[i].tokens, 0);
     work.imbalance = cases[i].imbalance, work.routing_spread = cases[i].spread;
-    work.segments[0] = (slip_segment){1, cases[i].tokens, 0};
     slip_op_list list;
     slip_layer_operators(model, kind, &wide, &work, &list);
     assert_true(fabs(op_named(&list, "experts up")->m / (cases[i].tokens * 8 * cases[i].expected) - 1) < 1e-4);
     assert_true(fabs(op_named(&list, "dispatch")->tokens / (cases[i].tokens * cases[i].expected) - 1) < 1e-4);
   }
-  slip_work work = training(model, 1, 32); /* training pays its stack's imbalance only */
+  slip_work work = training(1, 32); /* training pays its stack's imbalance only */
   work.imbalance = 1.27, work.routing_spread = 1;
   slip_op_list list;
   slip_layer_operators(model, kind, &wide, &work, &list);
@@ -222,9 +212,7 @@ static void experts_in_fp4_activate_at_once(void **state) {
   const slip_model *model = model_named("deepseek-v3");
   const slip_dtype formats[] = {SLIP_FP8, SLIP_FP4};
   for (int i = 0; i < 2; i++) {
-    slip_work work = training(model, 1, 1);
-    work.training = false;
-    work.segments[0] = (slip_segment){4, 1, 100};
+    slip_work work = serving(4, 1, 100);
     work.compute = work.weights.routed_experts = formats[i];
     slip_op_list list;
     slip_layer_operators(model, &model->kinds[model->kind_of_layer[model->layers - 1]],
@@ -240,9 +228,7 @@ static void experts_in_fp4_activate_at_once(void **state) {
  * ranks, 16, of which 8 experts get 8 p, p = 1 - (1 - 8/256)^64, and those of the rank that reads most all 8: 6.95 + 2.0697 sqrt(8 p (1 - p)) > 8. */
 static void a_lone_replica_fills_a_share_of_the_experts(void **state) {
   const slip_model *model = model_named("deepseek-v3");
-  slip_work work = training(model, 64, 1);
-  work.training = false;
-  work.segments[0] = (slip_segment){1, 64, 0};
+  slip_work work = serving(1, 64, 0);
   work.imbalance = 1;
   work.busy = 1.0 / 32;
   slip_op_list list;

@@ -19,7 +19,7 @@ static double flops_of(const slip_op_list *list, bool products) {
 
 /* Forward FLOP of one sequence through all layers and the head, as the sum of the operator lists. */
 static double listed_flops(const slip_model *model, double length) {
-  slip_work work = training(model, 1, length);
+  slip_work work = training(1, length);
   const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   double flops = 0;
@@ -48,7 +48,7 @@ static void the_list_does_the_work_of_the_model(void **state) {
  *   attention  2 * (4096 * 4097 / 2) pairs * 32 heads * 256 */
 static void a_dense_layer_by_hand(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
-  slip_work work = training(model, 1, 4096);
+  slip_work work = training(1, 4096);
   const slip_shard whole = {1, 1, 1, 1, false};
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &whole, &work, &list);
@@ -68,9 +68,8 @@ static void a_dense_layer_by_hand(void **state) {
  * With scales known beforehand nothing is quantised apart, and in training neither kernel is listed. */
 static void inputs_of_block_scaled_products_are_quantised(void **state) {
   const slip_model *model = model_named("deepseek-v3");
-  slip_work work = training(model, 64, 1);
-  work.training = false, work.quantises = true;
-  work.segments[0] = (slip_segment){64, 1, 4096};
+  slip_work work = serving(64, 1, 4096);
+  work.quantises = true;
   work.compute = SLIP_FP8;
   work.weights = (slip_weight_formats){SLIP_FP8, SLIP_FP8, SLIP_FP8, SLIP_FP8, SLIP_BF16};
   const slip_shard whole = {1, 1, 1, 1, false};
@@ -104,9 +103,7 @@ static void a_norm_over_all_heads_is_summed_over_ranks(void **state) {
   const slip_shard four = {4, 1, 1, 4, false}, whole = {1, 1, 1, 1, false};
   slip_op_list list;
   const slip_model *model = model_named("minimax-m2.5"), *by_head = model_named("qwen3-235b-a22b");
-  slip_work work = training(model, 64, 1);
-  work.training = false;
-  work.segments[0] = (slip_segment){64, 1, 4096};
+  slip_work work = serving(64, 1, 4096);
   slip_layer_operators(model, &model->kinds[0], &four, &work, &list);
   const slip_op *sums = op_named(&list, "all-reduce norms");
   assert_true(sums->kind == SLIP_OP_COLLECTIVE && sums->collective == SLIP_ALL_REDUCE &&
@@ -135,10 +132,8 @@ static void latent_decode_computes_in_the_format_of_its_cache(void **state) {
   const slip_shard whole = {1, 1, 1, 1, false};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const slip_model *model = model_named(cases[i].model);
-    slip_work work = training(model, 1, 1);
-    work.training = false;
+    slip_work work = serving(4, cases[i].fresh, cases[i].past);
     work.kv = cases[i].cache;
-    work.segments[0] = (slip_segment){4, cases[i].fresh, cases[i].past};
     slip_op_list list;
     slip_layer_operators(model, &model->kinds[model->n_kinds - 1], &whole, &work, &list);
     const slip_op *op = op_named(&list, cases[i].past > 0 ? "decode attention" : "prefill attention");
@@ -150,7 +145,7 @@ static void latent_decode_computes_in_the_format_of_its_cache(void **state) {
  * Neither holds on one rank without a shared expert, nor in training. */
 static void some_starts_are_hidden_in_serving(void **state) {
   const slip_model *model = model_named("deepseek-v3");
-  slip_work work = training(model, 1, 64);
+  slip_work work = training(1, 64);
   const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
   slip_op_list list;
   slip_layer_operators(model, kind, &(slip_shard){8, 1, 1, 8, false}, &work, &list);
@@ -168,7 +163,7 @@ static void some_starts_are_hidden_in_serving(void **state) {
  * heads of 64, state 128. */
 static void training_scans_keep_a_state_per_chunk(void **state) {
   const slip_model *model = model_named("nemotron-3-nano");
-  slip_work work = training(model, 1, 1024);
+  slip_work work = training(1, 1024);
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   const slip_op *scan = op_named(&list, "state scan");
@@ -181,8 +176,7 @@ static void training_scans_keep_a_state_per_chunk(void **state) {
  * share them. Up to there all see the same keys, and expanding them is less work. */
 static void chosen_keys_are_not_expanded(void **state) {
   const slip_model *model = model_named("deepseek-v3.2");
-  slip_work work = training(model, 1, 4096);
-  work.training = false;
+  slip_work work = serving(1, 4096, 0);
   slip_op_list list;
   slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   const slip_op *far = op_named(&list, "prefill attention");
@@ -200,7 +194,7 @@ static void two_tensor_ranks_halve_the_products(void **state) {
   const char *const names[] = {"llama-3.1-70b", "gpt-3-175b"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     const slip_model *model = model_named(names[i]);
-    slip_work work = training(model, 2, 2048);
+    slip_work work = training(2, 2048);
     slip_op_list whole, half;
     slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &whole);
     slip_layer_operators(model, &model->kinds[0], &(slip_shard){2, 1, 1, 1, false}, &work, &half);
@@ -219,7 +213,7 @@ static void two_tensor_ranks_halve_the_products(void **state) {
 
 static void context_ranks_share_the_sequence(void **state) {
   const slip_model *model = model_named("llama-3.1-70b");
-  slip_work work = training(model, 1, 8192);
+  slip_work work = training(1, 8192);
   slip_op_list whole, part;
   slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 1, 1, 1, false}, &work, &whole);
   slip_layer_operators(model, &model->kinds[0], &(slip_shard){1, 4, 1, 1, false}, &work, &part);
@@ -244,7 +238,7 @@ static void attention_pairs_are_a_sum(void **state) {
 static double keys_of(const char *model_name, const char *op, int layer, slip_segment segment, int64_t cp,
                       bool is_training) {
   const slip_model *model = model_named(model_name);
-  slip_work work = training(model, 1, 1);
+  slip_work work = training(1, 1);
   work.training = is_training;
   work.segments[0] = segment;
   slip_op_list list;
@@ -277,9 +271,7 @@ static void a_shared_projection_still_reads_keys_and_values(void **state) {
   kind.attention.heads = kind.attention.kv_heads = 1;
   kind.attention.qk_dim = kind.attention.v_dim = 128;
   kind.attention.shared_kv = true;
-  slip_work work = training(NULL, 1, 1);
-  work.training = false;
-  work.segments[0].past = 999;
+  slip_work work = serving(1, 1, 999);
   slip_op_list list;
   slip_layer_operators(model_named("llama-3.1-8b"), &kind, &(slip_shard){1, 1, 1, 1, false}, &work, &list);
   close_to(op_named(&list, "decode attention")->read_bytes, 1000 * 256 * 2 + 128 * 2);
@@ -288,7 +280,7 @@ static void a_shared_projection_still_reads_keys_and_values(void **state) {
 /* The output matrix of Llama-3.1-8B for 10 tokens, cut over 4: 2 * 10 * 4096 * 128256 / 4. */
 static void the_head_is_cut_over_tensor_ranks(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
-  slip_work work = training(model, 1, 10);
+  slip_work work = training(1, 10);
   slip_op_list list;
   slip_edge_operators(model, true, 10, &(slip_shard){4, 1, 1, 1, false}, &work, &list);
   close_to(op_named(&list, "output matrix")->flops, 2.0 * 10 * 4096 * 128256 / 4);
@@ -301,7 +293,7 @@ static void the_head_is_cut_over_tensor_ranks(void **state) {
  * backward. */
 static void a_loss_moves_its_bytes_of_each_logit(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
-  slip_work work = training(model, 1, 10);
+  slip_work work = training(1, 10);
   slip_op_list list;
   const struct { double said, forward; } cases[] = {{0, 12}, {6, 2}, {52, 52.0 / 3}};
   for (int i = 0; i < 3; i++) {
@@ -317,7 +309,7 @@ static void a_loss_moves_its_bytes_of_each_logit(void **state) {
  * copies, one forward and two backward: 1.5 in MXFP8, 1.5 x (1/2 + 1/16) in fp4. */
 static void quantised_activations_gather_fewer_bytes(void **state) {
   const slip_model *model = model_named("llama-3.1-8b");
-  slip_work work = training(model, 1, 100);
+  slip_work work = training(1, 100);
   slip_op_list list;
   const struct {
     slip_dtype compute;

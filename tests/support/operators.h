@@ -24,7 +24,8 @@ static inline const slip_model *model_named(const char *name) {
   return model;
 }
 
-static inline slip_work training(const slip_model *model, double sequences, double length) {
+/* Training in bf16: sequences of this length from their start. */
+static inline slip_work training(double sequences, double length) {
   slip_work work = {.n_segments = 1,
                     .training = true,
                     .compute = SLIP_BF16,
@@ -33,7 +34,14 @@ static inline slip_work training(const slip_model *model, double sequences, doub
                     .imbalance = 1};
   work.segments[0] = (slip_segment){sequences, length, 0};
   work.weights = (slip_weight_formats){SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16, SLIP_BF16};
-  (void)model;
+  return work;
+}
+
+/* Serving in bf16: sequences that add `fresh` tokens to `past` ones. */
+static inline slip_work serving(double sequences, double fresh, double past) {
+  slip_work work = training(sequences, fresh);
+  work.training = false;
+  work.segments[0].past = past;
   return work;
 }
 
