@@ -38,7 +38,7 @@ static void bind(slip_arena *arena, const slip_agenda *a) {
   const size_t n = slip_joint_constants(joint, &constants);
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   expect(n == a->n_constants && u != NULL);
-  slip_joint_start(joint, u);
+  expect(slip_joint_start(joint, u, NULL) == SLIP_OK);
   for (size_t i = 0; i < slip_joint_unknowns(joint); i++)
     expect(isfinite(u[i]));
   slip_joint_move(joint, u);

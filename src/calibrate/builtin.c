@@ -381,7 +381,7 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
   }
   SLIP_TRY(slip_joint_residuals(joint, residuals, r->err));
   SLIP_TRY(errors_of(&rows, residuals, &stage->before, r->err));
-  slip_joint_start(joint, u);
+  SLIP_TRY(slip_joint_start(joint, u, r->err));
   SLIP_TRY(slip_hold_out(joint, &rows, stage->kind, arena, watch, u, &held, r->err));
   SLIP_TRY(slip_joint_residuals(joint, residuals, r->err));
   SLIP_TRY(errors_of(&rows, residuals, &stage->after, r->err));

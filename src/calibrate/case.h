@@ -27,6 +27,13 @@ typedef struct slip_train_case {
   double full_share; /* share of the layers that full recompute is done for, when the plan's recompute is full */
 } slip_train_case;
 
+/* A live service has spare capacity for its busy minutes and for the time to first token. Where a source does not say how loaded its
+ * prefill pool was, it is taken to be where throughput over mean delay (Kleinrock's power, 1979) is largest for arrivals at random and
+ * equal prompts (M/D/1): load (1 - load) / (2 - load), which is so at 2 - sqrt 2 and at least 80% of it from 0.35 to 0.79. */
+#define SLIP_LIVE_LOAD 0.5858
+#define SLIP_LIVE_LOAD_LEAST 0.348
+#define SLIP_LIVE_LOAD_MOST 0.790
+
 typedef enum slip_serve_phase {
   SLIP_PHASE_PREFILL, /* a pool */
   SLIP_PHASE_DECODE,  /* a pool */
@@ -50,6 +57,7 @@ typedef struct slip_serve_case {
   bool in_process; /* the load generator calls the engine itself, which preempts rather than reserve: MLPerf */
   bool balanced;   /* tokens were spread evenly over the experts by hand */
   double counted;  /* input tokens that the source counts per token computed: cache hits included or not */
+  bool live;       /* a prefill pool of a live service, of which the source does not say how loaded it was */
 } slip_serve_case;
 
 enum { SLIP_MAX_KERNEL_OPS = 6 };

@@ -5,6 +5,8 @@
 
 #include "base/fail.h"
 
+enum { MANY = 10 }; /* groups to a fold from which chance deals evenly enough */
+
 static int ascending(const void *a, const void *b) {
   const uint64_t *left = a, *right = b;
   return (*left > *right) - (*left < *right);
@@ -24,9 +26,11 @@ slip_status slip_groups_deal(slip_arena *arena, const uint64_t *hashes, size_t n
   for (size_t i = 0; i < n; i++)
     if (out->groups == 0 || sorted[out->groups - 1] != sorted[i])
       sorted[out->groups++] = sorted[i];
+  const bool many = out->groups / folds >= MANY;
   for (size_t i = 0; i < n; i++) {
     const uint64_t *at = bsearch(&hashes[i], sorted, out->groups, sizeof *sorted, ascending);
-    out->of[i] = at ? (size_t)(at - sorted) % folds : 0;
+    const size_t place = many ? (size_t)(hashes[i] % folds) : (size_t)(at - sorted) % folds;
+    out->of[i] = at ? place : 0;
   }
   return SLIP_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "calibrate/constants.h"
+#include "calibrate/linear.h"
 #include "calibrate/workbench.h"
 
 enum { Q = SLIP_MAX_QUANTITIES };
@@ -14,6 +15,7 @@ enum { Q = SLIP_MAX_QUANTITIES };
 #define STEP 0.05       /* of derivatives, in ln or logit */
 #define LEAST_MOVE 1e-3 /* derivative below which a row says nothing of a constant */
 #define FARTHEST_START 3.0
+#define FREE 1e9 /* variance that leaves a constant wherever the others put it */
 
 /* ---- a constant and its places ---- */
 
@@ -81,14 +83,47 @@ double slip_joint_common(const slip_joint *joint, const double *u, size_t field)
   return f->prior;
 }
 
-void slip_joint_start(const slip_joint *joint, double *u) {
-  memset(u, 0, joint->n_unknowns * sizeof *u);
-  for (size_t i = 0; i < joint->n_constants; i++) {
+/* What moving either constant by its unknowns has in common: the covariance of the two before any row is seen. */
+static double prior_covariance(const bound_constant *a, const bound_constant *b) {
+  double sum = 0;
+  for (int part = 0; part < PARTS; part++)
+    if (a->unknown[part] != SIZE_MAX && a->unknown[part] == b->unknown[part])
+      sum += a->sd[part] * b->sd[part];
+  return sum;
+}
+
+/* The shortest u at which constant i has moved by `by`[i]: A' (A A')^-1 by, of the equations A u = by. */
+slip_status slip_joint_start(const slip_joint *joint, double *u, slip_error *err) {
+  const size_t n = joint->n_constants;
+  double *gram = slip_memory_resize(NULL, (n * n + n + 1) * sizeof *gram);
+  if (!gram)
+    return slip_no_memory(err);
+  double *by = gram + n * n;
+  for (size_t i = 0; i < n; i++) {
     const bound_constant *c = &joint->constants[i];
-    const double by = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
-    if (isfinite(by) && c->sd[OWN] > 0)
-      u[c->unknown[OWN]] = fmax(-FARTHEST_START, fmin(FARTHEST_START, by / c->sd[OWN]));
+    by[i] = transformed(c, c->originals[0]) - transformed(c, c->shown.shared->prior);
+    const bool known = isfinite(by[i]) && c->sd[OWN] > 0;
+    by[i] = known ? by[i] : 0;
+    for (size_t j = 0; j < n; j++)
+      gram[i * n + j] = prior_covariance(c, &joint->constants[j]);
+    if (!known)
+      gram[i * n + i] += FREE;
   }
+  slip_invert(gram, n);
+  memset(u, 0, joint->n_unknowns * sizeof *u);
+  for (size_t i = 0; i < n; i++) {
+    double pull = 0;
+    for (size_t j = 0; j < n; j++)
+      pull += gram[i * n + j] * by[j];
+    const bound_constant *c = &joint->constants[i];
+    for (int part = 0; part < PARTS; part++)
+      if (c->unknown[part] != SIZE_MAX)
+        u[c->unknown[part]] += pull * c->sd[part];
+  }
+  for (size_t i = 0; i < joint->n_unknowns; i++)
+    u[i] = fmax(-FARTHEST_START, fmin(FARTHEST_START, u[i]));
+  free(gram);
+  return SLIP_OK;
 }
 
 void slip_joint_restore(slip_joint *joint) {

@@ -29,9 +29,9 @@ slip_status slip_joint_open(slip_arena *arena, const slip_agenda *agenda, slip_c
                             const slip_fit_row *rows, size_t n_rows, slip_joint **out, slip_error *err);
 size_t slip_joint_unknowns(const slip_joint *joint);
 size_t slip_joint_constants(const slip_joint *joint, const slip_joint_constant **out);
-/* The unknowns at which the constants are what the catalog had when it was bound, as nearly as the priors allow: where a fit starts, since
- * the nearest minimum is found. */
-void slip_joint_start(const slip_joint *joint, double *u);
+/* The most probable unknowns at which the constants are what the catalog had when it was bound, each within 3 of the prior: where a fit
+ * starts, since the nearest minimum is found. SLIP_NO_MEMORY. O(constants^3). */
+slip_status slip_joint_start(const slip_joint *joint, double *u, slip_error *err);
 /* What a group of which no row was seen gets for a field of the agenda: the prior, moved by what the field's groups have in common. SI. */
 double slip_joint_common(const slip_joint *joint, const double *u, size_t field);
 /* Writes the constants for u into the catalog. */

@@ -278,6 +278,10 @@ static void read_lengths(slip_serve_reading *r) {
   const char *routing = slip_serve_fact(r, "routing");
   c->balanced = routing && strcmp(routing, "forced-balanced") == 0;
   c->counted = slip_serve_fact(r, "cached_counted") ? 1 / (1 - c->job.prefix_hit) : 1;
+  const char *service = slip_serve_fact(r, "service");
+  c->live = service && strcmp(service, "live") == 0 && c->phase == SLIP_PHASE_PREFILL;
+  if (c->live)
+    slip_serve_infer(r, "load=%.2f of what the pool can do, by the rule for live services", SLIP_LIVE_LOAD);
 }
 
 /* Requests in flight on all of the row's chips; NAN not stated. */

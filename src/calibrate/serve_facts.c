@@ -56,6 +56,8 @@ static const struct {
     {"cached_counted", "counts cached tokens", "yes"},
     {"cached_counted", "INCLUDING cache hits", "yes"},
     {"routing", "balanced experts", "forced-balanced"},
+    {"service", "production 24 h average", "live"},
+    {"not_scored", "from DeepSeek blog excluding cache hits", "quotes-ds_prod_prefill"},
     {"not_scored", "PROJECTED", "projection"},
     {"not_scored", "simulated perfect", "projection"},
     {"not_scored", "regression baseline", "regression-floor"},

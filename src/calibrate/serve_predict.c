@@ -8,8 +8,9 @@
 
 static void pool_figures(const slip_serve_case *c, const slip_pool *pool, double latency, slip_serve_figures *out) {
   if (c->phase == SLIP_PHASE_PREFILL) {
-    out->in_per_s_per_chip = pool->tokens_per_s_per_chip * c->counted;
-    out->ttft_s = latency;
+    const double load = c->live ? SLIP_LIVE_LOAD : 1;
+    out->in_per_s_per_chip = pool->tokens_per_s_per_chip * c->counted * load;
+    out->ttft_s = c->live ? latency * (2 - load) / (2 - 2 * load) : latency; /* M/D/1: Pollaczek and Khinchine */
   } else {
     out->out_per_s_per_chip = pool->tokens_per_s_per_chip;
     out->tpot_s = latency;
@@ -163,8 +164,9 @@ slip_status slip_predict_serve_case(const slip_case *c, const slip_stack *stack,
   for (int i = 0; i < c->n_quantities; i++) {
     double a = figure(&with, c->quantities[i].name), b = figure(&without, c->quantities[i].name);
     predicted[i] = sqrt(a * b);
-    if (spread) /* and half of the way between the two, when it is not known which holds */
-      spread[i] = own_spread(c, job.stack, i) + fabs(log(a / b)) / 2;
+    if (spread) /* and half of the way between the two, when it is not known which holds, or between the loads it may have had */
+      spread[i] = own_spread(c, job.stack, i) + fabs(log(a / b)) / 2 +
+                  (c->serve.live ? log(SLIP_LIVE_LOAD_MOST / SLIP_LIVE_LOAD_LEAST) / 2 : 0);
   }
 cleanup:
   return status;

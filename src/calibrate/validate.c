@@ -210,7 +210,7 @@ static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const s
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   if (!u)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
-  slip_joint_start(joint, u);
+  SLIP_TRY(slip_joint_start(joint, u, err));
   SLIP_TRY(slip_hold_out(joint, &rows, kind, arena, watch, u, &held, err));
   show_held_out(v, first, &rows, &held);
   v->fits[kind] = held.size;

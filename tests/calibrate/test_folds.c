@@ -52,12 +52,25 @@ static void no_rows_have_no_groups(void **state) {
   assert_int_equal(deal(NULL, 0, 5).groups, 0);
 }
 
-/* Whatever the rows: equal hashes share a fold, every fold is one of them, and no fold has two hashes more than another. */
+/* From ten groups to a fold on, a row more leaves the others in their folds. */
+static void many_groups_stay_where_they_are(void **state) {
+  uint64_t hashes[51];
+  for (uint64_t i = 0; i < 51; i++)
+    hashes[i] = 1000 - 7 * i;
+  const slip_groups before = deal(hashes, 50, 5), after = deal(hashes, 51, 5);
+  assert_int_equal(before.groups, 50);
+  for (size_t i = 0; i < 50; i++) {
+    assert_int_equal(before.of[i], hashes[i] % 5);
+    assert_int_equal(after.of[i], before.of[i]);
+  }
+}
+
+/* Few groups: equal hashes share a fold, every fold is one of them, and no fold has two hashes more than another. */
 static void folds_are_even_in_hashes(void **state) {
   uint64_t hashes[MOST], state_ = 1;
   for (size_t i = 0; i < MOST; i++) {
     state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    hashes[i] = state_ >> 57; /* 128 different ones */
+    hashes[i] = state_ >> 59; /* 32 different ones */
   }
   const slip_groups g = deal(hashes, MOST, 5);
   size_t in_fold[5] = {0};
@@ -95,6 +108,7 @@ static void lack_of_memory_is_an_error(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hashes_are_dealt_in_ascending_order),
+      cmocka_unit_test(many_groups_stay_where_they_are),
       cmocka_unit_test(with_as_many_folds_as_rows_each_hash_is_one),
       cmocka_unit_test(no_rows_have_no_groups),
       cmocka_unit_test(folds_are_even_in_hashes),

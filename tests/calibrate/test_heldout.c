@@ -94,7 +94,7 @@ static void hold_out(const volatile int *stop, slip_status expected, outcome *ou
   assert_int_equal(rows.n, PRODUCTS);
   assert_int_equal(slip_joint_open(arena, &agenda, bench->catalog, rows.rows, rows.n, &joint, NULL), SLIP_OK);
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint), sizeof *u);
-  slip_joint_start(joint, u);
+  assert_int_equal(slip_joint_start(joint, u, NULL), SLIP_OK);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), expected);
   assert_int_equal(slip_joint_residuals(joint, residuals, NULL),
                    SLIP_OK); /* the catalog is left at the fit to all */
@@ -181,7 +181,7 @@ static void kernel_intervals_are_those_of_the_folds(void **state) {
   assert_int_equal(slip_joint_open(arena, &agenda, bench->catalog, rows.rows, rows.n, &joint, NULL), SLIP_OK);
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint), sizeof *u);
   slip_grouped *scratch = slip_arena_array(arena, rows.n * Q, sizeof *scratch);
-  slip_joint_start(joint, u);
+  assert_int_equal(slip_joint_start(joint, u, NULL), SLIP_OK);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), SLIP_OK);
   const slip_spread_rows of_held = {&rows, held.residuals[SLIP_FOLDS], slip_fold_group, NULL, scratch};
   for (size_t r = 0; r < rows.n; r++) {
