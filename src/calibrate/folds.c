@@ -1,5 +1,6 @@
 #include "calibrate/folds.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
