@@ -13,282 +13,14 @@
 /* after the four above */
 #include <cmocka.h>
 
-#include "base/random.h"
 #include "scenario/scenario_internal.h"
+#include "support/random_files.h"
 
-enum { FILES = 150, RENAMED = 300, SCRATCHED = 300, TEXT_MAX = 1 << 16, INPUTS_MAX = 40 };
+enum { FILES = 150, RENAMED = 300, SCRATCHED = 300 };
 
 static slip_catalog *catalog;
 static slip_rules *rules;
 static char folder[] = "/tmp/slipstick-files-XXXXXX", supply_path[64], scenario_path[64];
-
-/* ---- dice ---- */
-
-static uint32_t stream, thrown;
-
-static double uniform(void) {
-  double u;
-  slip_random_uniform(2026, stream, thrown++, 1, &u);
-  return u;
-}
-
-static int below(int n) {
-  return (int)(uniform() * n);
-}
-
-static bool maybe(double chance) {
-  return uniform() < chance;
-}
-
-static const char *one_of(const char *const *words, int n) {
-  return words[below(n)];
-}
-#define ONE_OF(words) one_of((words), (int)(sizeof(words) / sizeof *(words)))
-
-/* ---- text ---- */
-
-typedef struct page {
-  char text[TEXT_MAX];
-  size_t n;
-} page;
-
-/* A file while it is written: its body and the inputs that the body refers to, which come after it. */
-typedef struct draft {
-  page body, inputs;
-  char prefix; /* of the ids of its inputs: those of both files are joined */
-  int n_inputs;
-} draft;
-
-__attribute__((format(printf, 2, 3))) static void put(page *p, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  p->n += (size_t)vsnprintf(p->text + p->n, TEXT_MAX - p->n, format, args);
-  va_end(args);
-  assert_true(p->n < TEXT_MAX);
-}
-
-/* Three numbers in low..high that rise; the narrow case is a range that is one point. */
-static void put_range(page *p, bool has_mode, double low, double high) {
-  const double width = high - low, a = low + 0.6 * uniform() * width,
-               c = maybe(0.1) ? a : a + 0.4 * uniform() * width;
-  const double b = a + uniform() * (c - a);
-  if (maybe(0.1))
-    put(p, "value: %.17g", a);
-  else if (has_mode && maybe(0.7))
-    put(p, "low: %.17g, mode: %.17g, high: %.17g", a, b, c);
-  else
-    put(p, "low: %.17g, high: %.17g", a, c);
-}
-
-/* An input of random shape and path, within low..high. */
-static void put_input(draft *d, double low, double high) {
-  static const char *const shapes[] = {"triangular", "uniform", "lognormal"};
-  const int shape = below(low > 0 && high > 10 ? 3 : 2), steps = below(4);
-  page *p = &d->inputs;
-  const double most = shape == 2 ? high / 10 : high; /* a lognormal's tail passes its high */
-  put(p, "  - id: %c%d\n    title: input %d\n    unit: units\n", d->prefix, d->n_inputs, d->n_inputs);
-  if (shape != 0 || maybe(0.5))
-    put(p, "    shape: %s\n", shapes[shape]);
-  if (steps == 0) {
-    put(p, "    range: {");
-    put_range(p, shape != 2, low, most);
-    put(p, "}\n");
-  } else {
-    int quarter = 4 * 2024 + below(8);
-    put(p, "    path:\n");
-    for (int i = 0; i < steps; i++, quarter += 1 + below(12)) {
-      put(p, "      - {quarter: %dQ%d, ", quarter / 4, quarter % 4 + 1);
-      put_range(p, shape != 2, low, most);
-      put(p, "}\n");
-    }
-  }
-  put(p, "    sources:\n      - {source: dice, date: \"2026-11-28\", confidence: assumed}\n");
-  d->n_inputs++;
-}
-
-/* What stands where an input may stand: an id or a number (the ends of what is allowed among them). */
-static const char *value(draft *d, double low, double high) {
-  static char text[8][40];
-  static unsigned turn;
-  char *out = text[turn++ % 8];
-  if (d->n_inputs < INPUTS_MAX && maybe(0.5)) {
-    snprintf(out, sizeof text[0], "%c%d", d->prefix, d->n_inputs);
-    put_input(d, low, high);
-  } else {
-    snprintf(out, sizeof text[0], "%.17g", maybe(0.15) ? low : maybe(0.1) ? high : low + uniform() * (high - low));
-  }
-  return out;
-}
-
-/* ---- a supply file ---- */
-
-static void put_made(draft *d) {
-  static const char *const models[] = {"poisson", "murphy", "negative-binomial"};
-  page *p = &d->body;
-  const int kind = below(4);
-  const double area = 50 + 700 * uniform();
-  put(p, "    made:\n      wafers: %s\n", value(d, 0, 30000));
-  if (kind < 3 || maybe(0.5)) {
-    put(p, "      die_mm2: %.17g\n", area);
-    if (maybe(0.3))
-      put(p, "      diameter_mm: %d\n", maybe(0.5) ? 200 : 300);
-  } else {
-    put(p, "      dies_per_wafer: %s\n", value(d, 10, 900));
-  }
-  if (kind == 3)
-    put(p, "      yield: {given: %s}\n", value(d, 0, 1));
-  else
-    put(p, "      yield: {model: %s, defects: %s%s%s}\n", models[kind], value(d, 0, 2),
-        kind == 2 ? ", clustering: " : "", kind == 2 ? value(d, 0.5, 20) : "");
-}
-
-static void put_pools(draft *d, int count) {
-  page *p = &d->body;
-  put(p, "pools:\n");
-  for (int i = 0; i < count; i++) {
-    put(p, "  - id: pool%d\n    title: pool %d\n    unit: dies\n", i, i);
-    if (maybe(0.6))
-      put(p, "    start: %s\n    release: %s\n", value(d, 0, 3e6), value(d, 1, 20));
-    if (maybe(0.7))
-      put_made(d);
-    if (maybe(0.3))
-      put(p, "    arrives: [%s, %s]\n", value(d, 0, 1e6), value(d, 0, 1e5));
-  }
-}
-
-static void put_products(draft *d, int pools) {
-  static const char *const systems[] = {"cloudmatrix384", "atlas-800t-a2"};
-  page *p = &d->body;
-  put(p, "products:\n");
-  for (int i = 0, count = 1 + below(4); i < count; i++) {
-    const int first = below(pools), second = (first + 1) % pools;
-    put(p, "  - id: product%d\n    title: product %d\n    system: %s\n    share: %s\n    packaging_yield: %s\n", i,
-        i, ONE_OF(systems), value(d, 0, 1), value(d, 0, 1));
-    if (maybe(0.3))
-      put(p, "    capacity: %s\n", value(d, 0, 3e5));
-    put(p, "    needs:\n      - {pool: pool%d, each: %d}\n", first, 1 + below(4));
-    if (second != first && maybe(0.6))
-      put(p, "      - {pool: pool%d, each: %d}\n", second, 1 + below(8));
-  }
-}
-
-static void write_supply(draft *d, int from) {
-  const int pools = 1 + below(4);
-  *d = (draft){.prefix = 'p'};
-  put(&d->body, "kind: supply\nname: dice\ntitle: dice\nseen: today\nfrom: %dQ%d\n", from / 4, from % 4 + 1);
-  put_input(d, 0, 1); /* the list is never empty */
-  put_pools(d, pools);
-  put_products(d, pools);
-  put(&d->body, "inputs:\n%s", d->inputs.text);
-}
-
-/* ---- a scenario file ---- */
-
-static void put_demand(draft *d) {
-  static const char *const users[] = {"commercial", "cloud-provider", "public-sector", "university"};
-  page *p = &d->body;
-  int left = 100;
-  const int count = 1 + below(4);
-  put(p, "demand:\n  market: %s\n  utilisation: %s\n  site: %s\n  buyers:\n", value(d, 0, 200), value(d, 0, 1),
-      value(d, 0, 20));
-  for (int i = 0; i < count; i++) {
-    const int part = i + 1 == count ? left : below(left + 1);
-    left -= part;
-    put(p, "    - id: buyer%d\n      title: buyer %d\n      end_user: %s\n      share: %g\n      training: %s\n", i,
-        i, ONE_OF(users), part / 100.0, value(d, 0, 1));
-    if (maybe(0.5))
-      put(p, "      home: %s\n", value(d, 0, 1));
-    if (maybe(0.5))
-      put(p, "      given: {large_tech_firm: \"%s\", state_funded: \"%s\"}\n", maybe(0.5) ? "yes" : "no",
-          maybe(0.5) ? "yes" : "no");
-  }
-}
-
-static void put_policy(draft *d, int from) {
-  static const char *const modes[] = {"blockade", "open", "rules"};
-  page *p = &d->body;
-  int quarter = from - below(3);
-  put(p, "    policy:\n");
-  for (int i = 0, count = 1 + below(3); i < count; i++, quarter += 1 + below(9)) {
-    const char *mode = ONE_OF(modes);
-    put(p, "      - from: %dQ%d\n        mode: %s\n", quarter / 4, quarter % 4 + 1, mode);
-    if (strcmp(mode, "rules") == 0 && maybe(0.5))
-      put(p,
-          "        given: {cert_parameters: \"yes\", cert_us_available: \"%s\", volume: \"%d\", cn_units_before: "
-          "\"0\", us_units: \"1000000\"}\n",
-          maybe(0.5) ? "yes" : "no", below(200000));
-  }
-  put(p, "    review: {denial: %s, presumption of denial: %s, ", value(d, 0, 1), value(d, 0, 1));
-  put(p, "case by case: %s, presumption of approval: %s, not asked: %s}\n", value(d, 0, 1), value(d, 0, 1),
-      value(d, 0, 1));
-  if (maybe(0.5))
-    put(p, "    china: {CN-STATE-DC: %s, CN-H20-CAUTION: %s, CN-H200-JUSTIFY: %s}\n", value(d, 0, 1),
-        value(d, 0, 1), value(d, 0, 1));
-}
-
-static const char *const foreign[] = {"hgx-h200", "hgx-h20", "gb200-nvl72", "hgx-b200", "hgx-h800"};
-
-static void put_imports(draft *d, int from) {
-  page *p = &d->body;
-  const int count = below(5);
-  put(p, count ? "imports:\n" : "imports: []\n");
-  for (int i = 0; i < count; i++) {
-    put(p, "  - id: import%d\n    title: import %d\n    system: %s\n    offered: %s\n", i, i, ONE_OF(foreign),
-        value(d, 0, 3e6));
-    if (maybe(0.5))
-      put(p, "    caps: [%s, %s]\n", value(d, 0, 1e6), value(d, 0, 2e6));
-    if (maybe(0.5))
-      put(p, "    fee: {share: %s, paid_by: %s}\n", value(d, 0, 1), maybe(0.5) ? "vendor" : "buyer");
-    if (maybe(0.4))
-      put(p, "    price: %s\n", value(d, 1000, 1e5));
-    put_policy(d, from);
-  }
-}
-
-static void put_rest(draft *d) {
-  static const char *const regions[] = {"china-industrial", "china-west", "eu",       "korea",
-                                        "taiwan",           "us-average", "us-texas", "us-virginia"};
-  page *p = &d->body;
-  put(p, "regions: {domestic: %s, imported: %s, abroad: %s}\n", ONE_OF(regions), ONE_OF(regions), ONE_OF(regions));
-  put(p, "reading: %s\n", value(d, 0, 1));
-  if (maybe(0.3))
-    put(p, "domestic_share: %s\n", value(d, 0, 1));
-  if (maybe(0.4))
-    put(p, "power_subsidy: %s\n", value(d, 0, 1));
-  if (maybe(0.6))
-    put(p, "installed:\n  - {system: %s, chips: %s, training: %s, source: %s}\n", ONE_OF(foreign), value(d, 0, 1e6),
-        value(d, 0, 1), maybe(0.5) ? "imported" : "domestic");
-  if (maybe(0.4))
-    put(p, "abroad:\n  - {id: far, system: %s, chips: %s, rent: %s, training: %s}\n", ONE_OF(foreign),
-        value(d, 0, 1e6), value(d, 0, 10), value(d, 0, 1));
-  if (maybe(0.3))
-    put(p,
-        "known:\n  - {title: charge, unit: USD, kind: charge, sales: %s, quarters: %s, cost_share: %s, published: "
-        "[{value: 5, source: dice, "
-        "date: \"2026\", confidence: low}]}\n",
-        value(d, 0, 1e10), value(d, 0, 5), value(d, 0, 1));
-}
-
-static void write_scenario(draft *d, int from) {
-  *d = (draft){.prefix = 's'};
-  put(&d->body, "kind: scenario\nname: dice\ntitle: dice\nsummary: dice\nseen: today\nfrom: %dQ1\nto: %dQ4\n",
-      from / 4, from / 4 + below(7));
-  put(&d->body, "supply: %s\nmodel: deepseek-v3\ncluster: %d\nlife_years: %d\n", supply_path, 1 + below(4096),
-      1 + below(8));
-  put_input(d, 0, 1);
-  put_demand(d);
-  put_imports(d, from);
-  put_rest(d);
-  put(&d->body, "inputs:\n%s", d->inputs.text);
-}
-
-/* Both files of one number. */
-static void write_both(uint32_t number, draft *supply, draft *scenario) {
-  stream = number, thrown = 0;
-  const int from = 4 * (2025 + below(4));
-  write_supply(supply, from - below(9));
-  write_scenario(scenario, from);
-}
 
 static void save(const char *path, const char *text, size_t n) {
   FILE *file = fopen(path, "wb");
@@ -483,7 +215,7 @@ static void check_threads(const slip_scenario *s) {
 
 /* ---- tests ---- */
 
-static draft supply, scenario; /* too large for the stack */
+static random_draft supply, scenario; /* too large for the stack */
 
 static slip_status open_saved(slip_scenario **s, slip_error *err) {
   *err = (slip_error){.code = SLIP_OK};
@@ -497,7 +229,7 @@ static void valid_files_are_sound(void **state) {
     slip_error err;
     snprintf(name, sizeof name, "files %u", i);
     what = name;
-    write_both(i, &supply, &scenario);
+    random_files(i, supply_path, &supply, &scenario);
     save(supply_path, supply.body.text, supply.body.n);
     save(scenario_path, scenario.body.text, scenario.body.n);
     if (open_saved(&s, &err) != SLIP_OK)
@@ -519,8 +251,8 @@ static int line_of(const char *text, size_t at) {
 }
 
 /* The first key of a random line. */
-static size_t key_at(const page *p) {
-  size_t at = (size_t)below((int)p->n);
+static size_t key_at(const random_page *p) {
+  size_t at = (size_t)dice_below((int)p->n);
   while (at > 0 && p->text[at - 1] != '\n')
     at--;
   at += strspn(p->text + at, " -{");
@@ -529,12 +261,12 @@ static size_t key_at(const page *p) {
 
 /* A key with a letter too many is no key: refused in its file, on its line, by its name. */
 static void misspelt_keys_are_refused_where_they_are(void **state) {
-  char name[48], changed[TEXT_MAX], wrong[64];
+  char name[48], changed[PAGE_MAX], wrong[64];
   for (uint32_t i = 0; i < RENAMED; i++) {
-    write_both(i / 4, &supply, &scenario);
-    stream = 1000000 + i;
-    const bool in_supply = maybe(0.3);
-    const page *p = in_supply ? &supply.body : &scenario.body;
+    random_files(i / 4, supply_path, &supply, &scenario);
+    dice_take(1000000 + i);
+    const bool in_supply = dice_maybe(0.3);
+    const random_page *p = in_supply ? &supply.body : &scenario.body;
     const size_t at = key_at(p), length = strcspn(p->text + at, ":");
     const int line = line_of(p->text, at);
     slip_scenario *s = NULL;
@@ -553,20 +285,20 @@ static void misspelt_keys_are_refused_where_they_are(void **state) {
 }
 
 /* Replaces `old` bytes at `at`. */
-static void splice(page *p, size_t at, size_t old, const char *text) {
+static void splice(random_page *p, size_t at, size_t old, const char *text) {
   const size_t n = strlen(text);
-  assert_true(p->n - old + n < TEXT_MAX);
+  assert_true(p->n - old + n < PAGE_MAX);
   memmove(p->text + at + n, p->text + at + old, p->n - at - old + 1);
   memcpy(p->text + at, text, n);
   p->n += n - old;
 }
 
 /* One slip of the pen: a line lost or doubled, a number or a byte changed, the end torn off. */
-static void scratch(page *p) {
+static void scratch(random_page *p) {
   static const char *const numbers[] = {"-1",   "0",  "1e300", ".nan",     "-.inf", "99999999999999999999",
                                         "\"\"", "[]", "~",     "1.0000001"};
   size_t start = key_at(p), digit = start;
-  const int kind = below(5);
+  const int kind = dice_below(5);
   while (start > 0 && p->text[start - 1] != '\n')
     start--;
   const size_t length = strcspn(p->text + start, "\n") + 1;
@@ -579,11 +311,11 @@ static void scratch(page *p) {
   } else if (kind == 2) {
     digit += strcspn(p->text + digit, ":");
     digit += strcspn(p->text + digit, "0123456789");
-    splice(p, digit, strspn(p->text + digit, "0123456789.e+-"), ONE_OF(numbers));
+    splice(p, digit, strspn(p->text + digit, "0123456789.e+-"), DICE_ONE_OF(numbers));
   } else if (kind == 3) {
-    p->text[below((int)p->n)] = (char)(1 + below(255));
+    p->text[dice_below((int)p->n)] = (char)(1 + dice_below(255));
   } else {
-    p->n = (size_t)below((int)p->n);
+    p->n = (size_t)dice_below((int)p->n);
     p->text[p->n] = '\0';
   }
 }
@@ -597,9 +329,9 @@ static void damaged_files_are_refused_or_sound(void **state) {
     const size_t before = slip_arena_live_bytes();
     snprintf(name, sizeof name, "damaged files %u", i);
     what = name;
-    write_both(i / 2, &supply, &scenario);
-    stream = 2000000 + i;
-    scratch(maybe(0.3) ? &supply.body : &scenario.body);
+    random_files(i / 2, supply_path, &supply, &scenario);
+    dice_take(2000000 + i);
+    scratch(dice_maybe(0.3) ? &supply.body : &scenario.body);
     save(supply_path, supply.body.text, supply.body.n);
     save(scenario_path, scenario.body.text, scenario.body.n);
     const slip_status status = open_saved(&s, &err);
