@@ -295,10 +295,11 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
   const char *note =
       e.of ? slip_arena_printf(r->arena,
                                "80%% quantile of |ln(predicted / measured)| over its %zu rows, each %s, and over "
-                               "all %zu, which count as %g",
-                               n, e.how, rows->n, SLIP_POOL_ROWS)
-           : slip_arena_printf(r->arena, "80%% quantile of |ln(predicted / measured)| over %zu rows, each %s",
-                               rows->n, e.how);
+                               "all %zu, which count as %g; %zu of all are in no fit",
+                               n, e.how, rows->n, SLIP_POOL_ROWS, rows->n - rows->n_fit)
+           : slip_arena_printf(
+                 r->arena, "80%% quantile of |ln(predicted / measured)| over %zu rows, each %s; %zu are in no fit",
+                 rows->n, e.how, rows->n - rows->n_fit);
   return add_change(r, &stack->entry, field, spread, note, stage->kind);
 }
 
@@ -351,7 +352,7 @@ cleanup:
 
 static slip_status errors_of(const slip_fit_rows *rows, const double *residuals, slip_fit_errors *out,
                              slip_error *err) {
-  return slip_fit_errors_of(residuals, rows->n * Q, out, err);
+  return slip_fit_errors_of(residuals, rows->n_fit * Q, out, err);
 }
 
 static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_watch *watch) {
@@ -369,12 +370,12 @@ static slip_status run_stage(run *r, slip_builtin_stage *stage, const slip_fit_w
   SLIP_TRY(slip_fit_rows_take(r->bench, stage->kind, arena, &rows, r->err));
   stage->agenda = agenda.file;
   stage->before = stage->after = stage->folds = stage->unseen = (slip_fit_errors){NAN, NAN};
-  if (rows.n == 0)
+  if (rows.n_fit == 0)
     goto cleanup;
-  SLIP_TRY(slip_joint_open(arena, &agenda, r->bench->catalog, rows.rows, rows.n, &joint, r->err));
+  SLIP_TRY(slip_joint_open(arena, &agenda, r->bench->catalog, rows.rows, rows.n_fit, &joint, r->err));
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   double *sd = slip_arena_array(arena, agenda.n_constants + 1, sizeof *sd);
-  double *residuals = slip_arena_array(arena, rows.n * Q + 1, sizeof *residuals);
+  double *residuals = slip_arena_array(arena, rows.n_fit * Q + 1, sizeof *residuals);
   if (!u || !sd || !residuals) {
     status = slip_no_memory(r->err);
     goto cleanup;

@@ -19,12 +19,13 @@ enum { Q = SLIP_MAX_QUANTITIES, FOLDS = 5, FOLD_ROUNDS = 4, OBSERVERS = SLIP_OBS
 
 slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_arena *arena, slip_fit_rows *out,
                                slip_error *err) {
-  out->rows = slip_arena_array(arena, bench->n_rows + 1, sizeof *out->rows);
-  out->of = slip_arena_array(arena, bench->n_rows + 1, sizeof *out->of);
-  out->n = 0;
+  const size_t n = bench->n_rows + bench->n_aside;
+  out->rows = slip_arena_array(arena, n + 1, sizeof *out->rows);
+  out->of = slip_arena_array(arena, n + 1, sizeof *out->of);
+  out->n = out->n_fit = 0;
   if (!out->rows || !out->of)
     return slip_no_memory(err);
-  for (size_t i = 0; i < bench->n_rows; i++) {
+  for (size_t i = 0; i < n; i++) {
     const slip_case *c = &bench->rows[i].c;
     double predicted[Q] = {NAN, NAN, NAN, NAN}, spread[Q] = {0};
     slip_error ignored;
@@ -42,6 +43,7 @@ slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_a
     row.range = slip_case_range(c, c->stack, spread);
     out->of[out->n] = i;
     out->rows[out->n++] = row;
+    out->n_fit += i < bench->n_rows;
   }
   return SLIP_OK;
 }
@@ -53,7 +55,7 @@ static void spread_rows(const slip_spread_rows *from, bool by_owner, double *spr
   const slip_fit_rows *rows = from->rows;
   const char *last = NULL;
   double known[SLIP_SPREAD_CLASSES];
-  for (size_t r = 0; r < rows->n; r++) {
+  for (size_t r = 0; r < rows->n_fit; r++) {
     const slip_case *c = rows->rows[r].c;
     if (from->use[r])
       continue;
@@ -90,12 +92,17 @@ static void tell(holding *h) {
     w->progress.call(w->from + (w->to - w->from) * fmin(1, (double)h->done / (double)h->fits), w->progress.context);
 }
 
-/* Fits the rows whose group is not `group`; h->residuals has all rows then, h->in says which counted. */
+/* h->in: the rows whose group is not `group`. */
+static void leave_out(holding *h, const size_t *group_of, size_t group) {
+  for (size_t r = 0; r < h->rows->n; r++)
+    h->in[r] = group_of[r] != group;
+}
+
+/* Fits the rows in h->in; h->residuals has all of n_fit then. */
 static slip_status fit_without(holding *h, const size_t *group_of, size_t group) {
   const slip_joint_job job = {
       .in = h->in, .keep_derivatives = true, .most_rounds = FOLD_ROUNDS, .stop = h->watch->stop};
-  for (size_t r = 0; r < h->rows->n; r++)
-    h->in[r] = group_of[r] != group;
+  leave_out(h, group_of, group);
   memcpy(h->u, h->all, slip_joint_unknowns(h->joint) * sizeof *h->u);
   const slip_status status = slip_joint_fit(h->joint, &job, h->u, h->residuals, h->err);
   tell(h);
@@ -103,7 +110,7 @@ static slip_status fit_without(holding *h, const size_t *group_of, size_t group)
 }
 
 static void keep(const holding *h, double *out) {
-  for (size_t r = 0; r < h->rows->n; r++)
+  for (size_t r = 0; r < h->rows->n_fit; r++)
     if (!h->in[r])
       memcpy(&out[r * Q], &h->residuals[r * Q], Q * sizeof *out);
 }
@@ -131,7 +138,7 @@ static size_t place_of(const holding *h, size_t row, size_t *of) {
   const uint64_t own = name_hash(h, row);
   size_t before = 0;
   *of = 0;
-  for (size_t r = 0; r < h->rows->n; r++) {
+  for (size_t r = 0; r < h->rows->n_fit; r++) {
     if (!fellows(h, row, r))
       continue;
     const uint64_t hash = name_hash(h, r);
@@ -149,7 +156,7 @@ size_t slip_observer_of(size_t place, size_t rows) {
 /* The observed rows of all stacks and chips that have two rows or more; places[row]: that of each held-out row. */
 static size_t find_observers(const holding *h, size_t *places, observer *out) {
   size_t n = 0;
-  for (size_t r = 0; r < h->rows->n; r++) {
+  for (size_t r = 0; r < h->rows->n_fit; r++) {
     const slip_case *c = h->rows->rows[r].c;
     size_t of;
     if (h->in[r])
@@ -172,7 +179,7 @@ static slip_status observe(const holding *h, const observer *seen, const size_t 
       .base = &base, .train = train, .rows = &h->rows->rows[seen->row], .n_rows = 1, .seconds = 60};
   slip_error ignored;
   slip_status status = slip_fit(&job, &fit, &ignored);
-  for (size_t r = 0; r < h->rows->n && status == SLIP_OK; r++)
+  for (size_t r = 0; r < h->rows->n_fit && status == SLIP_OK; r++)
     if (fellows(h, seen->row, r) && slip_observer_of(places[r], seen->of) == seen->place)
       status = slip_fit_residuals(&h->rows->rows[r], 1, &fit.stack, &out[r * Q], &ignored);
   return status;
@@ -197,8 +204,7 @@ static slip_status hold_out_folds(holding *h, size_t *group_of, slip_held_out *o
     keep(h, out->residuals[SLIP_FOLDS]);
   }
   for (size_t k = 0; k < FOLDS; k++) {
-    for (size_t r = 0; r < h->rows->n; r++)
-      h->in[r] = group_of[r] != k;
+    leave_out(h, group_of, k);
     const slip_spread_rows from = {h->rows, out->residuals[SLIP_FOLDS], slip_fold_group, h->in, h->scratch};
     spread_rows(&from, true, out->spreads[SLIP_FOLDS]);
   }
@@ -206,18 +212,27 @@ cleanup:
   return status;
 }
 
+/* A row that a fit could use is of the group. */
+static bool is_fitted(const holding *h, const size_t *group_of, size_t group) {
+  for (size_t r = 0; r < h->rows->n_fit; r++)
+    if (group_of[r] == group)
+      return true;
+  return false;
+}
+
 static slip_status hold_out_families(holding *h, const size_t *group_of, size_t groups, size_t *places,
                                      observer *seen, slip_held_out *out) {
   slip_status status = SLIP_OK;
   for (size_t g = 0; g < groups; g++) {
+    if (!is_fitted(h, group_of, g))
+      continue;
     SLIP_TRY(fit_without(h, group_of, g));
     keep(h, out->residuals[SLIP_FAMILIES]);
     if (h->kind != SLIP_ROW_KERNEL)
       SLIP_TRY(observe_all(h, places, seen, out->residuals[SLIP_OBSERVED]));
   }
   for (size_t g = 0; g < groups; g++) {
-    for (size_t r = 0; r < h->rows->n; r++)
-      h->in[r] = group_of[r] != g;
+    leave_out(h, group_of, g);
     for (int scheme = SLIP_FAMILIES; scheme <= SLIP_OBSERVED; scheme++) {
       const slip_spread_rows from = {h->rows, out->residuals[scheme],
                                      scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group, h->in,
@@ -246,6 +261,22 @@ static slip_status make_arrays(holding *h, slip_arena *arena, slip_held_out *out
   return h->u && h->residuals && h->scratch && h->in ? SLIP_OK : slip_no_memory(h->err);
 }
 
+/* Rows aside under the fit to all others, which none of them is in. */
+static void predict_aside(const holding *h, slip_held_out *out) {
+#pragma omp parallel for schedule(dynamic, 4) default(shared)
+  for (size_t r = h->rows->n_fit; r < h->rows->n; r++) {
+    const slip_fit_row *row = &h->rows->rows[r];
+    double predicted[Q];
+    slip_error ignored;
+    if (slip_workbench_predict(row->c, predicted, NULL, &ignored) != SLIP_OK)
+      continue;
+    for (size_t q = 0; q < Q; q++)
+      if (row->used[q])
+        out->residuals[SLIP_FOLDS][r * Q + q] = out->residuals[SLIP_FAMILIES][r * Q + q] =
+            log(predicted[q] / row->c->quantities[q].measured);
+  }
+}
+
 static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out) {
   const slip_joint_constant *constants;
   const size_t n = slip_joint_constants(h->joint, &constants);
@@ -253,7 +284,7 @@ static slip_status measure_fit(holding *h, slip_arena *arena, slip_fit_size *out
   const slip_joint_job job = {.stop = h->watch->stop};
   if (!sd)
     return slip_no_memory(h->err);
-  *out = (slip_fit_size){.rows = h->rows->n};
+  *out = (slip_fit_size){.rows = h->rows->n_fit};
   for (size_t i = 0; i < n; i++)
     out->constants += constants[i].moved > 0;
   return slip_joint_posterior(h->joint, &job, h->residuals, sd, &out->effective, h->err);
@@ -276,10 +307,12 @@ slip_status slip_hold_out(slip_joint *joint, const slip_fit_rows *rows, slip_row
   for (size_t r = 0; r < rows->n; r++)
     hashes[r] = slip_family_group(rows->rows[r].c);
   SLIP_TRY(slip_groups_deal(arena, hashes, rows->n, rows->n, &by_family, err));
-  h.fits = 4 + FOLDS +
-           by_family.groups; /* the fit to all rows differentiates them, which takes as long as a few without */
+  h.fits = 4 + FOLDS; /* the fit to all rows differentiates them, which takes as long as a few without */
+  for (size_t g = 0; g < by_family.groups; g++)
+    h.fits += is_fitted(&h, by_family.of, g);
   const slip_joint_job job = {.stop = watch->stop};
   SLIP_TRY(slip_joint_fit(joint, &job, u, h.residuals, err));
+  predict_aside(&h, out);
   SLIP_TRY(measure_fit(&h, arena, &out->size));
   h.done = 3;
   tell(&h);

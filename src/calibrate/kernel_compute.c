@@ -231,16 +231,28 @@ static bool read_sparse(slip_kernel_reader *r, double sequences, double fresh, d
   return true;
 }
 
+/* Queries and the keys that each sees: `s` of both, or s_q queries at the end of kv_len keys; all keys where `causal` is false. */
+static double attended_pairs(const slip_kernel_reader *r, double b, double queries, double keys) {
+  const slip_segment segment = {b, queries, fmax(keys - queries, 0)};
+  const bool all = strcmp(slip_kernel_text(r, "causal"), "false") == 0;
+  return all ? b * queries * keys : slip_attention_pairs(&segment, 0);
+}
+
 bool slip_kernel_read_prefill(slip_kernel_reader *r) {
-  double b = slip_kernel_number(r, "b"), s = slip_kernel_number(r, "s"), element = 2;
+  double b = slip_kernel_number(r, "b"), s = slip_kernel_number(r, "s"), keys = slip_kernel_number(r, "kv_len"),
+         element = 2;
   heads h = {0};
   slip_dtype dtype;
   if (slip_kernel_text(r, "kernel")[0]) {
-    double fresh = slip_kernel_need(r, "s_q"), keys = slip_kernel_need(r, "s_kv");
-    return r->out->shown.reason[0] ? false : read_sparse(r, 1, fresh, keys, 2, false);
+    double fresh = slip_kernel_need(r, "s_q"), all = slip_kernel_need(r, "s_kv");
+    return r->out->shown.reason[0] ? false : read_sparse(r, 1, fresh, all, 2, false);
   }
   if (isnan(s))
     s = slip_kernel_number(r, "seq_len");
+  if (isnan(s))
+    s = slip_kernel_number(r, "s_q");
+  if (isnan(keys))
+    keys = s;
   if (isnan(s))
     return slip_kernel_skip(r, "shape: s is missing");
   if (!read_heads(r, &h) || !slip_kernel_dtype(r, &dtype))
@@ -251,8 +263,7 @@ bool slip_kernel_read_prefill(slip_kernel_reader *r) {
   }
   if (dtype != SLIP_BF16)
     element = 1;
-  slip_segment segment = {b, s, 0};
-  double pairs = slip_attention_pairs(&segment, 0);
+  double pairs = attended_pairs(r, b, s, keys);
   if (strstr(r->remark, "includes=rotary") || strstr(r->remark, "torch_flow")) {
     slip_op *rotary = add(r, SLIP_OP_STREAM, SLIP_BF16); /* q, k and v rotated and put in the cache */
     rotary->read_bytes = 2 * b * s * (h.query * h.qk + h.key * (h.qk + h.v));
@@ -269,10 +280,16 @@ bool slip_kernel_read_prefill(slip_kernel_reader *r) {
   op->flops = 2 * pairs * h.query * (h.qk + h.v);
   op->scores = pairs * h.query;
   op->keys = pairs / (b * s);
-  op->read_bytes = b * s * element * (h.query * h.qk + h.key * (h.qk + h.v));
+  op->read_bytes = b * element * (s * h.query * h.qk + keys * h.key * (h.qk + h.v));
   op->write_bytes = b * s * 2 * h.query * h.v;
   count(r);
   return true;
+}
+
+/* Tokens that a step adds to each sequence: drafts and the token before them. */
+static double fresh_queries(slip_kernel_reader *r) {
+  const double queries = slip_kernel_number(r, "s_q");
+  return isnan(queries) ? 1 : queries;
 }
 
 bool slip_kernel_read_decode(slip_kernel_reader *r) {
@@ -286,18 +303,19 @@ bool slip_kernel_read_decode(slip_kernel_reader *r) {
     return r->out->shown.reason[0] ? false
                                    : read_sparse(r, b, isnan(fresh) ? 1 : fresh, keys, cache_element(r), true);
   }
-  double b = slip_kernel_need(r, "b"), keys = slip_kernel_need(r, "kv_len");
+  double b = slip_kernel_need(r, "b"), keys = slip_kernel_need(r, "kv_len"), queries = fresh_queries(r);
   heads h = {0};
   if (!read_heads(r, &h) || r->out->shown.reason[0])
     return false;
   slip_op *op = add(r, SLIP_OP_ATTENTION, SLIP_BF16);
   op->decode = true;
-  op->flops = 2 * b * h.query * keys * (h.qk + h.v);
-  op->scores = b * h.query * keys;
-  op->rows = h.query / h.key;
-  op->keys = keys;
-  op->read_bytes = b * h.key * keys * (h.qk + h.v) * cache_element(r) + 2 * b * h.query * h.qk;
-  op->write_bytes = 2 * b * h.query * h.v;
+  const double pairs = attended_pairs(r, b, queries, keys);
+  op->flops = 2 * pairs * h.query * (h.qk + h.v);
+  op->scores = pairs * h.query;
+  op->rows = queries * h.query / h.key;
+  op->keys = pairs / (b * queries);
+  op->read_bytes = b * h.key * keys * (h.qk + h.v) * cache_element(r) + 2 * b * queries * h.query * h.qk;
+  op->write_bytes = 2 * b * queries * h.query * h.v;
   count(r);
   return true;
 }
@@ -306,17 +324,18 @@ bool slip_kernel_read_mla(slip_kernel_reader *r) {
   if (slip_kernel_text(r, "what")[0])
     return slip_kernel_skip(r, "shape: %s, not a kernel", slip_kernel_text(r, "what"));
   double b = slip_kernel_need(r, "b"), h = slip_kernel_need(r, "h"), keys = slip_kernel_need(r, "kv_len");
-  double qk = slip_kernel_number(r, "d_qk"), v = slip_kernel_number(r, "d_v");
+  double qk = slip_kernel_number(r, "d_qk"), v = slip_kernel_number(r, "d_v"), queries = fresh_queries(r);
   if (r->out->shown.reason[0])
     return false;
   qk = isnan(qk) ? MLA_KEY : qk, v = isnan(v) ? MLA_VALUE : v;
   slip_op *op = add(r, SLIP_OP_ATTENTION, cache_element(r) == 1 ? SLIP_FP8 : SLIP_BF16);
   op->decode = op->mla = true;
-  op->rows = h;
-  op->flops = 2 * b * h * keys * (qk + v);
-  op->keys = keys;
-  op->read_bytes = b * keys * qk * cache_element(r) + 2 * b * h * qk;
-  op->write_bytes = 2 * b * h * v;
+  const double pairs = attended_pairs(r, b, queries, keys);
+  op->rows = queries * h;
+  op->flops = 2 * pairs * h * (qk + v);
+  op->keys = pairs / (b * queries);
+  op->read_bytes = b * keys * qk * cache_element(r) + 2 * b * queries * h * qk;
+  op->write_bytes = 2 * b * queries * h * v;
   count(r);
   return true;
 }

@@ -154,6 +154,8 @@ uint64_t slip_family_group(const slip_case *c) {
 }
 
 uint64_t slip_stack_group(const slip_case *c) {
+  if (c->stack && c->stack->is_prior)
+    return slip_family_group(c);
   return slip_text_hash(c->shown.stack);
 }
 

@@ -9,6 +9,7 @@ typedef struct slip_fit_rows {
   slip_fit_row *rows;
   size_t *of; /* index of each in the workbench */
   size_t n;
+  size_t n_fit; /* the first ones; those aside follow, which are fitted to by nobody */
 } slip_fit_rows;
 
 /* ---- quantiles of figures that come in groups ---- */
@@ -53,7 +54,7 @@ void slip_spread_narrow(slip_stack *stack, bool train, double spread);
 
 uint64_t slip_text_hash(const char *text);
 /* What rows have in common when a scheme predicts them: source family, model (operator) and chip; the source family; or, when nothing is known of
- * it, the stack. */
+ * it, the stack (of one that the catalog does not have, the source family). */
 uint64_t slip_fold_group(const slip_case *c);
 uint64_t slip_family_group(const slip_case *c);
 uint64_t slip_stack_group(const slip_case *c);

@@ -179,7 +179,7 @@ static double spread_of(const slip_held_out *held, int scheme, size_t k, const s
 static void show_held_out(slip_validation *v, const size_t *first, const slip_fit_rows *rows,
                           const slip_held_out *held) {
   for (int scheme = SLIP_FOLDS; scheme < SLIP_SCHEMES; scheme++)
-    for (size_t r = 0; r < rows->n; r++)
+    for (size_t r = 0; r < rows->n_fit; r++)
       for (size_t q = 0; q < (size_t)rows->rows[r].c->n_quantities; q++) {
         const double residual = held->residuals[scheme][r * Q + q];
         const slip_checked *in_sample = &v->rows[first[rows->of[r]] + q];
@@ -204,9 +204,9 @@ static slip_status hold_out_kind(slip_validation *v, slip_row_kind kind, const s
     return slip_no_memory(err);
   SLIP_TRY(slip_agenda_builtin(arena, kind, &agenda, err));
   SLIP_TRY(slip_fit_rows_take(v->bench, kind, arena, &rows, err));
-  if (rows.n == 0)
+  if (rows.n_fit == 0)
     goto cleanup;
-  SLIP_TRY(slip_joint_open(arena, &agenda, v->bench->catalog, rows.rows, rows.n, &joint, err));
+  SLIP_TRY(slip_joint_open(arena, &agenda, v->bench->catalog, rows.rows, rows.n_fit, &joint, err));
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint) + 1, sizeof *u);
   if (!u)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");

@@ -134,6 +134,7 @@ static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volati
   atomic_bool no_memory = false;
   atomic_size_t done = 0;
   size_t left_out = 0;
+  const size_t n = b->n_rows + b->n_aside;
 #pragma omp parallel default(shared)
   {
     slip_arena *arena = NULL;
@@ -143,7 +144,7 @@ static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volati
     if (!arena)
       atomic_store(&no_memory, true);
 #pragma omp for schedule(dynamic, 4) reduction(+ : left_out)
-    for (size_t i = 0; i < b->n_rows; i++) {
+    for (size_t i = 0; i < n; i++) {
       slip_error ignored;
       if (kind != SLIP_ROW_KINDS && b->rows[i].kind != kind)
         continue;
@@ -156,20 +157,20 @@ static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volati
       const size_t so_far = atomic_fetch_add(&done, 1) + 1;
       if (progress.call && so_far % 64 == 0) {
 #pragma omp critical(slip_workbench)
-        progress.call((double)so_far / (double)b->n_rows, progress.context);
+        progress.call((double)so_far / (double)n, progress.context);
       }
     }
   }
   if (atomic_load(&no_memory))
     return slip_no_memory(err);
   return left_out == 0 ? SLIP_OK
-                       : slip_fail(err, SLIP_INTERRUPTED, "stopped with %zu of %zu rows left", left_out, b->n_rows);
+                       : slip_fail(err, SLIP_INTERRUPTED, "stopped with %zu of %zu rows left", left_out, n);
 }
 
 /* ---- tables ---- */
 
 static slip_status parse_builtin(slip_arena *arena, size_t i, slip_csv *out, slip_error *err) {
-  const slip_embedded_file *file = &slip_measured_files[i];
+  const slip_embedded_file *file = i < slip_measured_file_count ? &slip_measured_files[i] : &slip_unseen_files[i - slip_measured_file_count];
   const char *name = slip_arena_printf(arena, "data/%s", file->path);
   if (!name)
     return slip_no_memory(err);
@@ -197,9 +198,12 @@ static slip_status parse_tables(const char *const *files, size_t n_files, slip_a
   return status;
 }
 
-static slip_status open_tables(slip_workbench *b, const char *const *files, size_t n_files, slip_error *err) {
+/* `aside`: the built-in tables of data/unseen as well. */
+static slip_status open_tables(slip_workbench *b, const char *const *files, size_t n_files, bool aside,
+                               slip_error *err) {
   slip_status status = SLIP_OK;
-  const size_t n_tables = n_files ? n_files : slip_measured_file_count;
+  const size_t n_asked = n_files ? n_files : slip_measured_file_count,
+               n_tables = n_asked + (aside ? slip_unseen_file_count : 0);
   slip_arena *arena = slip_workbench_add_arena(b);
   slip_csv *tables = arena ? slip_arena_array(arena, n_tables, sizeof *tables) : NULL;
   slip_row_kind *table_kinds = arena ? slip_arena_array(arena, n_tables, sizeof *table_kinds) : NULL;
@@ -207,8 +211,8 @@ static slip_status open_tables(slip_workbench *b, const char *const *files, size
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   SLIP_TRY(parse_tables(files, n_files, arena, tables, table_kinds, n_tables, err));
   for (size_t i = 0; i < n_tables; i++)
-    b->n_rows += tables[i].n_rows;
-  b->rows = slip_memory_resize(NULL, (b->n_rows + 1) * sizeof *b->rows);
+    *(i < n_asked ? &b->n_rows : &b->n_aside) += tables[i].n_rows;
+  b->rows = slip_memory_resize(NULL, (b->n_rows + b->n_aside + 1) * sizeof *b->rows);
   if (!b->rows)
     SLIP_FAIL(err, SLIP_NO_MEMORY, "out of memory");
   for (size_t i = 0, at = 0; i < n_tables; i++)
@@ -230,7 +234,7 @@ slip_status slip_workbench_open(const slip_catalog *catalog, bool copy, const ch
     SLIP_TRY(slip_catalog_copy(catalog, &b->catalog, err));
   else
     memcpy(&b->catalog, &catalog, sizeof catalog); /* loses its const, and is not moved: see the header */
-  SLIP_TRY(open_tables(b, files, n_files, err));
+  SLIP_TRY(open_tables(b, files, n_files, copy && n_files == 0, err));
   status = read_rows(b, SLIP_ROW_KINDS, stop, progress, err);
 cleanup:
   if (status == SLIP_OK || status == SLIP_INTERRUPTED)

@@ -23,8 +23,9 @@ typedef struct slip_workbench {
   bool owns_catalog;
   slip_arena **arenas; /* of the tables' texts, and one per thread */
   size_t n_arenas;
-  slip_workbench_row *rows; /* in table order */
+  slip_workbench_row *rows; /* in table order; rows aside come after n_rows others */
   size_t n_rows;
+  size_t n_aside; /* of data/unseen: in no fit, but they tell of intervals */
 } slip_workbench;
 
 typedef struct slip_progress {
@@ -32,7 +33,8 @@ typedef struct slip_progress {
   void *context;
 } slip_progress;
 
-/* Reads the tables (none: the built-in ones) against a copy of the catalog when `copy`, else against itself. SLIP_INTERRUPTED: some rows
+/* Reads the tables (none: the built-in ones) against a copy of the catalog when `copy`, else against itself. The built-in ones to fit to (`copy`) come
+ * with rows aside. SLIP_INTERRUPTED: some rows
  * were not reached; the workbench is usable all the same. The catalog must outlive it. */
 slip_status slip_workbench_open(const slip_catalog *catalog, bool copy, const char *const *files, size_t n_files,
                                 const volatile int *stop, slip_progress progress, slip_workbench **out,
