@@ -73,10 +73,19 @@ static double with_ramp(double transfer_s) {
   return transfer_s > 0 ? transfer_s + FILL_S * transfer_s / (transfer_s + FILL_S) : 0;
 }
 
+/* Share of a rank's bandwidth on level i that leads to `peers` domains of the level below. In a mesh each pair has links of its own, and those to others lie
+ * idle: 3 of 7 among four of eight. */
+static double reach(const slip_network *net, int i, double peers) {
+  const slip_level *level = &net->levels[i];
+  const double all = level->ranks / (i > 0 ? net->levels[i - 1].ranks : 1);
+  return strcmp(level->topology, "mesh") == 0 && isfinite(all) && all > peers ? (peers - 1) / (all - 1) : 1;
+}
+
 /* One level's share of a reduce-scatter or all-gather among `peers`: each holds `bytes` and ends with (or starts
  * from) a part. The direct exchange needs every pair connected at full rate; a ring works anywhere. */
-static double phase_s(const slip_level *level, double peers, double bytes, double *latency) {
-  double rate = level->bytes_per_s * level->fraction;
+static double phase_s(const slip_network *net, int i, double peers, double bytes, double *latency) {
+  const slip_level *level = &net->levels[i];
+  double rate = level->bytes_per_s * level->fraction * reach(net, i, peers);
   bool pairwise = strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0;
   double steps = pairwise ? ceil(log2(peers)) : peers - 1; /* recursive halving where pairs connect, else a ring */
   *latency += steps * level->latency_s;
@@ -93,7 +102,7 @@ static double half_reduce_s(const slip_network *net, slip_group group, double by
     if (members <= inside)
       continue;
     double peers = ceil((double)members / (double)inside);
-    seconds += phase_s(&net->levels[i], peers, bytes / (double)inside, latency);
+    seconds += phase_s(net, i, peers, bytes / (double)inside, latency);
     inside = members;
   }
   return seconds;
@@ -117,9 +126,9 @@ static double all_to_all_s(const slip_network *net, slip_group group, double byt
     if (members <= inside)
       continue;
     const slip_level *level = &net->levels[i];
-    double share = (double)(members - inside) / (double)group.ranks;
-    slowest = fmax(slowest, bytes * share / (level->bytes_per_s * level->fraction));
-    wait = fmax(wait, level->latency_s * ceil(log2((double)members / (double)inside)));
+    double share = (double)(members - inside) / (double)group.ranks, peers = (double)members / (double)inside;
+    slowest = fmax(slowest, bytes * share / (level->bytes_per_s * level->fraction * reach(net, i, peers)));
+    wait = fmax(wait, level->latency_s * ceil(log2(peers)));
     inside = members;
   }
   *latency += wait;
@@ -148,9 +157,10 @@ double slip_collective_s(const slip_network *net, slip_collective kind, slip_gro
     seconds = with_ramp(all_to_all_s(net, group, bytes, &latency));
     break;
   case SLIP_SEND: {
-    const slip_level *level = &net->levels[slip_group_level(net, group)];
+    const int i = slip_group_level(net, group);
+    const slip_level *level = &net->levels[i];
     latency = level->latency_s;
-    seconds = bytes / (level->bytes_per_s * level->fraction);
+    seconds = bytes / (level->bytes_per_s * level->fraction * reach(net, i, 2));
     break;
   }
   case SLIP_COLLECTIVES:
@@ -199,7 +209,8 @@ double slip_exchange_s(const slip_network *net, slip_group group, double tokens,
       continue; /* each die has its own link to the next level, which carries this traffic as well */
     double copies =
         crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
-    double fraction = once ? level->bulk_fraction : level->exchange_fraction;
+    double fraction = (once ? level->bulk_fraction : level->exchange_fraction) *
+                      reach(net, i, (double)members / (double)inside);
     double sending = once ? 0 : level->copy_s; /* cores write copy by copy while the link carries them */
     slowest = fmax(slowest, tokens * copies * fmax(bytes / (level->bytes_per_s * fraction), sending));
     latency = fmax(latency, level->exchange_s);
