@@ -288,7 +288,7 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
   const char *field = slip_spread_field(stage->kind, class);
   const size_t n = rows_of(rows, &stack->entry, class);
   const evidence e = evidence_of(stage, held, under_prior, stack, n);
-  const slip_spread_rows from = {rows, e.residuals, e.group, NULL, scratch};
+  const slip_spread_rows from = {rows, e.residuals, e.group, NULL, scratch, !stack->is_prior};
   const double spread = slip_spread_from(&from, e.of, class);
   if (isnan(spread))
     return SLIP_OK;

@@ -51,7 +51,7 @@ slip_status slip_fit_rows_take(slip_workbench *bench, slip_row_kind kind, slip_a
 /* ---- intervals ---- */
 
 /* Intervals of the rows of one group, from the residuals of all others, those of `from`. `by_owner`: the stack (operator) has others of its own. */
-static void spread_rows(const slip_spread_rows *from, bool by_owner, double *spreads) {
+static void spread_rows(slip_spread_rows *from, bool by_owner, double *spreads) {
   const slip_fit_rows *rows = from->rows;
   const char *last = NULL;
   double known[SLIP_SPREAD_CLASSES];
@@ -59,11 +59,13 @@ static void spread_rows(const slip_spread_rows *from, bool by_owner, double *spr
     const slip_case *c = rows->rows[r].c;
     if (from->use[r])
       continue;
-    const char *of = by_owner ? slip_spread_owner(c) : NULL;
-    if (!last || (of && strcmp(of, last) != 0)) {
+    const bool of_prior = slip_spread_is_of_prior(c);
+    const char *of = by_owner ? slip_spread_owner(c) : NULL, *who = of ? of : of_prior ? "none" : "any";
+    if (!last || strcmp(who, last) != 0) {
+      from->known = !of_prior;
       for (int k = 0; k < slip_spread_classes(c->kind); k++)
         known[k] = slip_spread_from(from, of, (slip_spread_class)k);
-      last = of ? of : "";
+      last = who;
     }
     for (int q = 0; q < c->n_quantities; q++)
       spreads[r * Q + (size_t)q] = known[slip_spread_class_of(c, q)] + rows->rows[r].range;
@@ -205,7 +207,7 @@ static slip_status hold_out_folds(holding *h, size_t *group_of, slip_held_out *o
   }
   for (size_t k = 0; k < FOLDS; k++) {
     leave_out(h, group_of, k);
-    const slip_spread_rows from = {h->rows, out->residuals[SLIP_FOLDS], slip_fold_group, h->in, h->scratch};
+    slip_spread_rows from = {h->rows, out->residuals[SLIP_FOLDS], slip_fold_group, h->in, h->scratch, false};
     spread_rows(&from, true, out->spreads[SLIP_FOLDS]);
   }
 cleanup:
@@ -234,9 +236,9 @@ static slip_status hold_out_families(holding *h, const size_t *group_of, size_t 
   for (size_t g = 0; g < groups; g++) {
     leave_out(h, group_of, g);
     for (int scheme = SLIP_FAMILIES; scheme <= SLIP_OBSERVED; scheme++) {
-      const slip_spread_rows from = {h->rows, out->residuals[scheme],
-                                     scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group, h->in,
-                                     h->scratch};
+      slip_spread_rows from = {h->rows, out->residuals[scheme],
+                               scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group, h->in,
+                               h->scratch, false};
       spread_rows(&from, h->kind == SLIP_ROW_KERNEL, out->spreads[scheme]);
     }
   }

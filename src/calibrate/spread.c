@@ -153,8 +153,12 @@ uint64_t slip_family_group(const slip_case *c) {
   return slip_text_hash(c->shown.family);
 }
 
+bool slip_spread_is_of_prior(const slip_case *c) {
+  return c->stack && c->stack->is_prior;
+}
+
 uint64_t slip_stack_group(const slip_case *c) {
-  if (c->stack && c->stack->is_prior)
+  if (slip_spread_is_of_prior(c))
     return slip_family_group(c);
   return slip_text_hash(c->shown.stack);
 }
@@ -183,7 +187,8 @@ static double quantile80(const slip_spread_rows *from, const char *of, slip_spre
   size_t n = 0;
   for (size_t r = 0; r < from->rows->n; r++) {
     const slip_fit_row *row = &from->rows->rows[r];
-    if ((from->use && !from->use[r]) || row->range > 0 || (of && strcmp(slip_spread_owner(row->c), of) != 0))
+    if ((from->use && !from->use[r]) || row->range > 0 || (of && strcmp(slip_spread_owner(row->c), of) != 0) ||
+        (from->known && slip_spread_is_of_prior(row->c)))
       continue;
     const uint64_t group = from->group(row->c);
     for (int q = 0; q < row->c->n_quantities; q++) {

@@ -59,6 +59,8 @@ uint64_t slip_fold_group(const slip_case *c);
 uint64_t slip_family_group(const slip_case *c);
 uint64_t slip_stack_group(const slip_case *c);
 
+/* The catalog does not have the row's stack: it is predicted with the prior of its kind. */
+bool slip_spread_is_of_prior(const slip_case *c);
 /* Whose residuals tell of this row's interval: the stack, an operator's name for kernels. */
 const char *slip_spread_owner(const slip_case *c);
 /* Half-width of the 80% interval of a stack (of an operator, for kernels) from residuals[n * SLIP_MAX_QUANTITIES]: its own 80% quantile, and that
@@ -72,6 +74,7 @@ typedef struct slip_spread_rows {
   uint64_t (*group)(const slip_case *c);
   const bool *use;
   slip_grouped *scratch; /* [n * SLIP_MAX_QUANTITIES] */
+  bool known; /* rows of stacks that the catalog does not have tell nothing of one that it has */
 } slip_spread_rows;
 double slip_spread_from(const slip_spread_rows *from, const char *of, slip_spread_class spread_class);
 

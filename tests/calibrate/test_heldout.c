@@ -183,7 +183,7 @@ static void kernel_intervals_are_those_of_the_folds(void **state) {
   slip_grouped *scratch = slip_arena_array(arena, rows.n * Q, sizeof *scratch);
   assert_int_equal(slip_joint_start(joint, u, NULL), SLIP_OK);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), SLIP_OK);
-  const slip_spread_rows of_held = {&rows, held.residuals[SLIP_FOLDS], slip_fold_group, NULL, scratch};
+  const slip_spread_rows of_held = {&rows, held.residuals[SLIP_FOLDS], slip_fold_group, NULL, scratch, false};
   for (size_t r = 0; r < rows.n; r++) {
     const slip_case *c = rows.rows[r].c;
     const char *op = c->shown.model;
@@ -240,7 +240,7 @@ static uint64_t chip_group(const slip_case *c) {
 }
 
 static double interval(figures *f, const bool *use, const char *of, slip_spread_class spread_class) {
-  const slip_spread_rows from = {&f->all, f->residuals, chip_group, use, f->scratch};
+  const slip_spread_rows from = {&f->all, f->residuals, chip_group, use, f->scratch, false};
   return slip_spread_from(&from, of, spread_class);
 }
 
