@@ -236,9 +236,12 @@ static slip_status hold_out_families(holding *h, const size_t *group_of, size_t 
   for (size_t g = 0; g < groups; g++) {
     leave_out(h, group_of, g);
     for (int scheme = SLIP_FAMILIES; scheme <= SLIP_OBSERVED; scheme++) {
-      slip_spread_rows from = {h->rows, out->residuals[scheme],
-                               scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group, h->in,
-                               h->scratch, false};
+      slip_spread_rows from = {h->rows,
+                               out->residuals[scheme],
+                               scheme == SLIP_OBSERVED ? slip_fold_group : slip_family_group,
+                               h->in,
+                               h->scratch,
+                               false};
       spread_rows(&from, h->kind == SLIP_ROW_KERNEL, out->spreads[scheme]);
     }
   }

@@ -74,7 +74,7 @@ typedef struct slip_spread_rows {
   uint64_t (*group)(const slip_case *c);
   const bool *use;
   slip_grouped *scratch; /* [n * SLIP_MAX_QUANTITIES] */
-  bool known; /* rows of stacks that the catalog does not have tell nothing of one that it has */
+  bool known;            /* rows of stacks that the catalog does not have tell nothing of one that it has */
 } slip_spread_rows;
 double slip_spread_from(const slip_spread_rows *from, const char *of, slip_spread_class spread_class);
 

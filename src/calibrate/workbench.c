@@ -170,7 +170,8 @@ static slip_status read_rows(slip_workbench *b, slip_row_kind kind, const volati
 /* ---- tables ---- */
 
 static slip_status parse_builtin(slip_arena *arena, size_t i, slip_csv *out, slip_error *err) {
-  const slip_embedded_file *file = i < slip_measured_file_count ? &slip_measured_files[i] : &slip_unseen_files[i - slip_measured_file_count];
+  const slip_embedded_file *file =
+      i < slip_measured_file_count ? &slip_measured_files[i] : &slip_unseen_files[i - slip_measured_file_count];
   const char *name = slip_arena_printf(arena, "data/%s", file->path);
   if (!name)
     return slip_no_memory(err);

@@ -209,8 +209,8 @@ double slip_exchange_s(const slip_network *net, slip_group group, double tokens,
       continue; /* each die has its own link to the next level, which carries this traffic as well */
     double copies =
         crossing_copies((double)group.ranks, (double)members, (double)inside, fan_out, group_limit, once);
-    double fraction = (once ? level->bulk_fraction : level->exchange_fraction) *
-                      reach(net, i, (double)members / (double)inside);
+    double fraction =
+        (once ? level->bulk_fraction : level->exchange_fraction) * reach(net, i, (double)members / (double)inside);
     double sending = once ? 0 : level->copy_s; /* cores write copy by copy while the link carries them */
     slowest = fmax(slowest, tokens * copies * fmax(bytes / (level->bytes_per_s * fraction), sending));
     latency = fmax(latency, level->exchange_s);

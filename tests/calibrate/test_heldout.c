@@ -78,7 +78,8 @@ typedef struct outcome {
   slip_fit_size size;
 } outcome;
 
-static void hold_out(const volatile int *stop, slip_status expected, outcome *out) {
+/* The last `aside` rows are in no fit. */
+static void hold_out_beside(size_t aside, const volatile int *stop, slip_status expected, outcome *out) {
   const char *files[] = {path};
   slip_arena *arena = slip_arena_open();
   slip_workbench *bench = NULL;
@@ -91,14 +92,15 @@ static void hold_out(const volatile int *stop, slip_status expected, outcome *ou
   assert_int_equal(slip_workbench_open(catalog, true, files, 1, NULL, (slip_progress){0}, &bench, NULL), SLIP_OK);
   assert_int_equal(slip_agenda_builtin(arena, SLIP_ROW_KERNEL, &agenda, NULL), SLIP_OK);
   assert_int_equal(slip_fit_rows_take(bench, SLIP_ROW_KERNEL, arena, &rows, NULL), SLIP_OK);
-  assert_int_equal(rows.n, PRODUCTS);
-  assert_int_equal(slip_joint_open(arena, &agenda, bench->catalog, rows.rows, rows.n, &joint, NULL), SLIP_OK);
+  assert_true(rows.n == PRODUCTS && rows.n_fit == PRODUCTS);
+  rows.n_fit -= aside;
+  assert_int_equal(slip_joint_open(arena, &agenda, bench->catalog, rows.rows, rows.n_fit, &joint, NULL), SLIP_OK);
   double *u = slip_arena_array(arena, slip_joint_unknowns(joint), sizeof *u);
   assert_int_equal(slip_joint_start(joint, u, NULL), SLIP_OK);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), expected);
   assert_int_equal(slip_joint_residuals(joint, residuals, NULL),
                    SLIP_OK); /* the catalog is left at the fit to all */
-  for (size_t i = 0; i < PRODUCTS && expected == SLIP_OK; i++) {
+  for (size_t i = 0; i < rows.n_fit && expected == SLIP_OK; i++) {
     const double us = rows.rows[i].c->quantities[0].measured;
     out->in_sample[i] = us * exp(residuals[i * Q]);
     out->folds[i] = us * exp(held.residuals[SLIP_FOLDS][i * Q]);
@@ -109,6 +111,10 @@ static void hold_out(const volatile int *stop, slip_status expected, outcome *ou
   out->size = held.size;
   slip_workbench_free(bench);
   slip_arena_free(arena);
+}
+
+static void hold_out(const volatile int *stop, slip_status expected, outcome *out) {
+  hold_out_beside(0, stop, expected, out);
 }
 
 /* What a row was measured at moves the fit to all rows, and nothing that was fitted without it. */
@@ -142,6 +148,24 @@ static void a_lone_row_moves_its_chip_only_in_sample(void **state) {
   assert_true(after.in_sample[L40S] > 1.1 * as_is.in_sample[L40S]);
   for (size_t i = 0; i < L40S; i++)
     near(after.in_sample[i] / as_is.in_sample[i], 1, 0.05);
+}
+
+/* The L40S row aside: whatever it was measured at, the others are predicted as they were; but the intervals of those in other folds know how far
+ * off it is. */
+static void a_row_aside_tells_of_intervals_only(void **state) {
+  outcome as_is, after;
+  int wider = 0;
+  write_products(SIZE_MAX);
+  hold_out_beside(1, NULL, SLIP_OK, &as_is);
+  write_products(L40S);
+  hold_out_beside(1, NULL, SLIP_OK, &after);
+  assert_int_equal(as_is.size.rows, PRODUCTS - 1);
+  for (size_t i = 0; i < L40S; i++) {
+    assert_true(after.in_sample[i] == as_is.in_sample[i] && after.folds[i] == as_is.folds[i]);
+    assert_true(after.families[i] == as_is.families[i] && after.spread[i] >= as_is.spread[i]);
+    wider += after.spread[i] > 1.1 * as_is.spread[i];
+  }
+  assert_true(wider > PRODUCTS / 2);
 }
 
 static void the_size_of_the_fit_counts_rows_and_constants(void **state) {
@@ -242,6 +266,21 @@ static uint64_t chip_group(const slip_case *c) {
 static double interval(figures *f, const bool *use, const char *of, slip_spread_class spread_class) {
   const slip_spread_rows from = {&f->all, f->residuals, chip_group, use, f->scratch, false};
   return slip_spread_from(&from, of, spread_class);
+}
+
+/* Five figures of a stack of the catalog are 0.1 off, five of engines that it does not have 0.9: these say nothing of those. */
+static void stacks_unknown_tell_nothing_of_known_ones(void **state) {
+  static const char *const chips[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+  static const slip_stack known = {.is_prior = false}, prior = {.is_prior = true};
+  static figures f;
+  for (int i = 0; i < 10; i++) {
+    add_figure(&f, "gemm", chips[i], i % 2 ? 0.1 : 0.9);
+    f.cases[i].stack = i % 2 ? &known : &prior;
+  }
+  slip_spread_rows from = {&f.all, f.residuals, chip_group, NULL, f.scratch, true};
+  near(slip_spread_from(&from, NULL, SLIP_SPREAD_MAIN), 0.1, 1e-12);
+  from.known = false;
+  near(slip_spread_from(&from, NULL, SLIP_SPREAD_MAIN), 0.9, 1e-12);
 }
 
 /* Products are 0.1 off, collectives 0.3, five rows each, to either side, each on a chip of its own: so each tells as much as if it were alone. The 80%
@@ -460,9 +499,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_held_out_prediction_does_not_know_its_own_measurement),
       cmocka_unit_test(a_lone_row_moves_its_chip_only_in_sample),
+      cmocka_unit_test(a_row_aside_tells_of_intervals_only),
       cmocka_unit_test(the_size_of_the_fit_counts_rows_and_constants),
       cmocka_unit_test(kernel_intervals_are_those_of_the_folds),
       cmocka_unit_test(it_stops_when_asked),
+      cmocka_unit_test(stacks_unknown_tell_nothing_of_known_ones),
       cmocka_unit_test(an_interval_is_its_own_quantile_pooled_with_all),
       cmocka_unit_test(figures_of_a_group_tell_in_part_the_same),
       cmocka_unit_test(figures_of_each_kind_have_intervals_of_their_own),

@@ -361,8 +361,10 @@ static void a_fit_starts_from_the_catalog(void **state) {
 
 /* The most probable unknowns of fitted constants are those of the fit, so that fitting again changes nothing. */
 static void a_fit_starts_where_the_last_one_ended(void **state) {
-  static const char agenda[] = LATENCY("common_sd: 0.3, entry_sd: 0.2, own_sd: 0.4")
-      "shared:\n  - {of: [" H100 "], fields: [latency_us]}\n  - {of: [" A100 "], fields: [latency_us]}\n";
+  static const char agenda[] =
+      LATENCY("common_sd: 0.3, entry_sd: 0.2, own_sd: 0.4") "shared:\n  - {of: [" H100
+                                                            "], fields: [latency_us]}\n  - {of: [" A100
+                                                            "], fields: [latency_us]}\n";
   double ended[MOST_UNKNOWNS];
   bench *b = bench_open();
   add_message(b, 2.8);

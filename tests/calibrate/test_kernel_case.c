@@ -226,6 +226,24 @@ static void prefill_attention(void **state) {
   assert_true(timed.kernel.n_ops == 4 && predict(&timed) > predict(&c)); /* rotary, offsets, a graph, attention */
 }
 
+/* Every query sees every key: 2 x 1,000 x 1,000 pairs; or 100 queries at the end of 1,000 keys: 100 x 900 + 100 x 101 / 2 pairs of one sequence. */
+static void attention_over_other_keys(void **state) {
+#define PREFILL(shape)                                                                                  \
+  "a,s,H100 SXM 80GB,attn_prefill,bf16,\"{\"\"b\"\":2,\"\"h\"\":32,\"\"h_kv\"\":8,\"\"d\"\":128," shape \
+  "}\",100,us,"
+  slip_case all = read_scored(PREFILL("\"\"s\"\":1000,\"\"causal\"\":false"));
+  close_to(all.kernel.ops[0].scores, 2 * 1e6 * 32);
+  close_to(all.kernel.ops[0].keys, 1000);
+  slip_case last = read_scored(PREFILL("\"\"s_q\"\":100,\"\"kv_len\"\":1000,\"\"causal\"\":true"));
+  close_to(last.kernel.ops[0].scores, 2 * 95050.0 * 32);
+  close_to(last.kernel.ops[0].read_bytes, 2 * 2.0 * (100 * 32 * 128 + 1000 * 8 * 256));
+  slip_case some = read_scored(PREFILL("\"\"s_q\"\":100,\"\"kv_len\"\":1000,\"\"causal\"\":false"));
+  close_to(some.kernel.ops[0].scores, 2 * 1e5 * 32);
+  slip_case odd = read_scored(PREFILL("\"\"s\"\":1000,\"\"window\"\":128"));
+  assert_non_null(strstr(odd.shown.inferred, "shape: window is not read"));
+#undef PREFILL
+}
+
 /* An engine's layer takes bf16 and quantises: 64 x 8192 elements read as bf16 and written as fp8; one scale a tensor is searched for first, in a
  * cleared cell. A library's product of fp8 operands, or one of bf16, has nothing to quantise. */
 static void an_engines_product_quantises_its_input(void **state) {
@@ -280,6 +298,16 @@ static void latent_decode(void **state) {
   assert_true(op->decode && op->mla && op->rows == 128 && op->dtype == SLIP_FP8);
   close_to(op->flops, 2 * 32 * 128 * 1000.0 * 1088);
   close_to(op->read_bytes, 32 * 1000.0 * 576 + 2 * 32 * 128 * 576);
+}
+
+/* Three tokens a step: they share the cache, and see 1,000, 999 and 998 keys. */
+static void latent_decode_of_drafts(void **state) {
+  slip_case c = read_scored("a,s,H20 96GB,mla_decode,bf16,\"{\"\"b\"\":32,\"\"h\"\":64,\"\"kv_len\"\":1000,"
+                            "\"\"s_q\"\":3,\"\"d_qk\"\":576,\"\"d_v\"\":512}\",60,us,");
+  const slip_op *op = &c.kernel.ops[0];
+  assert_true(op->rows == 192 && op->keys == 999);
+  close_to(op->flops, 2 * 32 * 64 * 2997.0 * 1088);
+  close_to(op->read_bytes, 2 * (32 * 1000.0 * 576 + 3 * 32 * 64 * 576));
 }
 
 /* Sparse attention: 64 indexer heads of 128 score every key, one fp8 key of 128 a token; then 2,048 keys are kept.
@@ -432,10 +460,12 @@ int main(void) {
       cmocka_unit_test(a_fused_expert_ffn),
       cmocka_unit_test(a_fused_expert_ffn_of_an_engine),
       cmocka_unit_test(prefill_attention),
+      cmocka_unit_test(attention_over_other_keys),
       cmocka_unit_test(an_engines_product_quantises_its_input),
       cmocka_unit_test(prefill_attention_of_a_named_file),
       cmocka_unit_test(decode_attention),
       cmocka_unit_test(latent_decode),
+      cmocka_unit_test(latent_decode_of_drafts),
       cmocka_unit_test(sparse_attention),
       cmocka_unit_test(collectives),
       cmocka_unit_test(dispatch_and_combine),

@@ -61,6 +61,17 @@ static void a_torus_takes_a_ring(void **state) {
   close_to(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9), START + ramp(7.0 / 8 * 1e9 / 50e9) + 7 * 2e-6);
 }
 
+/* Links of a mesh of eight go to one rank each: four of the ranks reach each other by 3/7 of what each has, two by 1/7; all eight by all. */
+static void ranks_of_a_mesh_reach_each_other_by_their_own_links(void **state) {
+  slip_network net = toy_network();
+  net.levels[0].topology = "mesh";
+  close_to(time_of(&net, SLIP_ALL_GATHER, 4, 1, 1e9), START + ramp(3.0 / 4 * 1e9 / (50e9 * 3 / 7)) + 2 * 2e-6);
+  close_to(time_of(&net, SLIP_ALL_GATHER, 4, 2, 1e9), START + ramp(3.0 / 4 * 1e9 / (50e9 * 3 / 7)) + 2 * 2e-6);
+  close_to(time_of(&net, SLIP_ALL_TO_ALL, 4, 1, 1e9), START + ramp(3.0 / 4 * 1e9 / (50e9 * 3 / 7)) + 2 * 2e-6);
+  close_to(time_of(&net, SLIP_SEND, 2, 1, 1e9), 1e9 / (50e9 / 7) + 2e-6);
+  close_to(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9), START + ramp(7.0 / 8 * 1e9 / 50e9) + 3 * 2e-6);
+}
+
 /* Each of 16 ranks sends 1 GB in all: 7/16 to its node at 50 GB/s, 8/16 across at 8 GB/s; at the same time. */
 static void all_to_all_takes_the_slower_level(void **state) {
   slip_network net = toy_network();
@@ -187,6 +198,7 @@ int main(void) {
       cmocka_unit_test(all_reduce_over_two_nodes),
       cmocka_unit_test(strided_groups_meet_outside),
       cmocka_unit_test(a_torus_takes_a_ring),
+      cmocka_unit_test(ranks_of_a_mesh_reach_each_other_by_their_own_links),
       cmocka_unit_test(all_to_all_takes_the_slower_level),
       cmocka_unit_test(a_message_takes_one_step_at_the_level_that_joins_its_ends),
       cmocka_unit_test(one_rank_sends_nothing),

@@ -97,7 +97,10 @@ static const char *value(random_draft *d, double low, double high) {
     snprintf(out, sizeof text[0], "%c%d", d->prefix, d->n_inputs);
     put_input(d, low, high);
   } else {
-    snprintf(out, sizeof text[0], "%.17g", dice_maybe(0.15) ? low : dice_maybe(0.1) ? high : low + uniform() * (high - low));
+    snprintf(out, sizeof text[0], "%.17g",
+             dice_maybe(0.15)  ? low
+             : dice_maybe(0.1) ? high
+                               : low + uniform() * (high - low));
   }
   return out;
 }
@@ -231,15 +234,16 @@ static void put_rest(random_draft *d) {
   static const char *const regions[] = {"china-industrial", "china-west", "eu",       "korea",
                                         "taiwan",           "us-average", "us-texas", "us-virginia"};
   random_page *p = &d->body;
-  put(p, "regions: {domestic: %s, imported: %s, abroad: %s}\n", DICE_ONE_OF(regions), DICE_ONE_OF(regions), DICE_ONE_OF(regions));
+  put(p, "regions: {domestic: %s, imported: %s, abroad: %s}\n", DICE_ONE_OF(regions), DICE_ONE_OF(regions),
+      DICE_ONE_OF(regions));
   put(p, "reading: %s\n", value(d, 0, 1));
   if (dice_maybe(0.3))
     put(p, "domestic_share: %s\n", value(d, 0, 1));
   if (dice_maybe(0.4))
     put(p, "power_subsidy: %s\n", value(d, 0, 1));
   if (dice_maybe(0.6))
-    put(p, "installed:\n  - {system: %s, chips: %s, training: %s, source: %s}\n", DICE_ONE_OF(foreign), value(d, 0, 1e6),
-        value(d, 0, 1), dice_maybe(0.5) ? "imported" : "domestic");
+    put(p, "installed:\n  - {system: %s, chips: %s, training: %s, source: %s}\n", DICE_ONE_OF(foreign),
+        value(d, 0, 1e6), value(d, 0, 1), dice_maybe(0.5) ? "imported" : "domestic");
   if (dice_maybe(0.4))
     put(p, "abroad:\n  - {id: far, system: %s, chips: %s, rent: %s, training: %s}\n", DICE_ONE_OF(foreign),
         value(d, 0, 1e6), value(d, 0, 10), value(d, 0, 1));
