@@ -267,19 +267,17 @@ typedef struct evidence {
   const char *how; /* for the note */
 } evidence;
 
-/* A training row's source and the user run the same software. Around a serving engine are server, client and load generator, which are the source's:
- * what its rows say of another source's they say when predicted without their own. `under_prior`: residuals_under() of the stack, when it is a prior. */
-static evidence evidence_of(const slip_builtin_stage *stage, const slip_held_out *held, const double *under_prior,
-                            const slip_stack *stack, size_t rows) {
+/* Around an engine or a trainer are the scripts, the data and the machines of its source: what rows say of another source's they say when predicted
+ * without their own. `under_prior`: residuals_under() of the stack, when it is a prior. */
+static evidence evidence_of(const slip_held_out *held, const double *under_prior, const slip_stack *stack,
+                            size_t rows) {
   if (stack->is_prior)
     return (evidence){under_prior, slip_stack_group, NULL, "predicted as if nothing were known of its stack"};
   if (rows == 0)
     return (evidence){held->residuals[SLIP_FAMILIES], slip_family_group, NULL,
                       "predicted without any row of its source family: no rows of this stack"};
-  if (stage->kind == SLIP_ROW_SERVING)
-    return (evidence){held->residuals[SLIP_FAMILIES], slip_family_group, stack->entry.name,
-                      "predicted without any row of its source family"};
-  return (evidence){held->residuals[SLIP_FOLDS], slip_fold_group, stack->entry.name, "held out in five folds"};
+  return (evidence){held->residuals[SLIP_FAMILIES], slip_family_group, stack->entry.name,
+                    "predicted without any row of its source family"};
 }
 
 static slip_status change_spread(run *r, const slip_builtin_stage *stage, const slip_fit_rows *rows,
@@ -287,7 +285,7 @@ static slip_status change_spread(run *r, const slip_builtin_stage *stage, const 
                                  slip_spread_class class, slip_grouped *scratch) {
   const char *field = slip_spread_field(stage->kind, class);
   const size_t n = rows_of(rows, &stack->entry, class);
-  const evidence e = evidence_of(stage, held, under_prior, stack, n);
+  const evidence e = evidence_of(held, under_prior, stack, n);
   const slip_spread_rows from = {rows, e.residuals, e.group, NULL, scratch, !stack->is_prior};
   const double spread = slip_spread_from(&from, e.of, class);
   if (isnan(spread))
