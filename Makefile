@@ -46,9 +46,9 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (600) with clang
 calibrate: build ## fit the built-in constants anew to data/measured (data/calibration says which)
 	build/slipstick calibrate --out data --force
 
-accuracy: build ## make docs/accuracy.md anew from data/measured, held out too, and docs/accuracy-unseen.md from data/unseen
+accuracy: build ## make docs/accuracy.md anew from data/measured, held out too, and docs/accuracy-unseen.md and -blind.md from those
 	build/slipstick validate --cv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy.md
-	build/slipstick validate data/unseen/serving.csv data/unseen/training.csv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy-unseen.md
+	for rows in unseen blind; do build/slipstick validate data/$$rows/*.csv --markdown > build/accuracy.md && mv build/accuracy.md docs/accuracy-$$rows.md; done
 
 lint: ## clang-format, clang-tidy, cppcheck, floors
 	scripts/install-packages build lint

@@ -3,7 +3,8 @@
  * A system's network is a short list of levels, innermost first (die to die, scale-up, scale-out), each with
  * bandwidth per rank and direction, latency, and domain size. Alpha-beta with the best legal algorithm at each
  * level; a collective over several levels is hierarchical: reduce-scatter going out, all-gather coming back
- * (Thakur et al. 2005; Rabenseifner 2004). Inside one switched domain an all-reduce may be done by the switch.
+ * (Thakur et al. 2005; Rabenseifner 2004). Inside one switched domain an all-reduce may be done by the switch. In a mesh
+ * ("mesh" as topology) each pair has links of its own: p ranks of n reach each other by (p - 1) / (n - 1) of the bandwidth.
  * Every collective but a send starts in 8 us, and T seconds of transfer take T + 100 us T / (T + 100 us): half the
  * rate when short, a pipeline to fill when long. */
 #ifndef SLIPSTICK_FABRIC_H
