@@ -61,12 +61,15 @@ double slip_intraclass(slip_grouped *v, size_t n) {
 
 double slip_grouped_quantile(slip_grouped *v, size_t n, double p, double *effective) {
   const double rho = slip_intraclass(v, n);
-  double all = 0;
+  double fitted = 0, aside = 0;
   for (size_t first = 0, end; first < n; first = end) {
     end = end_of_group(v, n, first);
     for (size_t i = first; i < end; i++)
-      all += v[i].weight = 1 / (1 + (double)(end - first - 1) * rho);
+      *(v[i].aside ? &aside : &fitted) += v[i].weight = 1 / (1 + (double)(end - first - 1) * rho);
   }
+  const double share = fitted > 0 && aside > fitted ? fitted / aside : 1, all = fitted + share * aside;
+  for (size_t i = 0; i < n; i++)
+    v[i].weight *= v[i].aside ? share : 1;
   if (effective)
     *effective = all;
   qsort(v, n, sizeof *v, by_value);
@@ -196,7 +199,8 @@ static double quantile80(const slip_spread_rows *from, const char *of, slip_spre
       const slip_spread_class its = slip_spread_class_of(row->c, q);
       if (row->used[q] && !isnan(residual) &&
           (its == spread_class || (kin && akin(row->c->kind, its, spread_class))))
-        from->scratch[n++] = (slip_grouped){.value = fabs(residual), .group = group};
+        from->scratch[n++] =
+            (slip_grouped){.value = fabs(residual), .group = group, .aside = r >= from->rows->n_fit};
     }
   }
   return slip_grouped_quantile(from->scratch, n, 0.8, effective);

@@ -18,6 +18,7 @@ typedef struct slip_fit_rows {
 typedef struct slip_grouped {
   double value, weight;
   uint64_t group;
+  bool aside; /* of a row in no fit */
 } slip_grouped;
 
 /* How much of the variance of values lies between groups, 0 to 1: the intraclass correlation (MSB - MSW) / (MSB + (n0 - 1) MSW) of one-way
@@ -27,7 +28,8 @@ double slip_intraclass(slip_grouped *v, size_t n);
 /* Below which value one more of the same kind falls with probability p: the place p (n + 1) of n values that weigh the same, so that few
  * values give a wide answer, at most the largest. Values of a group tell in part the same: each weighs 1 / (1 + (n_g - 1) rho), the inverse of
  * its group's design effect (Kish, Survey Sampling, 1965), rho that of all, and n is the sum of the weights, *effective (NULL: not
- * wanted); a value lies in the middle of its weight. NAN of none. Reorders v. O(n log n). */
+ * wanted); a value lies in the middle of its weight. Values aside weigh together no more than the others do, since either kind may be the next. NAN
+ * of none. Reorders v. O(n log n). */
 double slip_grouped_quantile(slip_grouped *v, size_t n, double p, double *effective);
 
 /* ---- intervals ---- */

@@ -256,6 +256,7 @@ static void add_figure(figures *f, const char *op, const char *chip, double resi
   for (size_t q = 0; q < Q; q++)
     f->residuals[i * Q + q] = q == 0 ? residual : NAN;
   f->all.rows = f->rows;
+  f->all.n_fit = f->all.n;
 }
 
 /* The group of these figures: their chip. */
@@ -315,10 +316,11 @@ static void an_interval_is_its_own_quantile_pooled_with_all(void **state) {
  * (0, 4) and (2, 2): MSB 0, MSW 4: rho would be negative and is 0, each value weighs 1, the i-th lies at i of 5. Groups (1, 3) and (5, 7):
  * MSB 16, MSW 2, n0 = 2: rho = 14 / 18, each weighs 1 / (1 + 7/9) = 9/16, four of them 9/4: 0.75 of 13/4 is 17/18 of the way from 5 to 7. */
 static void figures_of_a_group_tell_in_part_the_same(void **state) {
-  slip_grouped alike[] = {{1, 0, 1}, {5, 0, 2}, {1, 0, 1}, {9, 0, 3}, {5, 0, 2}, {1, 0, 1}, {5, 0, 2}};
-  slip_grouped apart[] = {{0, 0, 1}, {2, 0, 2}, {4, 0, 1}, {2, 0, 2}};
-  slip_grouped some[] = {{1, 0, 1}, {3, 0, 1}, {5, 0, 2}, {7, 0, 2}};
-  slip_grouped single[] = {{1, 0, 1}, {3, 0, 1}};
+  slip_grouped alike[] = {{1, 0, 1, false}, {5, 0, 2, false}, {1, 0, 1, false}, {9, 0, 3, false},
+                          {5, 0, 2, false}, {1, 0, 1, false}, {5, 0, 2, false}};
+  slip_grouped apart[] = {{0, 0, 1, false}, {2, 0, 2, false}, {4, 0, 1, false}, {2, 0, 2, false}};
+  slip_grouped some[] = {{1, 0, 1, false}, {3, 0, 1, false}, {5, 0, 2, false}, {7, 0, 2, false}};
+  slip_grouped single[] = {{1, 0, 1, false}, {3, 0, 1, false}};
   double effective;
   near(slip_intraclass(alike, 7), 1, 1e-12);
   near(slip_grouped_quantile(alike, 7, 0.7, &effective), 7.8, 1e-12);
@@ -334,6 +336,19 @@ static void figures_of_a_group_tell_in_part_the_same(void **state) {
   near(effective, 9.0 / 4, 1e-12);
   near(slip_intraclass(single, 2), 1, 1e-12); /* one group: as if they were one figure */
   assert_true(isnan(slip_grouped_quantile(single, 0, 0.8, &effective)));
+}
+
+/* Two figures that were fitted beside four that were not, all alone: these weigh 1/2 each, together as much as those. Of 4 and one more, 0.5 is the
+ * middle between the last 1, at 2, and the first 5, at 2.75: 2.5 is 2/3 of the way. One aside beside two weighs 1. */
+static void rows_aside_weigh_no_more_than_those_that_were_fitted(void **state) {
+  slip_grouped many[] = {{1, 0, 1, false}, {1, 0, 2, false}, {5, 0, 3, true},
+                         {5, 0, 4, true},  {5, 0, 5, true},  {5, 0, 6, true}};
+  slip_grouped one[] = {{1, 0, 1, false}, {1, 0, 2, false}, {5, 0, 3, true}};
+  double effective;
+  near(slip_grouped_quantile(many, 6, 0.5, &effective), 1 + 4 * 2.0 / 3, 1e-12);
+  near(effective, 4, 1e-12);
+  (void)slip_grouped_quantile(one, 3, 0.5, &effective);
+  near(effective, 3, 1e-12);
 }
 
 static void figures_of_each_kind_have_intervals_of_their_own(void **state) {
@@ -506,6 +521,7 @@ int main(void) {
       cmocka_unit_test(stacks_unknown_tell_nothing_of_known_ones),
       cmocka_unit_test(an_interval_is_its_own_quantile_pooled_with_all),
       cmocka_unit_test(figures_of_a_group_tell_in_part_the_same),
+      cmocka_unit_test(rows_aside_weigh_no_more_than_those_that_were_fitted),
       cmocka_unit_test(figures_of_each_kind_have_intervals_of_their_own),
       cmocka_unit_test(a_class_without_figures_borrows),
       cmocka_unit_test(a_class_with_few_figures_leans_on_its_kin),
