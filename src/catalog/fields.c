@@ -169,7 +169,8 @@ static const slip_field level_fields[] = {
     FRACTION(slip_level, "reduce_fraction", reduce_fraction,
              "of the bandwidth at which the switch reduces an all-reduced vector; absent: it cannot"),
     {"topology", PURE, 0, 0, true, false, "switch mesh torus-2d torus-3d clos die-to-die",
-     offsetof(slip_level, topology), "shape of one domain; in a mesh a subset reaches itself by its own links alone"},
+     offsetof(slip_level, topology),
+     "shape of one domain; in a mesh a subset reaches itself by its own links alone"},
     {"fabric", PURE, 0, 0, true, false, NULL, offsetof(slip_level, fabric), "NVLink 5, UB, InfiniBand NDR, ..."},
 };
 

@@ -180,9 +180,9 @@ static void the_size_of_the_fit_counts_rows_and_constants(void **state) {
   assert_true(o.size.effective > 2 && o.size.effective < 6);
 }
 
-/* The intervals of kernels that the program carries (`spread_of` in kernel_case.c) are those that the residuals of the folds give. After a
+/* The intervals of kernels that the program carries (`spread_of` in kernel_case.c) are those that the residuals of source families unseen give. After a
  * calibration this prints what to put there. */
-static void kernel_intervals_are_those_of_the_folds(void **state) {
+static void kernel_intervals_are_those_of_sources_unseen(void **state) {
   const char *root = getenv("SLIP_SOURCE_DIR");
   char table[PATH_BYTES + 64];
   if (!root)
@@ -207,7 +207,7 @@ static void kernel_intervals_are_those_of_the_folds(void **state) {
   slip_grouped *scratch = slip_arena_array(arena, rows.n * Q, sizeof *scratch);
   assert_int_equal(slip_joint_start(joint, u, NULL), SLIP_OK);
   assert_int_equal(slip_hold_out(joint, &rows, SLIP_ROW_KERNEL, arena, &watch, u, &held, NULL), SLIP_OK);
-  const slip_spread_rows of_held = {&rows, held.residuals[SLIP_FOLDS], slip_fold_group, NULL, scratch, false};
+  const slip_spread_rows of_held = {&rows, held.residuals[SLIP_FAMILIES], slip_family_group, NULL, scratch, false};
   for (size_t r = 0; r < rows.n; r++) {
     const slip_case *c = rows.rows[r].c;
     const char *op = c->shown.model;
@@ -216,10 +216,10 @@ static void kernel_intervals_are_those_of_the_folds(void **state) {
       first++;
     if (first < r)
       continue;
-    double predicted[Q], carried[Q], of_folds = slip_spread_from(&of_held, op, SLIP_SPREAD_MAIN);
+    double predicted[Q], carried[Q], of_unseen = slip_spread_from(&of_held, op, SLIP_SPREAD_MAIN);
     assert_int_equal(slip_workbench_predict(c, predicted, carried, NULL), SLIP_OK);
-    if (fabs(carried[0] / of_folds - 1) > 0.12) {
-      print_error("%s: %.3f carried, %.3f of the folds\n", op, carried[0], of_folds);
+    if (fabs(carried[0] / of_unseen - 1) > 0.12) {
+      print_error("%s: %.3f carried, %.3f of sources unseen\n", op, carried[0], of_unseen);
       off++;
     }
   }
@@ -516,7 +516,7 @@ int main(void) {
       cmocka_unit_test(a_lone_row_moves_its_chip_only_in_sample),
       cmocka_unit_test(a_row_aside_tells_of_intervals_only),
       cmocka_unit_test(the_size_of_the_fit_counts_rows_and_constants),
-      cmocka_unit_test(kernel_intervals_are_those_of_the_folds),
+      cmocka_unit_test(kernel_intervals_are_those_of_sources_unseen),
       cmocka_unit_test(it_stops_when_asked),
       cmocka_unit_test(stacks_unknown_tell_nothing_of_known_ones),
       cmocka_unit_test(an_interval_is_its_own_quantile_pooled_with_all),
