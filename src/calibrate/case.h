@@ -30,9 +30,9 @@ typedef struct slip_train_case {
 /* A live service has spare capacity for its busy minutes and for the time to first token. Where a source does not say how loaded its
  * prefill pool was, it is taken to be where throughput over mean delay (Kleinrock's power, 1979) is largest for arrivals at random and
  * equal prompts (M/D/1): load (1 - load) / (2 - load), which is so at 2 - sqrt 2 and at least 80% of it from 0.35 to 0.79. */
-#define SLIP_LIVE_LOAD 0.5858
-#define SLIP_LIVE_LOAD_LEAST 0.348
-#define SLIP_LIVE_LOAD_MOST 0.790
+#define SLIP_LIVE_LOAD 0.5857864376269
+#define SLIP_LIVE_LOAD_LEAST 0.3476709867785
+#define SLIP_LIVE_LOAD_MOST 0.7895873134246
 
 typedef enum slip_serve_phase {
   SLIP_PHASE_PREFILL, /* a pool */

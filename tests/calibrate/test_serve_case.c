@@ -225,6 +225,26 @@ static void a_decode_pool_has_one_figure(void **state) {
   assert_string_equal(alone.quantities[0].name, "tpot_ms");
 }
 
+/* A live pool of unknown load: 2 - sqrt 2 of what it can do, where x (1 - x) / (2 - x) is largest; the interval reaches to 0.35 and 0.79, where that is 80%
+ * of it. A prompt waits and is served (2 - x) / (2 - 2 x) = 1.707 times as long (M/D/1). */
+static void a_live_pool_is_loaded_where_its_power_is_largest(void **state) {
+#define PREFILL_POOL(more)                                 \
+  "a,S,2025,H800,32,8,DeepSeek-R1 671B,fp8,bf16,DeepSeek " \
+  "in-house,prefill,4096,,,,,,,32,32,yes,,4000,,900,,\"" more "\",,high"
+  const slip_case full = good(PREFILL_POOL("x=1")), live = good(PREFILL_POOL("service=live"));
+  const double x = 2 - sqrt(2), best = x * (1 - x) / (2 - x);
+  double narrow, wide;
+  close_to(SLIP_LIVE_LOAD, x);
+  close_to(SLIP_LIVE_LOAD_LEAST * (1 - SLIP_LIVE_LOAD_LEAST) / (2 - SLIP_LIVE_LOAD_LEAST), 0.8 * best);
+  close_to(SLIP_LIVE_LOAD_MOST * (1 - SLIP_LIVE_LOAD_MOST) / (2 - SLIP_LIVE_LOAD_MOST), 0.8 * best);
+  close_to(predict(&live, 0, &wide) / predict(&full, 0, &narrow), x);
+  close_to(wide - narrow, log(SLIP_LIVE_LOAD_MOST / SLIP_LIVE_LOAD_LEAST) / 2);
+  close_to(predict(&live, 1, NULL) / predict(&full, 1, NULL), (2 - x) / (2 - 2 * x));
+  assert_non_null(strstr(live.shown.inferred, "load=0.59"));
+  assert_false(good(LLAMA(",32")).serve.live);
+#undef PREFILL_POOL
+}
+
 /* A recipe also says how many frontends deal to the decode instances and what a prefill step takes. */
 static void recipes_set_up_both_pools(void **state) {
   slip_case plain = good(LOADED ",,high"), set = good(LOADED "; frontends=9; chunk=16384,,high");
@@ -545,6 +565,7 @@ int main(void) {
       cmocka_unit_test(remark_and_notes_say_the_same),
       cmocka_unit_test(recipes_cap_the_decode_engines),
       cmocka_unit_test(a_decode_pool_has_one_figure),
+      cmocka_unit_test(a_live_pool_is_loaded_where_its_power_is_largest),
       cmocka_unit_test(recipes_set_up_both_pools),
       cmocka_unit_test(prompts_are_as_long_as_the_server_counts),
       cmocka_unit_test(blank_layouts_follow_the_rules),
