@@ -125,6 +125,10 @@ typedef struct slip_work {
   double loss_bytes;           /* training: that the loss moves for each logit, forward and backward; 0: 36 */
   double routed_passes;        /* reads and writes of each routed row beside the products, >= 2; 0: 4 */
   double
+      capacity; /* training: rows that each expert takes over the mean, dropped or padded to; 0: as many as come */
+  double
+      mask_tokens; /* training with a capacity: of a sequence, whose rows move by products with one-hot masks; 0: they are permuted */
+  double
       busy; /* share of the replicas over one set of experts that have this work, the others none; 0: all of them */
 } slip_work;
 
@@ -159,14 +163,14 @@ double slip_attention_pairs(const slip_segment *segment, double limit);
 double slip_model_forward_flop_per_token(const slip_model *model, double seq, bool with_mtp);
 
 /* Bytes that backward needs from one layer's forward, per token and rank, bf16 (Korthikanti et al. 2022,
- * arXiv 2205.05198, section 4, generalised to GQA, MLA and MoE). */
+ * arXiv 2205.05198, section 4, generalised to GQA, MLA and MoE). expert_load: rows at the experts over tokens x top_k. */
 typedef struct slip_saved {
   double attention_in, qkv, scores, attention_out; /* norm and projection inputs; q k v; score matrices; output */
   double ffn_in, ffn_inner, activation;            /* inputs; gate and up outputs; their product */
   double expert_in, expert_inner, expert_activation;
 } slip_saved;
 void slip_layer_saved_bytes(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
-                            double seq, bool flash_attention, double imbalance, slip_saved *out);
+                            double seq, bool flash_attention, double expert_load, slip_saved *out);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,11 @@ typedef struct slip_train_job {
   /* Tokens of each document that is packed into a sequence, which attention does not leave; 0, or as many as seq: one fills it. */
   int64_t document;
   int64_t batch; /* sequences per optimizer step */
+  /* Mixtures of experts: each expert takes this many times its even share of a sequence's tokens, no more (the rest is dropped) and no fewer
+   * (padded), 0 to 1000; 0: as many as come. */
+  double capacity;
+  bool
+      masked; /* with a capacity: tokens go to their places and back by products with one-hot masks (GShard, arXiv 2006.16668, algorithm 1) */
   slip_dtype
       dtype; /* of the layers' GEMMs: bf16, fp8 or fp4; what the chip lacks falls to bf16 and the result says so */
   bool block_scaled;  /* fp8 with scales of blocks (MXFP8, 1 x 128) instead of one a tensor */
@@ -92,7 +97,7 @@ typedef struct slip_train_job {
   bool ignore_memory; /* time a plan that does not fit as well: for measured plans, which did fit */
 } slip_train_job;
 
-/* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips and document 0. */
+/* seq 4096, batch 1024, bf16, mtp true; pointers NULL, chips, document and capacity 0. */
 slip_train_job slip_train_job_default(void);
 
 /* Half-width of the 80% interval of ln(step time) that a stack states for training this model. */

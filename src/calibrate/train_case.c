@@ -166,6 +166,18 @@ static void read_packing(slip_train_reading *r) {
   slip_train_infer(r, "packed documents of %d tokens", PACKED_DOCUMENT);
 }
 
+/* "dense-cf1.25", as MaxText calls it: a capacity, and masks. */
+static void read_capacity(slip_train_reading *r) {
+  const char *dispatcher = slip_train_fact(r, "dispatcher");
+  double factor = NAN;
+  if (dispatcher && strncmp(dispatcher, "dense-cf", 8) == 0)
+    factor = strtod(dispatcher + 8, NULL);
+  if (factor > 0 && factor <= 1000) { /* false for NAN */
+    r->out->train.job.capacity = factor;
+    r->out->train.job.masked = true;
+  }
+}
+
 /* ---- year and stack ---- */
 
 /* "26.04" or "25.11.01" after a bracket or a blank: year and month of a release. NAN: none. */
@@ -261,6 +273,7 @@ static void read_row(slip_train_reading *r) {
   c->flop_per_token =
       slip_train_flop_per_token(convention, c->job.model, (double)c->job.seq, c->job.mtp, c->frozen);
   read_packing(r);
+  read_capacity(r);
   c->job.ignore_memory = true;
   if (!slip_train_plan(r))
     return;

@@ -29,9 +29,9 @@ typedef struct cli_options {
   const char *rule_dirs[CLI_MAX_DIRS]; /* --rules */
   size_t n_rule_dirs;
   bool json, no_color, help, version, markdown, explain, no_mtp, disaggregate, aggregate, train, serve, rows, cv,
-      force, pareto, overlaps, formats, csv, all, proposed, known;
+      force, pareto, overlaps, formats, csv, all, proposed, known, masked;
   int64_t chips, seq, document, batch, isl, osl, worst;
-  double tpot_s, ttft_s, prefix_hit, train_tokens, power_price, pue, life, utilisation, rent;
+  double tpot_s, ttft_s, prefix_hit, capacity, train_tokens, power_price, pue, life, utilisation, rent;
   slip_dtype dtype, weights, attention, kv; /* SLIP_DTYPES: not given */
   const char *observed, *observed_plan;
   const char *plan, *decode_plan, *model, *stack, *kind, *timeline, *region, *prefill_system, *decode_system, *by,

@@ -37,6 +37,8 @@ static slip_status read_job(cli_session *session, slip_train_job *job, slip_erro
   job->chips = o->chips > 0 ? o->chips : 1; /* --clusters says which */
   job->seq = o->seq > 0 ? o->seq : job->seq;
   job->document = o->document;
+  job->capacity = o->capacity;
+  job->masked = o->masked;
   job->batch = o->batch > 0 ? o->batch : job->batch;
   job->dtype = o->dtype < SLIP_DTYPES ? o->dtype : job->dtype;
   job->mtp = !o->no_mtp;
@@ -110,6 +112,10 @@ static void write_json(cli_session *session, const run *r, slip_status status, c
   slip_json_int(json, "seq", r->job.seq);
   if (r->job.document > 0)
     slip_json_int(json, "document", r->job.document);
+  if (r->job.capacity > 0) {
+    slip_json_double(json, "capacity", r->job.capacity);
+    slip_json_bool(json, "masked", r->job.masked);
+  }
   slip_json_int(json, "batch", r->job.batch);
   slip_json_string(json, "dtype_wanted", slip_dtype_name(r->job.dtype));
   if (r->has_result) {

@@ -249,6 +249,10 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   double rows = own * (double)shard->etp * picks * busy, hottest = shard->ep > 1 ? work->imbalance : 1;
   if (!work->training && work->routing_spread > 0)
     hottest = slip_moe_hottest_rank(ffn, hottest, rows, shard->ep);
+  const bool capped = work->training && work->capacity > 0, masked = capped && work->mask_tokens > 0;
+  const double filled = capped ? work->capacity : 1; /* places over rows */
+  if (capped)                                        /* all experts have as many places */
+    hottest = filled;
   rows *= hottest;
   double groups = slip_moe_active_experts(ffn, shard->ep, group_tokens, work->routing_spread);
   if (!work->training) /* all wait for the rank that reads most */
@@ -256,13 +260,16 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   groups = fmax(groups, fmin(1, rows));
   double width = (double)ffn->expert_width / (double)shard->etp;
 
+  if (masked) /* places of each sequence by its tokens, times tokens by width */
+    slip_op_gemm(list, work, SLIP_PART_ROUTER, "rows to places", SLIP_BF16, own * picks * filled, inner,
+                 work->mask_tokens);
   if (dispatched)
-    add_exchange(list, ffn, work, "dispatch", own, picks, hottest, work->dispatch_bytes);
+    add_exchange(list, ffn, work, "dispatch", own * filled, picks, hottest, work->dispatch_bytes);
   if (!everywhere)
     add_tensor_parallel(list, work, work->training, SLIP_AXIS_ETP, shard->etp,
                         group_tokens / (double)shard->ep * (double)(shard->ep > 1 ? ffn->top_k : 1) * inner);
   double carried = work->dispatch_bytes / SLIP_ACTIVATION_BYTES;
-  if (work->training) {
+  if (work->training && !masked) {
     const double passes = work->routed_passes > 0 ? work->routed_passes : 4;
     slip_op_stream(list, SLIP_PART_ELEMENTWISE, "permute tokens", passes / 2 * rows * inner,
                    passes / 2 * rows * inner);
@@ -285,7 +292,10 @@ static void add_moe(const slip_model *model, const slip_ffn *ffn, const slip_sha
   if (everywhere)
     add_tensor_parallel(list, work, work->training, SLIP_AXIS_TP, shard->tp, tokens * inner);
   else if (shard->ep > 1)
-    add_exchange(list, ffn, work, "combine", own, picks, hottest, SLIP_ACTIVATION_BYTES);
+    add_exchange(list, ffn, work, "combine", own * filled, picks, hottest, SLIP_ACTIVATION_BYTES);
+  if (masked)
+    slip_op_gemm(list, work, SLIP_PART_ROUTER, "places to rows", SLIP_BF16, own, inner,
+                 picks * filled * work->mask_tokens);
 
   if (ffn->expert_hidden != model->hidden)
     slip_op_gemm(list, work, SLIP_PART_SHARED_EXPERT, "latent up", work->weights.shared_experts, routed, hidden,

@@ -58,7 +58,7 @@ static void saved_by_mixer(const slip_attention *a, double input, double tp, dou
 }
 
 void slip_layer_saved_bytes(const slip_model *model, const slip_layer_kind *kind, const slip_shard *shard,
-                            double seq, bool flash_attention, double imbalance, slip_saved *out) {
+                            double seq, bool flash_attention, double expert_load, slip_saved *out) {
   double hidden = (double)model->hidden, tp = (double)shard->tp;
   const slip_ffn *ffn = &kind->ffn;
   *out = (slip_saved){0};
@@ -71,7 +71,7 @@ void slip_layer_saved_bytes(const slip_model *model, const slip_layer_kind *kind
     out->ffn_inner = matrices * (double)ffn->width * SLIP_ACTIVATION_BYTES / tp;
     out->activation = (double)ffn->width * SLIP_ACTIVATION_BYTES / tp;
   } else if (ffn->kind == SLIP_FFN_MOE) {
-    double visits = (double)ffn->top_k * (shard->ep > 1 ? imbalance : 1); /* rows at experts per routed token */
+    double visits = (double)ffn->top_k * expert_load; /* rows at experts per routed token */
     double width = (double)ffn->expert_width;
     out->ffn_inner = matrices * (double)ffn->shared_width * SLIP_ACTIVATION_BYTES / tp;
     out->activation = (double)ffn->shared_width * SLIP_ACTIVATION_BYTES / tp;

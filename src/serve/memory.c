@@ -70,7 +70,8 @@ static double pass_bytes(const slip_serve *serve, const slip_serve_plan *p, doub
   double most = 0;
   for (int i = 0; i < model->n_kinds; i++) {
     slip_saved s;
-    slip_layer_saved_bytes(model, &model->kinds[i], &shard, 1, true, serve->job.stack->imbalance_serve, &s);
+    slip_layer_saved_bytes(model, &model->kinds[i], &shard, 1, true,
+                           shard.ep > 1 ? serve->job.stack->imbalance_serve : 1, &s);
     most = fmax(most, s.attention_in + s.qkv + s.attention_out + s.ffn_in + s.ffn_inner + s.activation +
                           s.expert_in + s.expert_inner + s.expert_activation);
   }

@@ -38,6 +38,8 @@ slip_work slip_plan_work(const slip_train *train, const slip_plan *p) {
   work.block_scaled = train->job.block_scaled;
   work.imbalance = train->job.stack->imbalance_train;
   work.routed_passes = routed_passes(train);
+  work.capacity = train->job.capacity;
+  work.mask_tokens = train->job.masked ? (double)train->job.seq : 0;
   work.fused_experts = fused_experts(train);
   work.loss_bytes = train->job.stack->loss_bytes > 0 ? train->job.stack->loss_bytes : 0; /* 0 for NAN */
   return work;
@@ -270,8 +272,10 @@ static void keep_activations(const slip_train *train, const slip_plan *p, const 
                              const slip_shard *shard, slip_layer_cost *out) {
   slip_saved s;
   bool flash = train->job.stack->flash_attention >= 0.5;
-  slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash,
-                         train->job.stack->imbalance_train, &s);
+  const double load = train->job.capacity > 0 ? train->job.capacity
+                      : shard->ep > 1         ? train->job.stack->imbalance_train
+                                              : 1;
+  slip_layer_saved_bytes(train->job.model, kind, shard, (double)train->job.seq, flash, load, &s);
   if (train->dtype != SLIP_BF16)
     store_inputs_in_fp8(&s);
   double tokens = (double)p->micro_batch * (double)train->job.seq / (double)p->cp;

@@ -32,6 +32,12 @@ static slip_status check_job(const slip_train_job *job, slip_error *err) {
     if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high)
       return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, ranges[i].name, "must be from %lld to %lld, not %lld",
                           (long long)ranges[i].low, (long long)ranges[i].high, (long long)ranges[i].value);
+  if (!(job->capacity >= 0 && job->capacity <= 1000))
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "capacity", "must be from 0 to 1000, not %g",
+                        job->capacity);
+  if (job->masked && !(job->capacity > 0))
+    return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "masked",
+                        "masks have places by capacity: give that as well (--capacity)");
   if (job->dtype != SLIP_BF16 && job->dtype != SLIP_FP8 && job->dtype != SLIP_FP4)
     return slip_fail_at(err, SLIP_BAD_INPUT, NULL, 0, 0, "dtype",
                         "training is modelled in bf16, fp8 and fp4, not %s", slip_dtype_name(job->dtype));

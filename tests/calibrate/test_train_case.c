@@ -145,6 +145,23 @@ static void packed_rows_attend_within_documents(void **state) {
 #undef PACKED
 }
 
+/* MaxText's dense dispatcher with a capacity factor of 2. */
+static void a_dense_dispatcher_has_places_and_masks(void **state) {
+#define ROUTED \
+  "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,tp,pp,ep,remark,step_time_s"
+#define MIXTURE(remark) "s,2025,H100-SXM-80GB,64,Mixtral 8x7B,4096,256,BF16,MaxText,1,1,8," remark ",10"
+  (void)state;
+  const slip_case as_come = read_row(ROUTED, MIXTURE("")),
+                  dense = read_row(ROUTED, MIXTURE("dispatcher=dense-cf2")),
+                  odd = read_row(ROUTED, MIXTURE("dispatcher=dense-cfx"));
+  assert_true(as_come.train.job.capacity == 0 && !as_come.train.job.masked);
+  assert_true(dense.train.job.capacity == 2 && dense.train.job.masked);
+  assert_true(odd.train.job.capacity == 0 && !odd.train.job.masked);
+  assert_true(predict(&dense) > 1.2 * predict(&as_come));
+#undef MIXTURE
+#undef ROUTED
+}
+
 /* ---- empty cells ---- */
 
 static void data_parallelism_is_what_is_left_and_a_pipeline_takes_single_sequences(void **state) {
@@ -473,6 +490,7 @@ int main(void) {
       cmocka_unit_test(mlperf_rounds_before_fp4_are_in_fp8),
       cmocka_unit_test(unfused_attention_writes_its_scores),
       cmocka_unit_test(packed_rows_attend_within_documents),
+      cmocka_unit_test(a_dense_dispatcher_has_places_and_masks),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
       cmocka_unit_test(notes_say_the_same_as_a_remark),

@@ -41,6 +41,35 @@ static void an_expert_layer_by_hand(void **state) {
   close_to(attention->read_bytes, 64 * 4097.0 * 576 * 2 + 64 * 128 * 576.0 * 2);
 }
 
+/* 2 sequences of 1,024 tokens to 8 of 256 experts over 32 ranks, a capacity of 1.25: each rank's experts have 2,048 x 8 x 1.25 = 20,480 places whatever
+ * the imbalance, and as many rows travel as if 2,560 tokens did. By masks, places of a sequence by its tokens (8 x 1.25 x 1,024 by 1,024), in and out,
+ * in place of the permutation. */
+static void a_capacity_fills_the_places_of_all_experts(void **state) {
+  const slip_model *model = model_named("deepseek-v3");
+  const slip_layer_kind *kind = &model->kinds[model->kind_of_layer[model->layers - 1]];
+  const slip_shard shard = {1, 1, 32, 1, false};
+  slip_work work = training(2, 1024);
+  work.imbalance = 1.5;
+  work.capacity = 1.25;
+  slip_op_list list;
+  slip_layer_operators(model, kind, &shard, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 20480);
+  close_to(op_named(&list, "dispatch")->tokens, 2560);
+  close_to(op_named(&list, "combine")->tokens, 2560);
+  close_to(op_named(&list, "permute tokens")->read_bytes, 2 * 2 * 20480.0 * 7168);
+  work.mask_tokens = 1024;
+  slip_layer_operators(model, kind, &shard, &work, &list);
+  const slip_op *in = op_named(&list, "rows to places"), *out = op_named(&list, "places to rows");
+  assert_true(in->m == 20480 && in->n == 7168 && in->k == 1024 && in->dtype == SLIP_BF16);
+  assert_true(out->m == 2048 && out->n == 7168 && out->k == 10240);
+  close_to(in->flops, out->flops);
+  for (int i = 0; i < list.count; i++)
+    assert_string_not_equal(list.ops[i].name, "permute tokens");
+  work.training = false; /* engines drop and pad nothing */
+  slip_layer_operators(model, kind, &shard, &work, &list);
+  close_to(op_named(&list, "experts up")->m, 2048 * 8 * 1.5);
+}
+
 /* 64 tokens on eight ranks of one attention replica. Serving, nothing is dispatched, whether the experts are cut (etp 8) or dealt (ep 8):
  * every rank holds and routes all 64. In training the ranks split them, 8 each; with dispatch (tp 1, ep 32) a rank routes its own 64. */
 static void ranks_that_dispatch_nothing_route_all_tokens(void **state) {
@@ -242,6 +271,7 @@ static void a_lone_replica_fills_a_share_of_the_experts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_expert_layer_by_hand),
+      cmocka_unit_test(a_capacity_fills_the_places_of_all_experts),
       cmocka_unit_test(ranks_that_dispatch_nothing_route_all_tokens),
       cmocka_unit_test(the_shared_expert_is_routed_when_ranks_outnumber_experts),
       cmocka_unit_test(biased_experts_take_single_steps),
