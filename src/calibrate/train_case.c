@@ -192,7 +192,7 @@ static double release_year(const char *text) {
 }
 
 /* A stack whose constants depend on features or on the chips' generation has variants whose names end in them:
- *   fused          the row says that an expert FFN runs as one kernel
+ *   fused          the row says that an expert FFN runs as one kernel; of whatever release, since kernels go into images before releases do
  *   overlap        the row says that expert exchanges run beside other work
  *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
  *   graphs         the row says that CUDA graphs were used
@@ -201,13 +201,25 @@ static double release_year(const char *text) {
  *   plain          the row says that overlap was off
  *   hopper         (or another kernel profile) the chip is of that generation
  * The first that the catalog has is taken. */
+/* The first stack of the same vendor whose name ends so; NULL: none. */
+static const slip_stack *of_any_release(const slip_catalog *catalog, const slip_stack *stack, const char *suffix) {
+  for (size_t i = 0; i < slip_catalog_count(catalog, SLIP_KIND_STACK); i++) {
+    const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
+    const size_t n = strlen(entry->name), m = strlen(suffix);
+    if (strcmp(entry->vendor, stack->entry.vendor) == 0 && n > m && strcmp(entry->name + n - m, suffix) == 0)
+      return (const slip_stack *)(const void *)entry;
+  }
+  return NULL;
+}
+
 static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *stack) {
   const char *graphs = slip_train_fact(r, "cuda_graph"), *overlap = slip_train_fact(r, "overlap");
   const char *dispatcher = slip_train_fact(r, "dispatcher"), *beside = slip_train_fact(r, "a2a_overlap");
   const bool captured = graphs && strcmp(graphs, "none") != 0;
   const bool once = dispatcher && strcmp(dispatcher, "alltoall") != 0;
   const char *experts = slip_train_fact(r, "experts");
-  const char *suffixes[] = {experts && strcmp(experts, "fused") == 0 ? "fused" : NULL,
+  const bool fused = experts && strcmp(experts, "fused") == 0;
+  const char *suffixes[] = {fused ? "fused" : NULL,
                             beside && strcmp(beside, "yes") == 0 ? "overlap" : NULL,
                             once && captured ? "hybrid-graphs" : NULL,
                             once && !captured ? "hybrid" : NULL,
@@ -224,6 +236,11 @@ static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *sta
     slip_append(name, sizeof name, &length, "%s-%s", stack->entry.name, suffixes[i]);
     if (slip_catalog_stack(r->reader->catalog, name, &found, NULL) == SLIP_OK)
       return found;
+    if (fused && i == 0) {
+      found = of_any_release(r->reader->catalog, stack, "-fused");
+      if (found)
+        return found;
+    }
   }
   return stack;
 }

@@ -145,6 +145,24 @@ static void packed_rows_attend_within_documents(void **state) {
 #undef PACKED
 }
 
+/* MLPerf's image of 26.04 has the kernels that Megatron-Bridge 26.06 released. A stack without any keeps its own. */
+static void fused_experts_are_those_of_whatever_release(void **state) {
+#define FUSED "source,year,chip,n_chips,model,seq_len,global_batch_seqs,dtype,framework,tp,pp,ep,remark,step_time_s"
+  (void)state;
+  const slip_case early = read_row(FUSED,
+                                   "s,2026.37,GB300,256,DeepSeek-V3,4096,4096,MXFP8,NVIDIA NeMo Framework Release "
+                                   "26.04,1,4,32,experts=fused,10"),
+                  plain = read_row(FUSED,
+                                   "s,2026.37,GB300,256,DeepSeek-V3,4096,4096,MXFP8,NVIDIA NeMo Framework Release "
+                                   "26.04,1,4,32,,10"),
+                  other = read_row(FUSED,
+                                   "s,2026.37,MI355X,64,DeepSeek-V3,4096,256,BF16,Primus,1,1,8,experts=fused,10");
+  assert_string_equal(early.shown.stack, "megatron-bridge-26.06-fused");
+  assert_string_equal(plain.shown.stack, "megatron-bridge-26.02");
+  assert_string_equal(other.shown.stack, "primus-2026");
+#undef FUSED
+}
+
 /* MaxText's dense dispatcher with a capacity factor of 2. */
 static void a_dense_dispatcher_has_places_and_masks(void **state) {
 #define ROUTED \
@@ -490,6 +508,7 @@ int main(void) {
       cmocka_unit_test(mlperf_rounds_before_fp4_are_in_fp8),
       cmocka_unit_test(unfused_attention_writes_its_scores),
       cmocka_unit_test(packed_rows_attend_within_documents),
+      cmocka_unit_test(fused_experts_are_those_of_whatever_release),
       cmocka_unit_test(a_dense_dispatcher_has_places_and_masks),
       cmocka_unit_test(a_batch_comes_from_step_time_and_rate),
       cmocka_unit_test(full_recompute_of_some_layers_is_done_for_their_share),
