@@ -49,6 +49,19 @@ double slip_collective_s(const slip_network *net, slip_collective kind, slip_gro
 double slip_exchange_s(const slip_network *net, slip_group group, double tokens, double bytes, double fan_out,
                        double group_limit, bool once, double *latency_s);
 
+/* How often the ranks of an engine's own all-reduce read each other's memory. */
+typedef enum slip_shots {
+  SLIP_FEWEST_S, /* whichever takes less, as engines choose by size */
+  SLIP_ONE_SHOT, /* every rank reads all others' vectors */
+  SLIP_TWO_SHOTS /* its part of them, and then the sums */
+} slip_shots;
+
+/* Seconds of an all-reduce by a serving engine's own kernel (vLLM's custom_all_reduce, TensorRT-LLM's ONESHOT and TWOSHOT), >= 0; 0 for one rank.
+ * Each shot starts with a barrier (latency + launch_s); docs/cost-model.md, S11. INFINITY where the ranks do not all reach each other inside one
+ * domain. bytes >= 0: the vector each rank holds. *latency_s, when not NULL, is the part that does not depend on the bytes. O(levels). */
+double slip_direct_all_reduce_s(const slip_network *net, slip_group group, double bytes, double launch_s,
+                                slip_shots shots, double *latency_s);
+
 #ifdef __cplusplus
 }
 #endif

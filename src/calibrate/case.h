@@ -71,7 +71,9 @@ typedef struct slip_kernel_case {
       launches; /* of a mixture-of-experts FFN in one call: kernels that start one after the other, routing included; 0: not such */
   const slip_system *system; /* collectives: its network */
   slip_group group;
-  bool once; /* exchange: normal kernels, a token crosses once (fabric.h); else low latency */
+  bool once;   /* exchange: normal kernels, a token crosses once (fabric.h); else low latency */
+  bool direct; /* all-reduce: an engine's own kernel (fabric.h), which takes `shots` */
+  slip_shots shots;
   bool flat; /* exchange: everything takes the outermost level, also between neighbours */
   double
       scale; /* predicted seconds -> the row's unit: value = scale / seconds (rates) or scale * seconds (times) */

@@ -304,6 +304,13 @@ static slip_status network_seconds(const slip_case *c, double *seconds, slip_err
   slip_status status = slip_network_make(k->system, &net, err);
   if (status != SLIP_OK)
     return status;
+  if (k->direct) {
+    slip_device device;
+    status = slip_device_make(c->chip, &device, err);
+    if (status == SLIP_OK)
+      *seconds = slip_direct_all_reduce_s(&net, k->group, op->bytes, device.kernels.launch_s, k->shots, NULL);
+    return status;
+  }
   if (op->collective != SLIP_EXCHANGE) {
     *seconds = slip_collective_s(&net, op->collective, k->group, op->bytes, NULL);
     return SLIP_OK;

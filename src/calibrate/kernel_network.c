@@ -25,6 +25,24 @@ static slip_op *collective(slip_kernel_reader *r, slip_collective kind) {
   return &k->ops[0];
 }
 
+/* An all-reduce by a serving engine's own kernel, as the row's software says: vLLM's custom all-reduce of one stage or two,
+ * TensorRT-LLM's ONESHOT and TWOSHOT. */
+static void read_direct(slip_kernel_reader *r) {
+  static const struct {
+    const char *words;
+    slip_shots shots;
+  } kernels[] = {{"custom all-reduce", SLIP_FEWEST_S},
+                 {"custom-1-stage", SLIP_ONE_SHOT},
+                 {"custom-2-stage", SLIP_TWO_SHOTS},
+                 {"ONESHOT", SLIP_ONE_SHOT},
+                 {"TWOSHOT", SLIP_TWO_SHOTS}};
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+    if (strstr(r->remark, kernels[i].words)) {
+      r->out->kernel.direct = true;
+      r->out->kernel.shots = kernels[i].shots;
+    }
+}
+
 /* Rates are NCCL's bus bandwidth: bytes * 2 (n - 1) / n for all-reduce, bytes * (n - 1) / n for the rest, bytes
  * being the whole vector (nccl-tests, PERFORMANCE.md). */
 bool slip_kernel_read_collective(slip_kernel_reader *r) {
@@ -41,6 +59,8 @@ bool slip_kernel_read_collective(slip_kernel_reader *r) {
   slip_op *op = collective(r, kind);
   op->bytes = bytes;
   r->out->kernel.group = (slip_group){(int64_t)ranks, 1};
+  if (kind == SLIP_ALL_REDUCE)
+    read_direct(r);
   r->bytes = bytes * (ranks - 1) / ranks * (kind == SLIP_ALL_REDUCE ? 2 : 1);
   return ranks >= 2 ? true : slip_kernel_skip(r, "shape: ranks must be 2 or more");
 }

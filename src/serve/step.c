@@ -57,34 +57,23 @@ static void add_time(slip_step_cost *cost, slip_part part, slip_bound bound, dou
   cost->seconds += seconds;
 }
 
-/* Share of a link's rate that such kernels reach: a few thread blocks read their peers' memory word by word. vLLM 0.20's kernel in a
- * CUDA graph, 1 to 8 MiB (2 (n-1)/n bytes over the growth of the time; ai-dynamo/aiconfigurator, campaign_checkpoints,
- * custom_allreduce_perf): H200 0.41 of 450 GB/s with 8 ranks and 0.34 with 4, B200 0.34 and 0.29 of 900. */
-#define DIRECT_SHARE 0.35
-
-/* Inside one domain whose ranks reach each other directly, serving engines reduce small vectors with kernels of their own: every
- * rank reads all others' vectors after one barrier (one shot: more bytes), or its part of them, and then the sums (two
- * shots); vLLM's custom_all_reduce, TensorRT-LLM's ONESHOT and TWOSHOT. Else the library's collective, and always for an engine without such kernels
- * (on Ascend: HCCL starts each collective from a control core or from vector cores, xLLM pull request 1988). */
+/* Serving engines reduce small vectors with kernels of their own where the ranks reach each other directly. Else the library's
+ * collective, and always for an engine without such kernels (on Ascend: HCCL starts each collective from a control core or from
+ * vector cores, xLLM pull request 1988). */
 static double all_reduce_s(const slip_serve *serve, slip_group group, double bytes, double *latency) {
-  double library = slip_collective_s(&serve->network, SLIP_ALL_REDUCE, group, bytes, latency);
+  const slip_network *net = &serve->network;
+  const double library = slip_collective_s(net, SLIP_ALL_REDUCE, group, bytes, latency);
   if (group.ranks > 1 && serve->job.stack->reduce_s >= 0) { /* false for NAN */
-    const double own = serve->job.stack->reduce_s * (double)(group.ranks - 1);
-    *latency += own;
-    return library + own;
+    const double passing = serve->job.stack->reduce_s * (double)(group.ranks - 1);
+    *latency += passing;
+    return library + passing;
   }
-  const slip_level *level = &serve->network.levels[slip_group_level(&serve->network, group)];
-  bool direct =
-      strcmp(level->topology, "torus-2d") != 0 && strcmp(level->topology, "torus-3d") != 0 && !isinf(level->ranks);
-  if (group.ranks <= 1 || !direct)
-    return library;
-  double peers = (double)group.ranks, rate = level->bytes_per_s * DIRECT_SHARE;
-  double barrier = level->latency_s + serve->device.kernels.launch_s;
-  double one = barrier + (peers - 1) * bytes / rate, two = 2 * barrier + 2 * (peers - 1) / peers * bytes / rate;
-  double own = fmin(one, two);
+  double wait;
+  const double own =
+      slip_direct_all_reduce_s(net, group, bytes, serve->device.kernels.launch_s, SLIP_FEWEST_S, &wait);
   if (own >= library)
     return library;
-  *latency = own == one ? barrier : 2 * barrier;
+  *latency = wait;
   return own;
 }
 

@@ -343,6 +343,19 @@ static void collectives(void **state) {
   }
 }
 
+/* The row's software names the kernel: NCCL starts in 8 us, an engine's own after a barrier, and one shot of 8 MB reads 7 of them where two read 1.75:
+ * at 0.35 of 450 GB/s, after 2.5 us to start and 1.56 to the next rank. */
+static void all_reduces_by_engines(void **state) {
+  const char *row = "a,s,H200,allreduce,,\"{\"\"bytes\"\":%s,\"\"ranks\"\":8}\",9,us,software=%s";
+  slip_case nccl = read_scored(slip_arena_printf(arena, row, "8192", "NCCL-2.27"));
+  slip_case own = read_scored(slip_arena_printf(arena, row, "8192", "vLLM custom all-reduce"));
+  assert_true(!nccl.kernel.direct && own.kernel.direct && predict(&own) < predict(&nccl) - 8);
+  slip_case one = read_scored(slip_arena_printf(arena, row, "8000000", "TensorRT-LLM ONESHOT"));
+  slip_case two = read_scored(slip_arena_printf(arena, row, "8000000", "custom-2-stage"));
+  assert_near(predict(&one), 4.06 + 7 * 8 / 0.1575, 0.01);
+  assert_near(predict(&two), 2 * 4.06 + 1.75 * 8 / 0.1575, 0.01);
+}
+
 /* fp8 dispatch: 7,168 bytes, 56 scales of 4 and 16 of header a token; combine: bf16. Low latency counts all 8
  * copies. */
 static void dispatch_and_combine(void **state) {
@@ -468,6 +481,7 @@ int main(void) {
       cmocka_unit_test(latent_decode_of_drafts),
       cmocka_unit_test(sparse_attention),
       cmocka_unit_test(collectives),
+      cmocka_unit_test(all_reduces_by_engines),
       cmocka_unit_test(dispatch_and_combine),
       cmocka_unit_test(dispatch_of_other_kinds),
       cmocka_unit_test(messages),

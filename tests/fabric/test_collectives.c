@@ -119,6 +119,30 @@ static void a_switch_may_reduce(void **state) {
   assert_true(time_of(&net, SLIP_ALL_GATHER, 8, 1, 1e9) == time_of(&plain, SLIP_ALL_GATHER, 8, 1, 1e9));
 }
 
+static double direct(const slip_network *net, int64_t ranks, double bytes, slip_shots shots) {
+  return slip_direct_all_reduce_s(net, (slip_group){ranks, 1}, bytes, 3e-6, shots, NULL);
+}
+
+/* 8 ranks at 0.35 of 100 GB/s, barriers of 2 + 3 us. One shot reads 7 vectors, two read 2 x 7/8 of one after two barriers: they take the same when
+ * 5.25 vectors do 5 us, 33 KB. In a mesh of 8, 4 reach each other by 3 of 7 links. */
+static void engines_read_their_peers_memory_once_or_twice(void **state) {
+  slip_network net = toy_network();
+  close_to(direct(&net, 8, 1e4, SLIP_FEWEST_S), 5e-6 + 7e4 / 35e9);
+  close_to(direct(&net, 8, 1e6, SLIP_FEWEST_S), 10e-6 + 1.75e6 / 35e9);
+  close_to(direct(&net, 8, 1e6, SLIP_ONE_SHOT), 5e-6 + 7e6 / 35e9);
+  close_to(direct(&net, 8, 1e4, SLIP_TWO_SHOTS), 10e-6 + 1.75e4 / 35e9);
+  double latency;
+  slip_direct_all_reduce_s(&net, (slip_group){8, 1}, 1e6, 3e-6, SLIP_FEWEST_S, &latency);
+  close_to(latency, 10e-6);
+  assert_true(direct(&net, 1, 1e6, SLIP_FEWEST_S) == 0);
+  assert_true(isinf(direct(&net, 16, 1e6, SLIP_FEWEST_S))); /* between nodes nobody reads another's memory */
+  net.levels[0].topology = "mesh";
+  close_to(direct(&net, 8, 1e6, SLIP_ONE_SHOT), 5e-6 + 7e6 / 35e9);
+  close_to(direct(&net, 4, 1e6, SLIP_ONE_SHOT), 5e-6 + 3e6 / (35e9 * 3 / 7));
+  net.levels[0].topology = "torus-2d";
+  assert_true(isinf(direct(&net, 8, 1e6, SLIP_FEWEST_S)));
+}
+
 /* One start and one ramp instead of two; the rest is the same. */
 static void an_all_reduce_is_a_reduce_scatter_and_an_all_gather(void **state) {
   slip_network net = toy_network();
@@ -196,6 +220,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_reduce_in_a_node),
       cmocka_unit_test(all_reduce_over_two_nodes),
+      cmocka_unit_test(engines_read_their_peers_memory_once_or_twice),
       cmocka_unit_test(strided_groups_meet_outside),
       cmocka_unit_test(a_torus_takes_a_ring),
       cmocka_unit_test(ranks_of_a_mesh_reach_each_other_by_their_own_links),
