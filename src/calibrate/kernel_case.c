@@ -154,10 +154,9 @@ static bool read_chip(slip_kernel_reader *r) {
 /* Keys that an operator's reader asks for, and those that say no more than the row does elsewhere. */
 static const char read_keys[] =
     " active b batch_size batchsize bytes causal d d_qk d_v distribution ep experts groups h h_kv heads_cfg hidden "
-    "inter k "
-    "kernel kernels kv_dtype kv_len layout local_experts m m_per_group mode n next_n proj ranks ranks_per_node s "
-    "s_kv s_q "
-    "seq_len tokens tokens_per_expert tokens_per_rank topk topk_groups what dir mla path scope sms tokens_per_gpu ";
+    "inter k kernel kernels kv_dtype kv_len layout local_experts m m_per_group mode n next_n proj ranks "
+    "ranks_per_node s s_kv s_q seq_len tokens tokens_per_expert tokens_per_rank topk topk_groups what dir mla path "
+    "scope sms tokens_per_gpu ";
 
 /* Other keys are named: what they say may matter. */
 static void note_unread(slip_kernel_reader *r) {
@@ -307,9 +306,11 @@ static slip_status network_seconds(const slip_case *c, double *seconds, slip_err
   if (k->direct) {
     slip_device device;
     status = slip_device_make(c->chip, &device, err);
-    if (status == SLIP_OK)
-      *seconds = slip_direct_all_reduce_s(&net, k->group, op->bytes, device.kernels.launch_s, k->shots, NULL);
-    return status;
+    if (status != SLIP_OK)
+      return status;
+    *seconds = slip_direct_all_reduce_s(&net, k->group, op->bytes, device.kernels.launch_s, k->shots, NULL);
+    if (isfinite(*seconds)) /* else the engine calls the library */
+      return SLIP_OK;
   }
   if (op->collective != SLIP_EXCHANGE) {
     *seconds = slip_collective_s(&net, op->collective, k->group, op->bytes, NULL);

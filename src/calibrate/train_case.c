@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/text.h"
+#include "calibrate/names.h"
 #include "calibrate/train_read.h"
 
 bool slip_train_skip(slip_train_reading *r, const char *fmt, ...) {
@@ -167,15 +168,16 @@ static void read_packing(slip_train_reading *r) {
 }
 
 /* "dense-cf1.25", as MaxText calls it: a capacity, and masks. */
-static void read_capacity(slip_train_reading *r) {
+static bool read_capacity(slip_train_reading *r) {
   const char *dispatcher = slip_train_fact(r, "dispatcher");
-  double factor = NAN;
-  if (dispatcher && strncmp(dispatcher, "dense-cf", 8) == 0)
-    factor = strtod(dispatcher + 8, NULL);
-  if (factor > 0 && factor <= 1000) { /* false for NAN */
-    r->out->train.job.capacity = factor;
-    r->out->train.job.masked = true;
-  }
+  if (!dispatcher || strncmp(dispatcher, "dense-cf", 8) != 0)
+    return true;
+  const double factor = strtod(dispatcher + 8, NULL);
+  if (!(factor > 0 && factor <= 1000)) /* true for NAN */
+    return slip_train_skip(r, "dispatcher: '%s' has no capacity factor above 0 and up to 1000", dispatcher);
+  r->out->train.job.capacity = factor;
+  r->out->train.job.masked = true;
+  return true;
 }
 
 /* ---- year and stack ---- */
@@ -191,17 +193,7 @@ static double release_year(const char *text) {
   return NAN;
 }
 
-/* A stack whose constants depend on features or on the chips' generation has variants whose names end in them:
- *   fused          the row says that an expert FFN runs as one kernel; of whatever release, since kernels go into images before releases do
- *   overlap        the row says that expert exchanges run beside other work
- *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
- *   graphs         the row says that CUDA graphs were used
- *   hybrid-graphs  both
- *   legacy         the framework's text names its older model classes (MindSpeed-LLM's Legacy beside Mcore)
- *   plain          the row says that overlap was off
- *   hopper         (or another kernel profile) the chip is of that generation
- * The first that the catalog has is taken. */
-/* The first stack of the same vendor whose name ends so; NULL: none. */
+/* The first stack of the same maker whose name ends so; NULL: none. */
 static const slip_stack *of_any_release(const slip_catalog *catalog, const slip_stack *stack, const char *suffix) {
   for (size_t i = 0; i < slip_catalog_count(catalog, SLIP_KIND_STACK); i++) {
     const slip_entry *entry = slip_catalog_entry(catalog, SLIP_KIND_STACK, i);
@@ -212,11 +204,21 @@ static const slip_stack *of_any_release(const slip_catalog *catalog, const slip_
   return NULL;
 }
 
+/* A stack whose constants depend on features or on the chips' generation has variants whose names end in them:
+ *   fused          the row says that an expert FFN runs as one kernel; of whatever release, since kernels go into images before releases do
+ *   overlap        the row says that expert exchanges run beside other work
+ *   hybrid         the row names a dispatcher that sends a token once to each place (HybridEP, DeepEP)
+ *   graphs         the row says that CUDA graphs were used
+ *   hybrid-graphs  both
+ *   legacy         the framework's text names its older model classes (MindSpeed-LLM's Legacy beside Mcore)
+ *   plain          the row says that overlap was off
+ *   hopper         (or another kernel profile) the chip is of that generation
+ * The first that the catalog has is taken. */
 static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *stack) {
   const char *graphs = slip_train_fact(r, "cuda_graph"), *overlap = slip_train_fact(r, "overlap");
   const char *dispatcher = slip_train_fact(r, "dispatcher"), *beside = slip_train_fact(r, "a2a_overlap");
   const bool captured = graphs && strcmp(graphs, "none") != 0;
-  const bool once = dispatcher && strcmp(dispatcher, "alltoall") != 0;
+  const bool once = dispatcher && (slip_name_is("hybridep", dispatcher) || slip_name_is("deepep", dispatcher));
   const char *experts = slip_train_fact(r, "experts");
   const bool fused = experts && strcmp(experts, "fused") == 0;
   const char *suffixes[] = {fused ? "fused" : NULL,
@@ -236,11 +238,9 @@ static const slip_stack *variant_of(slip_train_reading *r, const slip_stack *sta
     slip_append(name, sizeof name, &length, "%s-%s", stack->entry.name, suffixes[i]);
     if (slip_catalog_stack(r->reader->catalog, name, &found, NULL) == SLIP_OK)
       return found;
-    if (fused && i == 0) {
-      found = of_any_release(r->reader->catalog, stack, "-fused");
-      if (found)
-        return found;
-    }
+    found = fused && i == 0 ? of_any_release(r->reader->catalog, stack, "-fused") : NULL;
+    if (found)
+      return found;
   }
   return stack;
 }
@@ -290,7 +290,8 @@ static void read_row(slip_train_reading *r) {
   c->flop_per_token =
       slip_train_flop_per_token(convention, c->job.model, (double)c->job.seq, c->job.mtp, c->frozen);
   read_packing(r);
-  read_capacity(r);
+  if (!read_capacity(r))
+    return;
   c->job.ignore_memory = true;
   if (!slip_train_plan(r))
     return;

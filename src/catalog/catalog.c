@@ -17,8 +17,7 @@ slip_status slip_catalog_new(slip_catalog **out, slip_error *err) {
   slip_catalog *catalog = arena ? slip_arena_alloc(arena, sizeof *catalog) : NULL;
   if (!catalog) {
     slip_arena_free(arena);
-    slip_no_memory(err);
-    return SLIP_NO_MEMORY;
+    return slip_no_memory(err);
   }
   catalog->arena = arena;
   *out = catalog;

@@ -33,8 +33,7 @@ const cli_option cli_option_table[] = {
      "tokens of each document that is packed into a sequence and that attention does not leave; one fills it"},
     {"capacity", "FACTOR", CLI_NUMBER, BIT(CLI_TRAIN), AT(capacity), 0.01, 1000, NULL,
      "mixtures of experts: each expert takes so many times its even share of a sequence's tokens, padded or "
-     "dropped; "
-     "as many as come"},
+     "dropped; as many as come"},
     {"masked", NULL, CLI_FLAG, BIT(CLI_TRAIN), AT(masked), 0, 0, NULL,
      "with --capacity: tokens reach their experts by products with one-hot masks (GShard), not by a permutation"},
     {"batch", "B", CLI_COUNT, JOBS, AT(batch), SEQUENCES, NULL,

@@ -13,8 +13,7 @@ slip_status slip_rules_new(slip_rules **out, slip_error *err) {
   slip_rules *rules = arena ? slip_arena_alloc(arena, sizeof *rules) : NULL;
   if (!rules) {
     slip_arena_free(arena);
-    slip_no_memory(err);
-    return SLIP_NO_MEMORY;
+    return slip_no_memory(err);
   }
   rules->arena = arena;
   rules->disclaimer = "";

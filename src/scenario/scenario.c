@@ -14,8 +14,7 @@ static slip_status scenario_new(const slip_catalog *catalog, const slip_rules *r
   slip_scenario *s = arena ? slip_arena_alloc(arena, sizeof *s) : NULL;
   if (!s) {
     slip_arena_free(arena);
-    slip_no_memory(err);
-    return SLIP_NO_MEMORY;
+    return slip_no_memory(err);
   }
   s->arena = arena;
   s->catalog = catalog;

@@ -14,8 +14,7 @@ static slip_status supply_new(slip_supply **out, slip_error *err) {
   slip_deck *deck = s ? slip_arena_alloc(arena, sizeof *deck) : NULL;
   if (!deck) {
     slip_arena_free(arena);
-    slip_no_memory(err);
-    return SLIP_NO_MEMORY;
+    return slip_no_memory(err);
   }
   deck->arena = arena;
   s->arena = arena;

@@ -354,6 +354,11 @@ static void all_reduces_by_engines(void **state) {
   slip_case two = read_scored(slip_arena_printf(arena, row, "8000000", "custom-2-stage"));
   assert_near(predict(&one), 4.06 + 7 * 8 / 0.1575, 0.01);
   assert_near(predict(&two), 2 * 4.06 + 1.75 * 8 / 0.1575, 0.01);
+  const char *far =
+      "a,s,H200,allreduce,,\"{\"\"bytes\"\":8192,\"\"ranks\"\":16}\",9,us,software=%s"; /* two nodes: the library */
+  slip_case by_library = read_scored(slip_arena_printf(arena, far, "NCCL-2.27"));
+  slip_case by_engine = read_scored(slip_arena_printf(arena, far, "vLLM custom all-reduce"));
+  assert_true(predict(&by_engine) == predict(&by_library));
 }
 
 /* fp8 dispatch: 7,168 bytes, 56 scales of 4 and 16 of header a token; combine: bf16. Low latency counts all 8
